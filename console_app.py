@@ -1,0 +1,148 @@
+"""The composition root: settings, history, engine, routes and guard become one application."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from streamlit import config
+
+from core.api import make_api
+from core.engine import Engine
+from core.errors import SwitchyardError
+from core.guard import Guard, check_bind
+from core.redaction import Redactor, install
+from core.settings import read_settings
+from core.ui.services import Services, provide
+from db import queries
+from db.history import SqliteHistory
+from db.settings import Choices
+
+HERE = Path(__file__).resolve().parent
+
+log = logging.getLogger("switchyard")
+settings = read_settings(os.environ, HERE / ".env")
+redact = Redactor(settings.secrets)
+install(redact)
+logging.basicConfig(level=settings.log_level)
+for problem in settings.problems:
+    log.warning("%s", problem)
+
+
+class Console:
+    """What lives from start to stop. Made when the server starts, not when it is imported."""
+
+    engine: Engine
+
+
+console = Console()
+
+
+def _open() -> Services:
+    history = SqliteHistory.open(settings.database_path, redact=redact)
+    archive = queries.Archive(settings.database_path)
+    console.engine = Engine(settings, history, archive, Choices(history), redact=redact)
+    notices = tuple(str(problem) for problem in settings.problems)
+    if history.notice:
+        notices = (history.notice, *notices)
+    return Services(console.engine, archive, notices)
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
+    if fault := check_bind(str(config.get_option("server.address") or ""), settings.password_text):
+        _refuse_to_start(fault)
+    try:
+        services = _open()
+    except SwitchyardError as error:
+        _refuse_to_start(str(error))
+    provide(services)
+    _stop_engine_on_signals(services.engine)
+    threading.Thread(target=_warm, args=(services.engine,), daemon=True).start()
+    yield {}
+    services.engine.close()
+    provide(None)
+    services.engine.history.close()
+
+
+def _refuse_to_start(reason: str) -> None:
+    sys.stderr.write(f"Switchyard did not start. {reason}\n")
+    sys.stderr.flush()
+    os._exit(1)  # an exception here would reach the terminal as a traceback
+
+
+def _warm(engine: Engine) -> None:
+    """Import what the first page and the first plan need, then keep it out of collections."""
+    engine.warm()
+    import altair  # noqa: F401 - imported for its effect
+    import pandas  # noqa: F401 - imported for its effect
+
+    gc.collect()
+    gc.freeze()
+
+
+def _stop_engine_on_signals(engine: Engine) -> None:
+    # Open streams would hold the server's shutdown up until their runs have ended.
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+
+        def stop(signum: int, frame: Any, before: Any = before) -> None:
+            threading.Thread(target=engine.close, daemon=True).start()
+            if callable(before):
+                before(signum, frame)
+
+        signal.signal(number, stop)
+
+
+async def healthz(request: Request) -> JSONResponse:
+    reason = console.engine.complaint()
+    body = {"status": "degraded" if reason else "ok", "reason": reason}
+    return JSONResponse(body)
+
+
+async def nothing_here(request: Request) -> JSONResponse:
+    from core.api import not_found
+
+    return JSONResponse(not_found(), 404)
+
+
+api = make_api(
+    lambda: console.engine,
+    export_csv=lambda filters: queries.export_csv(settings.database_path, filters),
+    export_jsonl=lambda filters: queries.export_jsonl(settings.database_path, filters),
+)
+app = st.App(
+    HERE / "core" / "ui" / "main.py",
+    routes=[
+        Route("/healthz", healthz),
+        Route("/autonomous", nothing_here),
+        Mount("/autonomous", app=api),
+    ],
+    middleware=[
+        Middleware(
+            Guard,
+            hosts=frozenset(settings.allowed_hosts),
+            password=settings.password_text,
+            secret_file=settings.database_path.with_name("console.key"),
+        )
+    ],
+    lifespan=lifespan,
+)
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,268 @@
+"""/autonomous/*: the same engine, for scripts. Mounted beside the console in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Header, Request
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+
+from core.engine import Engine
+from core.errors import BadRequest, RunError
+from core.providers import PROVIDERS
+from core.runs import Run
+from core.strategies import STRATEGIES
+
+Export = Callable[[Mapping[str, list[str]]], Iterator[str]]  # the page's filters -> pieces of text
+
+StrategyName = Literal["round_robin", "best_performance", "random", "priority"]
+_STATUS = {
+    "no_provider_configured": 503,
+    "all_providers_failed": 503,
+    "interrupted": 503,
+    "deadline": 504,
+    "cancelled": 409,
+}
+
+
+class PlanRequest(BaseModel):
+    """What to plan, and how."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    goal: str = Field(description="What to get done, in your own words.", min_length=1)
+    strategy: StrategyName | None = Field(None, description="Who is asked first; as set in the console if left out.")
+    priority: list[str] | None = Field(
+        None, description="The order for this run, by name; those not named are not asked."
+    )
+    temperature: float = Field(0.3, ge=0, le=2)
+    max_tokens: int = Field(2000, ge=1, le=200_000, description="Longest answer, in tokens.")
+    context: str | None = Field(None, description="Background that the plan should heed.")
+    execute: bool = Field(False, description="Carry the plan out, too.")
+    timeout: float | None = Field(None, gt=0, le=3600, description="Seconds the run may take.")
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, kind: str, message: str, action: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = _error(kind, message, action)
+
+
+def make_api(
+    engine: Callable[[], Engine], *, export_csv: Export, export_jsonl: Export
+) -> FastAPI:
+    """The application to mount at /autonomous. `engine` is asked for at each request."""
+    api = FastAPI(
+        title="Switchyard",
+        description="Plans from seven LLM providers, with automatic fallback.",
+        version="1",
+        docs_url=None,  # the usual page loads its scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    body = {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": PlanRequest.model_json_schema()}},
+        }
+    }
+    Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+    @api.post("/plan", summary="Plan a goal", openapi_extra=body)
+    async def plan(request: Request, idempotency_key: Key = None) -> JSONResponse:
+        run = await _submit(engine(), await _read(request), idempotency_key)
+        return await _result(engine(), run)
+
+    @api.post("/plan-and-execute", summary="Plan a goal and carry the plan out", openapi_extra=body)
+    async def plan_and_execute(request: Request, idempotency_key: Key = None) -> JSONResponse:
+        asked = (await _read(request)).model_copy(update={"execute": True})
+        return await _result(engine(), await _submit(engine(), asked, idempotency_key))
+
+    @api.post("/plan/stream", summary="Plan a goal and watch", openapi_extra=body)
+    async def stream(request: Request, idempotency_key: Key = None) -> StreamingResponse:
+        run_id = await _submit(engine(), await _read(request), idempotency_key)
+        run = await _find(engine(), run_id)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(_events(run), media_type="text/event-stream", headers=headers)
+
+    @api.get("/status", summary="How the providers are doing")
+    async def status() -> dict[str, Any]:
+        return await asyncio.to_thread(engine().status)
+
+    @api.get("/runs/{run_id}", summary="One run with its plan and attempts")
+    async def run(run_id: str) -> JSONResponse:
+        found = await _find(engine(), run_id)
+        return JSONResponse(found.as_json())
+
+    @api.get("/export.csv", summary="Calls as a table")
+    async def as_csv(request: Request) -> StreamingResponse:
+        return _download(export_csv(_filters(request)), "text/csv; charset=utf-8", "calls.csv")
+
+    @api.get("/export.jsonl", summary="Calls as JSON lines")
+    async def as_jsonl(request: Request) -> StreamingResponse:
+        return _download(export_jsonl(_filters(request)), "application/x-ndjson", "calls.jsonl")
+
+    @api.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(_docs_page(api.openapi()))
+
+    @api.exception_handler(_Refused)
+    async def refused(request: Request, error: _Refused) -> JSONResponse:
+        return JSONResponse(error.body, error.status)
+
+    @api.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        kind, message, action = _HTTP.get(error.status_code, _HTTP[404])
+        return JSONResponse(_error(kind, message, action), error.status_code, error.headers)
+
+    @api.exception_handler(Exception)
+    async def ours(request: Request, error: Exception) -> JSONResponse:
+        message = "Switchyard itself failed."
+        return JSONResponse(_error("internal", message, "Try again; look into the log if it stays."), 500)
+
+    return api
+
+
+_HTTP = {
+    404: ("not_found", "There is nothing at this address.", "See /autonomous/docs for what there is."),
+    405: (
+        "method_not_allowed",
+        "This address does not take that method.",
+        "Use the method that the Allow header names.",
+    ),
+}
+
+
+def not_found() -> dict[str, Any]:
+    return _error(*_HTTP[404])
+
+
+async def _read(request: Request) -> PlanRequest:
+    raw = await request.body()  # the guard has capped it
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise _Refused(
+            400, "bad_request", "The body is not JSON.", 'Send a body such as {"goal": "..."}.'
+        ) from None
+    if not isinstance(value, dict):
+        raise _Refused(
+            422, "bad_request", "The body is not a JSON object.", 'Send a body such as {"goal": "..."}.'
+        )
+    try:
+        return PlanRequest.model_validate(value)
+    except ValidationError as error:
+        raise _Refused(422, "bad_request", *_complaint(error)) from None
+
+
+def _complaint(error: ValidationError) -> tuple[str, str]:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part)[:60] for part in first["loc"]) or "body"
+    if first["type"] == "extra_forbidden":
+        return f"There is no field “{field}”.", f"Leave it out; the fields are {', '.join(PlanRequest.model_fields)}."
+    if first["type"] == "missing":
+        return f"The field “{field}” is missing.", f"Add “{field}” to the body."
+    return f"The field “{field}” is not right: {first['msg']}.", f"Correct “{field}” and send it again."
+
+
+async def _submit(engine: Engine, asked: PlanRequest, key: str | None) -> str:
+    try:
+        return await asyncio.to_thread(
+            engine.submit,
+            asked.goal,
+            source="api",
+            strategy=asked.strategy,
+            priority=asked.priority,
+            temperature=asked.temperature,
+            max_tokens=asked.max_tokens,
+            context=asked.context,
+            timeout=asked.timeout,
+            execute=asked.execute,
+            idempotency_key=key,
+        )
+    except BadRequest as error:
+        raise _Refused(422, "bad_request", str(error), "Correct it and send it again.") from None
+    except RunError as error:
+        raise _Refused(503, error.kind, error.message, error.action) from None
+
+
+async def _find(engine: Engine, run_id: str) -> Run:
+    run = engine.run(run_id)
+    if run is None and len(run_id) <= 64:
+        run = await asyncio.to_thread(engine.stored_run, run_id)
+    if run is None:
+        raise _Refused(404, "not_found", "There is no run with this id.", "Check the id.")
+    return run
+
+
+async def _result(engine: Engine, run_id: str) -> JSONResponse:
+    run = await _find(engine, run_id)
+    await run.wait()
+    error = run.error
+    if error is None:
+        return JSONResponse(run.as_json())
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return JSONResponse(run.as_json(), _STATUS.get(error.kind, 500), headers)
+
+
+async def _events(run: Run) -> AsyncIterator[str]:
+    async for event in run.events():
+        yield f"event: {event.type}\ndata: {json.dumps(event.data)}\n\n"
+
+
+def _filters(request: Request) -> dict[str, list[str]]:
+    query = request.query_params
+    return {name: query.getlist(name) for name in query}
+
+
+def _download(pieces: Iterator[str], media_type: str, name: str) -> StreamingResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(pieces, media_type=media_type, headers=headers)
+
+
+def _error(kind: str, message: str, action: str) -> dict[str, Any]:
+    error = {"kind": kind, "message": message, "action": action}
+    return {"status": "error", "run_id": None, "error": error, "attempts": []}
+
+
+def _docs_page(schema: Mapping[str, Any]) -> str:
+    """The interface as one page that needs no script and nothing from elsewhere."""
+    rows = []
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            said = html.escape(operation.get("summary", ""))
+            rows.append(
+                f"<tr><td>{method.upper()}</td><td><code>/autonomous{html.escape(path)}</code></td><td>{said}</td></tr>"
+            )
+    fields = []
+    for name, field in PlanRequest.model_json_schema()["properties"].items():
+        default = "required" if "default" not in field else json.dumps(field["default"])
+        said = html.escape(field.get("description", ""))
+        fields.append(f"<tr><td><code>{name}</code></td><td>{html.escape(default)}</td><td>{said}</td></tr>")
+    names = f"Strategies: {', '.join(STRATEGIES)}. Providers: {', '.join(PROVIDERS)}."
+    return _DOCS.format(rows="".join(rows), fields="".join(fields), names=names)
+
+
+_DOCS = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Switchyard API</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>
+:root {{ color-scheme: light dark }} body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
+max-width: 52rem; padding: 0 1rem }} table {{ border-collapse: collapse; width: 100% }}
+td, th {{ text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884;
+vertical-align: top }} pre {{ padding: 1rem; background: #8882; border-radius: 8px; overflow: auto }}
+</style><h1>Switchyard API</h1><p>The same engine as the console, for scripts. The description for
+programs is at <a href="openapi.json">openapi.json</a>.</p>
+<pre>curl -X POST http://localhost:8000/autonomous/plan -d '{{"goal": "Plan a weekend in Lisbon"}}'</pre>
+<h2>Addresses</h2><table><tr><th>Method</th><th>Address</th><th>What it does</th></tr>{rows}</table>
+<h2>Fields of a plan request</h2><table><tr><th>Field</th><th>Default</th><th>Meaning</th></tr>{fields}</table>
+<p>{names}</p><p>The header <code>Idempotency-Key</code> makes a repeated request give the same run.
+Errors are JSON: a kind, one sentence, and one thing to do.</p></html>"""

@@ -1,0 +1,129 @@
+"""What recent attempts say of a provider: a fold, one attempt at a time.
+
+The live copy is advanced by the functions that rebuild it from the history at start, so that a
+restart changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from statistics import median
+
+from core import breaker as circuit
+from core.breaker import Breaker, Policy
+from core.errors import OUTCOMES, ErrorKind
+from core.types import Attempt
+
+WINDOW = 50  # rated attempts that a success rate looks back on
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One provider. Times are seconds of the monotonic clock."""
+
+    name: str
+    breaker: Breaker = Breaker()
+    last_used: float | None = None
+    recent: tuple[float | None, ...] = ()  # oldest first: seconds of a success, None for a failure
+    streak: int = 0  # failures in a row that were its own
+    succeeded: int = 0  # ever
+    failed: int = 0  # ever
+    latency_sum: float = 0.0  # seconds, of all successes
+    last_failure: Attempt | None = None  # since the last success
+
+    @property
+    def latencies(self) -> list[float]:
+        return [seconds for seconds in self.recent if seconds is not None]
+
+    @property
+    def success_rate(self) -> float | None:
+        """0..1 over the recent window; None without a rated attempt."""
+        return len(self.latencies) / len(self.recent) if self.recent else None
+
+    @property
+    def latency(self) -> float | None:
+        """Median seconds of recent successes."""
+        latencies = self.latencies
+        return median(latencies) if latencies else None
+
+
+def began(health: Health, *, now: float, lease_until: float) -> Health:
+    return replace(
+        health,
+        last_used=now,
+        breaker=circuit.began(health.breaker, now=now, lease_until=lease_until),
+    )
+
+
+def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy: Policy) -> Health:
+    """After `attempt`, which ran from `began` to `now`."""
+    kind = attempt.error_kind
+    moved = circuit.ended(
+        health.breaker,
+        # Cut off before its fair share of time: nobody's fault.
+        ErrorKind.INTERNAL if _cut_short(attempt, policy) else kind,
+        began=began,
+        now=now,
+        policy=policy,
+        retry_after=attempt.retry_after,
+    )
+    if attempt.status == "ok":
+        seconds = (attempt.latency_ms or 0.0) / 1000
+        return replace(
+            health,
+            breaker=moved,
+            recent=(*health.recent[1 - WINDOW :], seconds),
+            streak=0,
+            succeeded=health.succeeded + 1,
+            latency_sum=health.latency_sum + seconds,
+            last_failure=None,
+        )
+    if attempt.status != "failed" or kind is None:
+        return replace(health, breaker=moved)
+    outcome = OUTCOMES[kind]
+    return replace(
+        health,
+        breaker=moved,
+        recent=(*health.recent[1 - WINDOW :], None) if outcome.rated else health.recent,
+        streak=health.streak + (outcome.circuit != "neutral"),
+        failed=health.failed + 1,
+        last_failure=attempt,
+    )
+
+
+def rebuilt(
+    health: Health, attempts: Iterable[Attempt], *, clock_offset: float, policy: Policy
+) -> Health:
+    """`health` after `attempts` of its provider, from the history, in the order they happened.
+
+    `clock_offset` turns the history's wall clock into the monotonic one. Totals stay as they
+    are: they come from the whole history, not from the attempts at hand.
+    """
+    events: list[tuple[float, int, Attempt]] = []
+    for attempt in attempts:
+        start = attempt.started_at + clock_offset
+        events.append((start, 0, attempt))
+        if attempt.latency_ms is not None:
+            events.append((start + attempt.latency_ms / 1000, 1, attempt))
+    folded = health
+    for moment, is_end, attempt in sorted(events, key=lambda event: event[:2]):
+        start = attempt.started_at + clock_offset
+        if is_end:
+            folded = ended(folded, attempt, began=start, now=moment, policy=policy)
+        else:
+            lease = start + policy.attempt_timeout + 5.0
+            folded = began(folded, now=start, lease_until=lease)
+    return replace(
+        folded,
+        succeeded=health.succeeded,
+        failed=health.failed,
+        latency_sum=health.latency_sum,
+    )
+
+
+def _cut_short(attempt: Attempt, policy: Policy) -> bool:
+    return (
+        attempt.error_kind is ErrorKind.TIMEOUT
+        and (attempt.latency_ms or 0.0) < policy.fair_share * 1000 - 5
+    )

@@ -1,0 +1,55 @@
+"""Goal to plan: the prompt, the walk, and an answer that holds as a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from core.multi_provider_strategy import Answer, Ask, MultiProviderStrategy
+from core.plan import Plan, read_plan
+from core.prompts import PLAN_SCHEMA, plan_messages, repair_message
+from core.types import Attempt, Reply, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    plan: Plan
+    provider: str
+    model: str
+    attempts: tuple[Attempt, ...]
+
+
+class LLMPlanner:
+    """Turns goals into plans, by way of one strategy's walk over the providers."""
+
+    def __init__(self, strategy: MultiProviderStrategy) -> None:
+        self.strategy = strategy
+
+    async def create_plan(
+        self,
+        goal: str,
+        *,
+        context: str | None = None,
+        temperature: float | None = 0.3,
+        max_tokens: int = 2000,
+        ask: Ask | None = None,
+    ) -> Planned:
+        """A plan for `goal`. `ask` carries the rest of the walk: strategy, order, deadline ...
+
+        Raises:
+            RunError: nobody gave a valid plan; it carries every attempt.
+        """
+        request = Request(plan_messages(goal, context), temperature, max_tokens, PLAN_SCHEMA)
+        base = ask or Ask(request)
+        answer = await self.strategy.ask(
+            replace(base, request=request, read=_read, repair=repair_message)
+        )
+        return _planned(answer)
+
+
+def _read(reply: Reply) -> Plan:
+    return read_plan(reply.content)
+
+
+def _planned(answer: Answer) -> Planned:
+    model = answer.attempts[-1].model
+    return Planned(answer.value, answer.provider, model, answer.attempts)

@@ -1,0 +1,185 @@
+"""Google's wire format, by way of the google-genai SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable
+from contextlib import aclosing
+from importlib import import_module
+from typing import Any
+
+from core.errors import ProviderError
+from core.providers import failures
+from core.providers.http import READ_TIMEOUT, make_client, without_sdk_variables
+from core.providers.profiles import profile_of
+from core.types import Reply, Request, Usage
+
+_REFUSALS = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE")
+
+
+class Google:
+    """One Gemini model."""
+
+    def __init__(self, name: str, *, model: str, api_key: str, base_url: str | None) -> None:
+        self.model = model
+        self._profile = profile_of(name, model)
+        self._key = api_key
+        self._base_url = base_url
+        self._http = make_client()
+        self._sdk: Any = None
+
+    async def complete(
+        self, request: Request, *, on_text: Callable[[str], None] | None = None
+    ) -> Reply:
+        config = self._config(request)
+        arguments = {
+            "model": self.model,
+            "contents": [
+                {
+                    "role": "model" if message.role == "assistant" else "user",
+                    "parts": [{"text": message.content}],
+                }
+                for message in request.messages
+                if message.role != "system"
+            ],
+            "config": config,
+        }
+        try:
+            client = self._sdk or await self._connect()
+            if on_text is None:
+                return self._read(await client.aio.models.generate_content(**arguments))
+            return await self._stream(client, arguments, on_text)
+        except ProviderError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the SDK lets foreign exceptions through
+            raise self._translated(error, optional=config) from None
+
+    async def models(self) -> list[str]:
+        """Names of the models that can write text, in the vendor's order.
+
+        Raises:
+            ProviderError: the vendor did not tell.
+        """
+        try:
+            client = self._sdk or await self._connect()
+            return [
+                model.name.removeprefix("models/")
+                async for model in await client.aio.models.list()
+                if model.name and "generateContent" in (model.supported_actions or ("generateContent",))
+            ]
+        except Exception as error:  # noqa: BLE001 - the SDK lets foreign exceptions through
+            raise self._translated(error) from None
+
+    async def prepare(self) -> None:
+        if self._sdk is None:
+            await self._connect()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def _connect(self) -> Any:
+        genai = await asyncio.to_thread(import_module, "google.genai")
+        if self._sdk is None:
+            # A finish reason newer than the SDK is a warning there and handled here.
+            warnings.filterwarnings("ignore", message=".*is not a valid", category=UserWarning)
+            types = genai.types
+            options = types.HttpOptions(
+                base_url=self._base_url,
+                api_version="v1beta",
+                timeout=int(READ_TIMEOUT * 1000),  # milliseconds here, and endless without it
+                httpx_async_client=self._http,
+                retry_options=types.HttpRetryOptions(attempts=1),
+            )
+            with without_sdk_variables():
+                self._sdk = genai.Client(api_key=self._key, vertexai=False, http_options=options)
+        return self._sdk
+
+    def _config(self, request: Request) -> dict[str, Any]:
+        profile = self._profile
+        config: dict[str, Any] = {"max_output_tokens": max(request.max_tokens, profile.min_tokens)}
+        system = "\n\n".join(m.content for m in request.messages if m.role == "system")
+        if system:
+            config["system_instruction"] = system
+        if profile.temperature and request.temperature is not None:
+            config["temperature"] = request.temperature
+        if profile.extra:
+            config["thinking_config"] = dict(profile.extra)
+        if request.json_schema is not None and "response_json_schema" not in request.dropped:
+            config["response_mime_type"] = "application/json"
+            config["response_json_schema"] = request.json_schema
+        return {name: value for name, value in config.items() if name not in request.dropped}
+
+    def _read(self, answer: Any) -> Reply:
+        feedback = answer.prompt_feedback
+        if feedback is not None and feedback.block_reason:
+            raise failures.refused(feedback.block_reason_message)
+        if not answer.candidates:
+            raise failures.not_an_answer(answer)
+        candidate = answer.candidates[0]
+        return self._reply(
+            _text(candidate), candidate.finish_reason, answer, usage=_usage(answer.usage_metadata)
+        )
+
+    async def _stream(
+        self, client: Any, arguments: dict[str, Any], on_text: Callable[[str], None]
+    ) -> Reply:
+        pieces: list[str] = []
+        finish, usage, last = None, None, None
+        chunks = await client.aio.models.generate_content_stream(**arguments)
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                last = chunk
+                usage = chunk.usage_metadata or usage
+                feedback = chunk.prompt_feedback
+                if feedback is not None and feedback.block_reason:
+                    raise failures.refused(feedback.block_reason_message)
+                for candidate in (chunk.candidates or ())[:1]:
+                    finish = candidate.finish_reason or finish
+                    if text := _text(candidate):
+                        pieces.append(text)
+                        on_text(text)
+        if last is None or finish is None:
+            raise failures.bad_response("Its answer broke off in the middle.")
+        return self._reply("".join(pieces), finish, last, usage=_usage(usage))
+
+    def _reply(self, text: str, finish: Any, answer: Any, *, usage: Usage) -> Reply:
+        reason = str(getattr(finish, "value", finish) or "")
+        if reason in _REFUSALS:
+            raise failures.refused()
+        truncated = reason == "MAX_TOKENS"
+        if not text.strip():
+            raise failures.empty(truncated=truncated)
+        return Reply(text, answer.model_version or self.model, usage, answer.response_id, truncated)
+
+    def _translated(
+        self, error: Exception, *, optional: dict[str, Any] | None = None
+    ) -> ProviderError:
+        code = getattr(error, "code", None)
+        if not isinstance(code, int):
+            return failures.from_exception(error)
+        response = getattr(error, "response", None)
+        headers = getattr(response, "headers", None)
+        return failures.from_status(
+            code,
+            getattr(error, "details", None),
+            headers=headers,
+            optional=[name for name in optional or () if name not in _NEEDED],
+        )
+
+
+_NEEDED = ("max_output_tokens", "system_instruction")
+
+
+def _text(candidate: Any) -> str:
+    parts = (candidate.content.parts if candidate.content else None) or ()
+    return "".join(part.text for part in parts if part.text and not part.thought)
+
+
+def _usage(usage: Any) -> Usage:
+    if usage is None:
+        return Usage()
+    # Thoughts are billed as output and counted apart.
+    written = [usage.candidates_token_count, usage.thoughts_token_count]
+    output = sum(count or 0 for count in written) if any(c is not None for c in written) else None
+    return Usage(usage.prompt_token_count, output, usage.cached_content_token_count)

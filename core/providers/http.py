@@ -1,0 +1,87 @@
+"""The one way out: HTTP clients that follow no redirect, read no environment and cap bodies."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import httpx2
+
+MAX_BODY = 16 * 1024 * 1024  # bytes, decoded
+CONNECT_TIMEOUT = 5.0  # seconds
+READ_TIMEOUT = 600.0  # seconds a read may stall; the deadline of an attempt is kept by cancelling
+
+# What the SDKs read by themselves. Kept from them, so that nothing meant for one vendor
+# (an organisation, extra headers, another address) travels to another.
+_SDK_VARIABLES = ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_")
+
+
+class BodyTooLarge(Exception):
+    """The decoded body of an answer went over MAX_BODY."""
+
+
+class _CappedStream(httpx2.AsyncByteStream):
+    def __init__(self, stream: httpx2.AsyncByteStream, encoding: str) -> None:
+        self._stream = stream
+        self._decoder = zlib.decompressobj(wbits=47) if encoding in ("gzip", "deflate") else None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        room = MAX_BODY
+        async for chunk in self._stream:
+            # At most one byte more than fits is ever decoded, however well it was packed.
+            data = self._decoder.decompress(chunk, room + 1) if self._decoder else chunk
+            room -= len(data)
+            if room < 0:
+                raise BodyTooLarge
+            yield data
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class _CappedTransport(httpx2.AsyncHTTPTransport):
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await super().handle_async_request(request)
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding in ("gzip", "deflate"):
+            del response.headers["content-encoding"]
+            response.headers.pop("content-length", None)
+        assert isinstance(response.stream, httpx2.AsyncByteStream)  # an async transport's always is
+        response.stream = _CappedStream(response.stream, encoding)
+        return response
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # 20 ms each: one for all clients.
+    return httpx2.create_ssl_context()  # honours SSL_CERT_FILE
+
+
+def make_client() -> httpx2.AsyncClient:
+    """A client for one provider. It belongs to the event loop that first uses it."""
+    return httpx2.AsyncClient(
+        transport=_CappedTransport(
+            verify=_tls(),
+            trust_env=False,
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+        ),
+        # Bodies are small and loopback or TLS is fast: not being compressed saves us the work.
+        headers={"accept-encoding": "identity"},
+        timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+@contextmanager
+def without_sdk_variables() -> Iterator[None]:
+    """Hide the SDKs' own environment variables while a client is being made."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_SDK_VARIABLES)}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

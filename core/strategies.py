@@ -1,0 +1,106 @@
+"""Who is asked first: four orderings, each answering with the whole order at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from core.health import Health
+
+Order = Callable[[Sequence[Health], Random], list[Health]]  # input comes in priority order
+
+PROVEN = 10  # rated attempts from which on a success rate is worth comparing
+EXPLORED = 0.1  # share of runs in which an unproven provider is tried first
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    label: str
+    help: str
+    order: Order
+    reason: Callable[[Health, int], str]  # why it stands there; the place counts from 0
+
+
+def round_robin(healths: Sequence[Health], rng: Random) -> list[Health]:
+    # Longest unused first is a rotation, without a counter to keep in step.
+    return sorted(
+        healths, key=lambda health: -math.inf if health.last_used is None else health.last_used
+    )
+
+
+def by_priority(healths: Sequence[Health], rng: Random) -> list[Health]:
+    return list(healths)
+
+
+def shuffled(healths: Sequence[Health], rng: Random) -> list[Health]:
+    return rng.sample(healths, len(healths))
+
+
+def best_performance(healths: Sequence[Health], rng: Random) -> list[Health]:
+    """Success rate first; where rates can't be told apart, the lower median latency.
+
+    Rates are compared by their 95 % Wilson score intervals (Wilson 1927): a provider is worse
+    only when the most it may have lies below the least that the best must have.
+    """
+    proven = [health for health in healths if len(health.recent) >= PROVEN]
+    unproven = [health for health in healths if len(health.recent) < PROVEN]
+    unproven.sort(key=lambda health: len(health.recent))
+    floor = max((wilson(health)[0] for health in proven), default=0.0)
+    level = [health for health in proven if wilson(health)[1] >= floor]
+    worse = [health for health in proven if wilson(health)[1] < floor]
+    level.sort(key=lambda health: math.inf if health.latency is None else health.latency)
+    worse.sort(key=lambda health: -(health.success_rate or 0.0))
+    if unproven and rng.random() < EXPLORED:
+        return [unproven[0], *level, *unproven[1:], *worse]
+    return [*level, *unproven, *worse]
+
+
+def wilson(health: Health) -> tuple[float, float]:
+    """The range, 0..1, that the success rate lies in with 95 % confidence."""
+    n, z = len(health.recent), 1.96
+    if n == 0:
+        return 0.0, 1.0
+    rate = len(health.latencies) / n
+    centre = rate + z * z / (2 * n)
+    spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return (centre - spread) / scale, (centre + spread) / scale
+
+
+def _record(health: Health, place: int) -> str:
+    rate, latency = health.success_rate, health.latency
+    if rate is None:
+        return "not tried yet"
+    n = len(health.recent)
+    words = f"{rate:.0%} of {n} call{'s' if n != 1 else ''}"
+    if latency is not None:
+        words += f", {latency:.1f} s"
+    return words if n >= PROVEN else f"{words}: too few to judge"
+
+
+def _turn(health: Health, place: int) -> str:
+    if health.last_used is None:
+        return "not asked yet"
+    return "waited longest" if place == 0 else "asked more recently"
+
+
+def _choice(health: Health, place: int) -> str:
+    return f"number {place + 1} in your order"
+
+
+def _lot(health: Health, place: int) -> str:
+    return "drawn by lot each time"
+
+
+STRATEGIES: dict[str, Strategy] = {
+    "round_robin": Strategy(
+        "Take turns", "Share the work evenly: whoever waited longest goes first.", round_robin, _turn
+    ),
+    "best_performance": Strategy(
+        "Best so far", "Whoever answers most reliably, then fastest, goes first.", best_performance, _record
+    ),
+    "random": Strategy("By lot", "Draw the order anew for each run.", shuffled, _lot),
+    "priority": Strategy("My order", "Always your first choice first.", by_priority, _choice),
+}

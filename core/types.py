@@ -1,0 +1,194 @@
+"""The values that travel through Switchyard, and the History that the core writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from core.errors import ErrorKind
+
+Role = Literal["system", "user", "assistant"]
+RunStatus = Literal["running", "completed", "failed", "cancelled", "interrupted"]
+CallStatus = Literal["running", "ok", "failed", "cancelled", "interrupted"]
+Source = Literal["ui", "api", "python"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one provider is asked, once.
+
+    `json_schema` asks for an answer in JSON, in the vendor's own way. `dropped` names the
+    parameters that this model refuses and that are therefore left out.
+    """
+
+    messages: tuple[Message, ...]
+    temperature: float | None = None  # 0..2; None: the vendor's default
+    max_tokens: int = 2000
+    json_schema: Mapping[str, Any] | None = None
+    dropped: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens in the vendor's own counting; None where it did not say."""
+
+    input_tokens: int | None = None  # cached ones included
+    output_tokens: int | None = None  # thinking included
+    cached_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is text and is not empty."""
+
+    content: str
+    model: str  # the name the vendor answered with
+    usage: Usage = Usage()
+    request_id: str | None = None
+    truncated: bool = False  # cut off at the length limit, with text that may still be usable
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request to one provider: a row of `call`, before and after its outcome."""
+
+    id: int
+    ordinal: int  # 0, 1, ... within the run
+    provider: str
+    model: str
+    strategy: str
+    started_at: float  # UTC seconds since the epoch
+    run_id: str | None = None
+    step: int | None = None  # None: planning
+    simulated: bool = False
+    config: str = ""  # digest of address and key: health does not outlive a changed key
+    status: CallStatus = "running"
+    error_kind: ErrorKind | None = None
+    http_status: int | None = None
+    message: str | None = None
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    usage: Usage = Usage()
+    cost_usd: float | None = None  # None: unknown
+    retry_after: float | None = None  # seconds that the vendor asked for
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run: a row of `run`, before and after its end."""
+
+    id: str
+    goal: str
+    strategy: str
+    source: Source
+    simulated: bool
+    started_at: float  # UTC seconds since the epoch
+    options: Mapping[str, Any]  # what else was asked for: context, priority, temperature ...
+    status: RunStatus = "running"
+    provider: str | None = None
+    model: str | None = None
+    finished_at: float | None = None
+    error_kind: str | None = None
+    error: str | None = None
+    plan: str | None = None  # JSON text
+    idempotency_key: str | None = None
+
+
+class Calls(Protocol):
+    """Where calls are recorded. Each method returns once the record would survive a kill."""
+
+    def next_call_id(self) -> int: ...
+
+    def begin(self, attempt: Attempt, messages: Sequence[Message]) -> Awaitable[None]:
+        """Record the intent; awaited before the first byte is sent."""
+        ...
+
+    def end(self, attempt: Attempt, response: str | None) -> Awaitable[None]:
+        """Record the outcome; awaited before anyone sees the answer. Survives a power cut."""
+        ...
+
+
+class History(Calls, Protocol):
+    """Where calls and runs are recorded, and what can be learnt from them at start."""
+
+    @property
+    def degraded(self) -> str | None:
+        """One sentence when records wait because the disk says no; else None."""
+        ...
+
+    def begin_run(self, run: RunRecord) -> Awaitable[None]: ...
+
+    def end_run(self, run: RunRecord) -> Awaitable[None]: ...
+
+    def recent_attempts(self, *, simulated: bool) -> list[Attempt]:
+        """The last few hundred of each provider, oldest first."""
+        ...
+
+    def totals(self, *, simulated: bool) -> dict[str, tuple[int, int, float]]:
+        """Per provider: answers, failures, and the sum of the answers' latencies in ms."""
+        ...
+
+
+class Archive(Protocol):
+    """What was recorded, to read."""
+
+    def run(self, run_id: str) -> RunRecord | None: ...
+
+    def calls_of(self, run_id: str) -> list[Attempt]:
+        """In the order they were made."""
+        ...
+
+    def run_by_idempotency_key(self, key: str) -> RunRecord | None: ...
+
+
+class Choices(Protocol):
+    """What the user chose in the console; it wins over the environment."""
+
+    def get(self, key: str) -> Any:
+        """None where nothing was chosen."""
+        ...
+
+    def set(self, key: str, value: Any) -> None: ...
+
+
+class Provider(Protocol):
+    """One model at one vendor. Held by whoever made it, for the life of the process."""
+
+    @property
+    def model(self) -> str: ...
+
+    async def prepare(self) -> None:
+        """Whatever a first request needs, such as importing an SDK; quick ever after."""
+        ...
+
+    async def complete(
+        self, request: Request, *, on_text: Callable[[str], None] | None = None
+    ) -> Reply:
+        """Ask once; no retry, no fallback. With `on_text` the answer is streamed to it.
+
+        Raises:
+            ProviderError: the provider gave no usable answer.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class Watcher(Protocol):
+    """Who wants to see a walk while it happens. Called on the engine's loop; must be quick."""
+
+    def attempt_started(self, attempt: Attempt) -> None: ...
+
+    def token(self, ordinal: int, text: str) -> None:
+        """A piece of what the attempt with that ordinal is being told."""
+        ...
+
+    def attempt_ended(self, attempt: Attempt) -> None: ...

@@ -1,0 +1,55 @@
+"""The console: navigation, and the health of the providers below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.ui import show
+from core.ui.services import services
+
+_HERE = Path(__file__).parent
+
+st.set_page_config(
+    page_title="Switchyard", page_icon=str(_HERE / "switchyard.svg"), layout="wide"
+)
+st.logo(str(_HERE / "logo.svg"), icon_image=str(_HERE / "switchyard.svg"), size="large")
+
+page = st.navigation(
+    {
+        "Work": [
+            st.Page("views/run_plan.py", title="Run plan", icon=":material/play_circle:", default=True),
+            st.Page("views/history.py", title="History", icon=":material/history:", url_path="history"),
+        ]
+    }
+)
+
+
+@st.fragment(run_every=5)
+def _health() -> None:
+    engine = services().engine
+    practising = engine.practising
+    router = engine.router(simulated=practising)
+    names = engine.eligible(simulated=practising)
+    st.caption("Practice providers" if practising else "Providers")
+    show.health_strip([router.health(name) for name in names], now=router.clock())
+
+
+with st.sidebar:
+    _health()
+
+for notice in services().notices:
+    st.warning(show.plain(notice), icon=":material/info:")
+if degraded := services().engine.history.degraded:
+    st.error(show.plain(degraded), icon=":material/database_off:")
+if services().engine.practising:
+    st.info(
+        "**Practice.** No provider is set up yet, so practice providers answer: nothing leaves this"
+        " computer and nothing costs money. Set a key in `.env` and start again to ask real ones."
+        if services().engine.settings.practice == "auto"
+        else "**Practice.** Practice providers answer: nothing leaves this computer or costs money.",
+        icon=":material/school:",
+    )
+page.run()
+

@@ -1,0 +1,128 @@
+"""Pieces that several pages show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.breaker import Breaker
+from core.errors import OUTCOMES
+from core.health import Health
+from core.plan import Plan
+from core.providers import label_of
+from core.types import Attempt
+from core.words import attempt_in_words, seconds_in_words
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
+
+
+def plain(text: str) -> str:
+    """Text of a model or a vendor, so that Markdown shows it as it stands."""
+    return _MARKDOWN.sub(r"\\\1", text).replace("\n", "  \n")
+
+
+def money(dollars: float | None) -> str:
+    if dollars is None:
+        return "unknown"
+    return "$0" if dollars == 0 else f"${dollars:.4f}" if dollars < 0.01 else f"${dollars:.2f}"
+
+
+def state_in_words(health: Health, now: float) -> str:
+    """`ready`, `resting, back in 42 s`, or what has to be seen to."""
+    breaker: Breaker = health.breaker
+    if breaker.until is None:
+        return "ready"
+    if breaker.needs_you and breaker.reason is not None:
+        return OUTCOMES[breaker.reason].said
+    waiting = breaker.until - now
+    return f"resting, back in {seconds_in_words(waiting)}" if waiting > 0 else "back, on trial"
+
+
+def state_icon(health: Health, now: float) -> str:
+    breaker = health.breaker
+    if breaker.until is None:
+        return ":green[:material/check_circle:]"
+    return ":red[:material/error:]" if breaker.needs_you else ":orange[:material/hourglass_top:]"
+
+
+_BADGES = {
+    "ok": (":material/check_circle:", "green"),
+    "running": (":material/progress_activity:", "blue"),
+    "failed": (":material/cancel:", "red"),
+    "cancelled": (":material/stop_circle:", "gray"),
+    "interrupted": (":material/power_off:", "gray"),
+    "completed": (":material/check_circle:", "green"),
+}
+
+
+def status_badge(status: str, label: str | None = None) -> None:
+    icon, colour = _BADGES[status]
+    st.badge(label or status.capitalize(), icon=icon, color=colour)  # type: ignore[arg-type] # a str of the table above
+
+
+def attempt_lines(attempts: Sequence[Attempt], *, now: float) -> None:
+    """Each attempt on a line: what happened in words, and the figures."""
+    for attempt in attempts:
+        said, figures = st.columns([3, 2], vertical_alignment="center")
+        icon, colour = _BADGES[attempt.status]
+        said.markdown(f":{colour}[{icon}] {plain(attempt_in_words(attempt))}")
+        if attempt.status == "running":
+            figures.caption(seconds_in_words(max(0.0, now - attempt.started_at)))
+            continue
+        parts = [plain(attempt.model)]
+        if attempt.latency_ms is not None:
+            parts.append(seconds_in_words(attempt.latency_ms / 1000))
+        if attempt.usage.output_tokens is not None:
+            parts.append(f"{attempt.usage.input_tokens} → {attempt.usage.output_tokens} tokens")
+            parts.append("practice" if attempt.simulated else plain(money(attempt.cost_usd)))
+        figures.caption(" · ".join(parts))
+        if attempt.message and attempt.status != "ok":
+            st.caption(plain(attempt.message))
+
+
+def plan_view(plan: Plan) -> None:
+    """The plan: why, how sure, how long, and its steps in order."""
+    sure, long, steps = st.columns(3)
+    sure.metric("Confidence", f"{plan.confidence:.0%}")
+    long.metric("Estimated time", seconds_in_words(plan.estimated_duration))
+    steps.metric("Steps", len(plan.steps))
+    st.markdown(plain(plan.reasoning))
+    st.markdown(f"```mermaid\n{diagram(plan)}\n```")
+    for number, step in enumerate(plan.steps, start=1):
+        with st.container(border=True):
+            st.markdown(f"**{number}. {plain(step.agent_type.capitalize())}**")
+            st.markdown(plain(step.description))
+            if facts := _step_facts(step.dependencies, step.tool_name):
+                st.caption(facts)
+
+
+def diagram(plan: Plan) -> str:
+    """The steps as a Mermaid flowchart; nothing of the model's text can leave its label."""
+    lines = ["flowchart LR"]
+    for index, step in enumerate(plan.steps):
+        words = re.sub(r"[^\w .,'-]", " ", step.agent_type)[:30].strip() or "step"
+        lines.append(f'  s{index}["{index + 1}. {words}"]')
+    for index, step in enumerate(plan.steps):
+        lines += [f"  s{dependency} --> s{index}" for dependency in step.dependencies]
+    return "\n".join(lines)
+
+
+def _step_facts(dependencies: Sequence[int], tool: str | None) -> str:
+    facts = []
+    if dependencies:
+        needed = ", ".join(str(dependency + 1) for dependency in dependencies)
+        facts.append(f"after step{'s' if len(dependencies) > 1 else ''} {needed}")
+    else:
+        facts.append("can start at once")
+    if tool:
+        facts.append(f"suggested tool: {plain(tool)}")
+    return " · ".join(facts)
+
+
+def health_strip(healths: Sequence[Health], *, now: float) -> None:
+    for health in healths:
+        state = state_in_words(health, now)
+        shown = "" if state == "ready" else f" :gray[{plain(state)}]"
+        st.markdown(f"{state_icon(health, now)} {plain(label_of(health.name))}{shown}")

@@ -1,0 +1,115 @@
+"""A provider that costs next to nothing: canned OpenAI answers over raw asyncio, in a process of its own.
+
+`python -m tests.bench.standin` prints its port and serves until it is terminated. The path chooses:
+
+    POST /<any>/ok/...     200, a chat completion; with "stream": true, chunks 5 ms apart
+    POST /<any>/fail/...   500
+    GET  /counts           how often each first two path parts were asked, as JSON
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import Counter
+
+GAP = 0.005  # seconds between the chunks of a stream
+WORDS = ("A", " plan", " of", " three", " steps.")
+USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
+HEAD = {"id": "chatcmpl-1", "created": 1790000000, "model": "gpt-4o-mini"}
+
+
+def completion() -> bytes:
+    message = {"role": "assistant", "content": "".join(WORDS), "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    return json.dumps(
+        {**HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}
+    ).encode()
+
+
+def chunks() -> list[bytes]:
+    """The first holds the first word, the last the usage and the end mark."""
+
+    def event(**parts: object) -> bytes:
+        return (
+            b"data: "
+            + json.dumps({**HEAD, "object": "chat.completion.chunk", **parts}).encode()
+            + b"\n\n"
+        )
+
+    def choice(delta: dict[str, str], finish_reason: str | None = None) -> list[object]:
+        return [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
+
+    words = [event(choices=choice({"role": "assistant", "content": word})) for word in WORDS]
+    end = event(choices=choice({}, "stop")) + event(choices=[], usage=USAGE) + b"data: [DONE]\n\n"
+    return [*words, end]
+
+
+def response(status: bytes, body: bytes) -> bytes:
+    head = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    return head % (status, len(body)) + body
+
+
+OK = response(b"200 OK", completion())
+FAIL = response(
+    b"500 Internal Server Error", b'{"error": {"message": "out of order", "type": "server_error"}}'
+)
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+CHUNKS = [b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks()]
+
+
+class StandIn(asyncio.Protocol):
+    def __init__(self, counts: Counter[bytes]) -> None:
+        self.counts = counts
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        head, blank, rest = self.buffer.partition(b"\r\n\r\n")
+        if not blank:
+            return
+        length = 0
+        if (at := head.lower().find(b"content-length:")) >= 0:
+            length = int(head[at + 15 :].split(b"\r\n", 1)[0])
+        if len(rest) < length:
+            return
+        self.buffer = rest[length:]
+        self.answer(head.split(b" ", 2)[1], rest[:length])
+
+    def answer(self, path: bytes, body: bytes) -> None:
+        if path == b"/counts":
+            counts = {name.decode(): count for name, count in self.counts.items()}
+            self.transport.write(response(b"200 OK", json.dumps(counts).encode()))
+            return
+        self.counts[b"/".join(path.split(b"/")[1:3])] += 1
+        if b"/fail/" in path:
+            self.transport.write(FAIL)
+        elif b'"stream":true' in body.replace(b" ", b""):
+            self.transport.write(STREAM)
+            self.send(0)
+        else:
+            self.transport.write(OK)
+
+    def send(self, index: int) -> None:
+        if index < len(CHUNKS):
+            self.transport.write(CHUNKS[index])
+            asyncio.get_running_loop().call_later(GAP, self.send, index + 1)
+        else:
+            self.transport.write(b"0\r\n\r\n")
+
+
+async def serve() -> None:
+    if len(cores := sorted(os.sched_getaffinity(0))) > 1:
+        os.sched_setaffinity(0, {cores[-1]})
+    counts: Counter[bytes] = Counter()
+    server = await asyncio.get_running_loop().create_server(lambda: StandIn(counts), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
