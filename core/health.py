@@ -49,10 +49,17 @@ class Health:
 
 
 def began(health: Health, *, now: float, lease_until: float) -> Health:
-    return replace(
-        health,
-        last_used=now,
-        breaker=circuit.began(health.breaker, now=now, lease_until=lease_until),
+    # Spelt out here and below: replace() costs as much as all the rest of choosing.
+    return Health(
+        health.name,
+        circuit.began(health.breaker, now=now, lease_until=lease_until),
+        now,
+        health.recent,
+        health.streak,
+        health.succeeded,
+        health.failed,
+        health.latency_sum,
+        health.last_failure,
     )
 
 
@@ -70,25 +77,29 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
     )
     if attempt.status == "ok":
         seconds = (attempt.latency_ms or 0.0) / 1000
-        return replace(
-            health,
-            breaker=moved,
-            recent=(*health.recent[1 - WINDOW :], seconds),
-            streak=0,
-            succeeded=health.succeeded + 1,
-            latency_sum=health.latency_sum + seconds,
-            last_failure=None,
+        return Health(
+            health.name,
+            moved,
+            health.last_used,
+            (*health.recent[1 - WINDOW :], seconds),
+            0,
+            health.succeeded + 1,
+            health.failed,
+            health.latency_sum + seconds,
         )
     if attempt.status != "failed" or kind is None:
         return replace(health, breaker=moved)
     outcome = OUTCOMES[kind]
-    return replace(
-        health,
-        breaker=moved,
-        recent=(*health.recent[1 - WINDOW :], None) if outcome.rated else health.recent,
-        streak=health.streak + (outcome.circuit != "neutral"),
-        failed=health.failed + 1,
-        last_failure=attempt,
+    return Health(
+        health.name,
+        moved,
+        health.last_used,
+        (*health.recent[1 - WINDOW :], None) if outcome.rated else health.recent,
+        health.streak + (outcome.circuit != "neutral"),
+        health.succeeded,
+        health.failed + 1,
+        health.latency_sum,
+        attempt,
     )
 
 

@@ -32,7 +32,7 @@ from core.health import Health
 from core.providers import label_of
 from core.providers.prices import cost_usd
 from core.strategies import STRATEGIES
-from core.types import Attempt, Calls, Message, Provider, Reply, Request, Watcher
+from core.types import Attempt, Calls, CallStatus, Message, Provider, Reply, Request, Watcher
 from core.words import seconds_in_words
 
 T = TypeVar("T")
@@ -122,9 +122,10 @@ class MultiProviderStrategy:
         """
         if ask.strategy not in STRATEGIES:
             raise BadRequest(f"There is no strategy called “{ask.strategy[:40]}”.")
-        if ask.deadline is None:
-            ask = replace(ask, deadline=self.clock() + self.policy.run_timeout)
-        return await _Walk(self, ask).run()
+        deadline = ask.deadline
+        if deadline is None:
+            deadline = self.clock() + self.policy.run_timeout
+        return await _Walk(self, ask, deadline).run()
 
     def order(self, strategy: str, names: Iterable[str] | None = None) -> list[Health]:
         """Everyone in `names` (by priority), in the order the strategy would ask them now."""
@@ -184,6 +185,7 @@ class MultiProviderStrategy:
 class _Walk:
     router: MultiProviderStrategy
     ask: Ask
+    deadline: float
     attempts: list[Attempt] = field(default_factory=list)
     objectors: set[str] = field(default_factory=set)  # who found the request itself wrong
 
@@ -264,16 +266,16 @@ class _Walk:
         begun = router.clock()
         limit = self._limit(begun, others=others)
         attempt = Attempt(
-            id=router._history.next_call_id(),
-            ordinal=next(self.ask.ordinals),
-            provider=name,
-            model=provider.model,
-            strategy=self.ask.strategy,
-            started_at=router._wall(),
-            run_id=self.ask.run_id,
-            step=self.ask.step,
-            simulated=router.simulated,
-            config=router._configs.get(name, ""),
+            router._history.next_call_id(),
+            next(self.ask.ordinals),
+            name,
+            provider.model,
+            self.ask.strategy,
+            router._wall(),
+            self.ask.run_id,
+            self.ask.step,
+            router.simulated,
+            router._configs.get(name, ""),
         )
         lease = begun + limit + _LEASE_SLACK
         router._advance(name, healths.began(router._healths[name], now=begun, lease_until=lease))
@@ -282,7 +284,7 @@ class _Walk:
         reply: Reply | None = None
         value: Any = None
         failure: ProviderError | InvalidAnswer | None = None
-        done = replace(attempt, status="failed", error_kind=ErrorKind.INTERNAL)
+        done: Attempt | None = None
         recorded = False
         try:
             await router._history.begin(attempt, request.messages)
@@ -297,38 +299,43 @@ class _Walk:
             except TimeoutError:
                 if not timer.expired():
                     raise
-                failure = ProviderError(ErrorKind.TIMEOUT, f"No answer within {seconds_in_words(limit)}.")
+                failure = ProviderError(
+                    ErrorKind.TIMEOUT, f"No answer within {seconds_in_words(limit)}."
+                )
             except ProviderError as error:
                 failure = error
             if reply is not None:
-                reply = replace(reply, content=router._redact(reply.content))
+                reply = self._scrubbed(reply)
                 try:
                     value = self.ask.read(reply) if self.ask.read else None
                 except InvalidAnswer as error:
                     failure = _cut_off() if reply.truncated else error
             done = self._outcome(attempt, reply, failure, begun=begun, listener=listener)
         except asyncio.CancelledError:
-            done = replace(attempt, status="cancelled", error_kind=ErrorKind.CANCELLED)
-            done = replace(done, message="Stopped before it had answered.")
+            done = _ended(attempt, "cancelled", ErrorKind.CANCELLED, "Stopped before it had answered.")
             raise
         except RunError:
             raise  # the history could not be written: nothing was sent
         except Exception as error:  # a bug of ours must not look like a broken vendor
-            done = replace(done, message="Switchyard itself failed here.")
+            done = _ended(attempt, "failed", ErrorKind.INTERNAL, "Switchyard itself failed here.")
             raise RunError(
                 "Switchyard itself failed while it asked a provider.",
                 "Try again; if it stays, look into the log.",
                 attempts=(*self.attempts, done),
             ) from error
         finally:
-            done = replace(done, latency_ms=(router.clock() - begun) * 1000)
+            done = done or _ended(attempt, "failed", ErrorKind.INTERNAL, None)
+            now = router.clock()
+            if done.latency_ms is None:
+                done = replace(done, latency_ms=(now - begun) * 1000)
             ended = healths.ended(
-                router._healths[name], done, began=begun, now=router.clock(), policy=router.policy
+                router._healths[name], done, began=begun, now=now, policy=router.policy
             )
             router._advance(name, ended)
             if recorded:
                 self.attempts.append(done)
-                await _unhurried(router._history.end(done, reply.content if reply else None))
+                # Once handed over it is written, even if this run is cancelled while it waits.
+                await router._history.end(done, reply.content if reply else None)
                 if watcher:
                     watcher.attempt_ended(done)
         if isinstance(failure, ProviderError) and failure.kind in _ABOUT_THE_REQUEST:
@@ -340,8 +347,7 @@ class _Walk:
 
     def _limit(self, now: float, *, others: int) -> float:
         """Seconds this attempt may take, so that everyone still to come gets a fair share."""
-        assert self.ask.deadline is not None
-        remaining = self.ask.deadline - now
+        remaining = self.deadline - now
         if remaining <= 0:
             raise self._late()
         if others == 0:
@@ -359,42 +365,37 @@ class _Walk:
         begun: float,
         listener: _Listener | None,
     ) -> Attempt:
-        ttft = None
+        latency = (self.router.clock() - begun) * 1000
+        facts: dict[str, Any] = {"latency_ms": latency}
         if listener and listener.first_at is not None:
-            ttft = (listener.first_at - begun) * 1000
+            facts["ttft_ms"] = (listener.first_at - begun) * 1000
         if reply is not None:
-            attempt = replace(
-                attempt,
-                usage=reply.usage,
-                cost_usd=0.0 if attempt.simulated else cost_usd(attempt.provider, attempt.model, reply.usage),
-                request_id=reply.request_id,
-                http_status=200,
-                ttft_ms=ttft,
-            )
+            facts |= {
+                "usage": reply.usage,
+                "cost_usd": 0.0
+                if attempt.simulated
+                else cost_usd(attempt.provider, attempt.model, reply.usage),
+                "request_id": reply.request_id,
+                "http_status": 200,
+            }
         if failure is None:
-            return replace(attempt, status="ok")
+            return replace(attempt, status="ok", **facts)
         if isinstance(failure, InvalidAnswer):
-            return replace(
-                attempt,
-                status="failed",
-                error_kind=ErrorKind.INVALID_PLAN,
-                message=self.router._redact(failure.fault),
-            )
-        return replace(
-            attempt,
-            status="failed",
-            error_kind=failure.kind,
-            message=self.router._redact(failure.message),
-            http_status=failure.http_status or attempt.http_status,
-            retry_after=failure.retry_after,
-            request_id=failure.request_id or attempt.request_id,
-            ttft_ms=ttft,
-        )
+            said = self.router._redact(failure.fault)
+            return _ended(attempt, "failed", ErrorKind.INVALID_PLAN, said, **facts)
+        facts["http_status"] = failure.http_status or facts.get("http_status")
+        facts["request_id"] = failure.request_id or facts.get("request_id")
+        facts["retry_after"] = failure.retry_after
+        said = self.router._redact(failure.message)
+        return _ended(attempt, "failed", failure.kind, said, **facts)
+
+    def _scrubbed(self, reply: Reply) -> Reply:
+        content = self.router._redact(reply.content)
+        return reply if content is reply.content else replace(reply, content=content)
 
     def _failed(self, ordered: Sequence[str]) -> RunError:
-        assert self.ask.deadline is not None
         now = self.router.clock()
-        if now >= self.ask.deadline:
+        if now >= self.deadline:
             return self._late()
         waits = []
         for name in ordered:
@@ -483,14 +484,10 @@ class _Unrecorded:
         pass
 
 
-async def _unhurried(record: Any) -> None:
-    """Await `record` to its end, also when the run is being cancelled meanwhile."""
-    task = asyncio.ensure_future(record)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=5.0)
-        raise
+def _ended(
+    attempt: Attempt, status: CallStatus, kind: ErrorKind, message: str | None, **facts: Any
+) -> Attempt:
+    return replace(attempt, status=status, error_kind=kind, message=message, **facts)
 
 
 def _cut_off() -> ProviderError:

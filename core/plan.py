@@ -22,9 +22,9 @@ from pydantic import (
 from core.errors import InvalidAnswer
 
 MAX_STEPS = 20
-MAX_ANSWER = 1_000_000  # characters
+MAX_ANSWER = 200_000  # characters; many times the longest plan
 MAX_NESTING = 32  # levels
-MAX_DIGITS = 18  # of a whole number: what every JSON reader keeps exactly
+MAX_DIGITS = 18  # of a whole number: fits in 64 bits
 MAX_TRIES = 100  # objects looked at in one answer ...
 MAX_EFFORT = 3_000_000  # ... and characters: a try may read the answer to its end
 

@@ -124,7 +124,7 @@ FIRST = " (steps[0] is the first step)"
         (a_plan(steps={}), "steps must be a list"),
         (a_plan(steps=["Look."]), f"steps[0] must be an object{FIRST}"),
         (a_plan(*[step()] * 21), "steps has more than 20 entries"),
-        (a_plan(*[step()] * 10_000), "steps has more than 20 entries"),
+        (a_plan(*[step()] * 1_000), "steps has more than 20 entries"),
         (a_plan(*[{}] * 3_000), "steps has more than 20 entries"),
         (a_plan({}, {}), f"steps[0].agent_type is missing{FIRST}"),
         (f"A {{set}}, then {GOOD[:-9]}", "the JSON object breaks off before its end"),
@@ -161,7 +161,7 @@ FIRST = " (steps[0] is the first step)"
             a_plan(step(1), step()),
             f"steps[0] depends on steps[1], which does not come before it{FIRST}",
         ),
-        ("x" * 1_000_001, "the answer is longer than 1,000,000 characters"),
+        ("x" * 200_001, "the answer is longer than 200,000 characters"),
     ],
 )
 def test_what_is_wrong_is_said_exactly(answer, fault):
@@ -174,7 +174,7 @@ def test_a_number_that_cannot_be_kept_is_refused(number, place):
     assert "infinite or longer than 18 digits" in fault_of(GOOD.replace(place, number, 1))
 
 
-@pytest.mark.parametrize("levels", [40, 900, 100_000])
+@pytest.mark.parametrize("levels", [40, 900, 20_000])
 def test_absurd_nesting_is_refused(levels):
     nested = "[" * levels + "]" * levels
 

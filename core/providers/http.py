@@ -50,9 +50,16 @@ class _CappedTransport(httpx2.AsyncHTTPTransport):
         if encoding in ("gzip", "deflate"):
             del response.headers["content-encoding"]
             response.headers.pop("content-length", None)
+        elif _length(response) <= MAX_BODY:
+            return response  # it cannot go over
         assert isinstance(response.stream, httpx2.AsyncByteStream)  # an async transport's always is
         response.stream = _CappedStream(response.stream, encoding)
         return response
+
+
+def _length(response: httpx2.Response) -> int:
+    length = response.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else MAX_BODY + 1
 
 
 @cache

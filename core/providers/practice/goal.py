@@ -28,16 +28,18 @@ class Goal:
 
     @property
     def slots(self) -> dict[str, str]:
-        return {**_WORDING, "topic": self.facts["goal"], **self.kind.wording, **self.facts}
+        """Every slot that a sentence can have."""
+        quoted = self.facts["goal"]
+        aim = f"deal with {quoted}" if self.text else "reach the goal"
+        return {**_WORDING, "topic": quoted, "aim": aim, **self.kind.wording, **self.facts}
 
 
 def read_goal(raw: str) -> Goal:
     text = _one_line(raw[:READ])
     quoted = f"“{shortened(text)}”" if text else "the goal"
-    sentence = _plainly(_first_sentence(text))
+    sentence = _wish(text)
     kind = _kind_of(sentence, text)
     facts = {"goal": quoted, **_figures(text, kind), **_phrases(sentence, kind)}
-    facts.setdefault("aim", f"deal with {quoted}" if text else "reach the goal")
     return Goal(text, kind, facts)
 
 
@@ -79,9 +81,12 @@ def _space_or_nothing(found: re.Match[str]) -> str:
     return " " if found[0].isspace() else ""
 
 
-def _first_sentence(text: str) -> str:
-    parts = [part.strip() for part in re.split(r"(?<=[.!?;:])\s+|[。！？]", text) if part.strip()]
-    return next((part for part in parts if len(part.split()) > 2), text).rstrip(" .!?")
+def _wish(text: str) -> str:
+    """The sentence that says what to do, without its polite beginning."""
+    parts = re.split(r"(?<=[.!?;:])\s+|[。！？]", text)
+    said = [plain for part in parts if (plain := _plainly(part.strip().rstrip(" .!?")))]
+    asking = (part for part in said if _VERB.match(part) or _PLAN_FOR.match(part))
+    return next(asking, None) or next((part for part in said if len(part.split()) > 2), text)
 
 
 # What people put before the thing they want.
@@ -135,7 +140,7 @@ def _earliest_kind(text: str) -> Kind | None:
     start, end, chosen = found[0]
     if start:  # at the very start it is a verb: "research trips"
         for next_start, next_end, index in found[1:]:
-            if next_start - end > 1:
+            if text[end:next_start] not in ("", " ", "-"):
                 break
             end, chosen = next_end, index
     return list(KINDS.values())[chosen]
@@ -222,7 +227,7 @@ _NO_PLACE = (
 )
 _CAPITALISED = r"[A-ZÀ-ÖØ-Þ][\w'’.-]*\w"
 _PLACE = re.compile(
-    rf"\b(?P<preposition>to|in|at|near|around|across|nach|à|en)\s(?P<place>(?:the\s)?{_NO_PLACE}"
+    rf"\b(?P<preposition>to|in|at|near|around|across|nach|à|en|itinerary for)\s(?P<place>(?:the\s)?{_NO_PLACE}"
     rf"{_CAPITALISED}(?:\s(?:(?:and|und|et|y|of|de|da|del|do|la|le)\s)?{_NO_PLACE}{_CAPITALISED})*)"
 )
 _LOWER_PLACE = re.compile(
@@ -243,6 +248,7 @@ def _figures(text: str, kind: Kind) -> dict[str, str]:
         "time": _time(_PACE.sub(" ", text)),
         "people": _people(text),
         "money": _money(text),
+        "share": _share(text),
         "when": _when(text),
     }
     facts = {name: value for name, value in found.items() if value}
@@ -255,7 +261,8 @@ def _figures(text: str, kind: Kind) -> dict[str, str]:
     if limits := [facts[name] for name in ("time", "money") if name in facts]:
         facts["limits"] = " and ".join(limits)
     if fixed := [value for name in found if (value := facts.get(name))]:
-        facts["fixed"] = listed(fixed)
+        nested = any(" and " in each for each in fixed)
+        facts["fixed"] = "; ".join(fixed) if nested else listed(fixed)
     return facts
 
 
@@ -266,13 +273,13 @@ def listed(items: list[str]) -> str:
 
 def _place(text: str, kind: Kind) -> str:
     words = [word for word in re.findall(r"[^\W\d_]+", text[:200]) if len(word) > 3]
-    if not kind.has_place or (len(words) > 3 and all(word[0].isupper() for word in words)):
+    if kind.capitals != "place" or (len(words) > 3 and all(word[0].isupper() for word in words)):
         found = None  # capitals say nothing in a title
     else:
         found = _PLACE.search(text)
     if found:
         return found["place"]
-    lower = _LOWER_PLACE.search(text) if kind.has_place else None
+    lower = _LOWER_PLACE.search(text) if kind.capitals == "place" else None
     if lower is None or lower["place"].lower() in _NOT_PLACES:
         return ""
     place = lower["place"].lower()
@@ -283,7 +290,7 @@ _NOT_PLACES = frozenset("see visit explore meet relax ski hike work a my our be 
 
 
 def _toolkit(text: str, kind: Kind) -> str:
-    found = None if kind.has_place else _TOOLKIT.search(text)
+    found = _TOOLKIT.search(text) if kind.capitals == "tool" else None
     return found["tool"] if found else ""
 
 
@@ -307,8 +314,8 @@ def _time(text: str) -> str:
 def _people(text: str) -> str:
     if found := _FAMILY.search(text):
         return f"a family of {_number(found)}"
-    if found := _CROWD.search(text):
-        return f"{_number(found)} {_CROWD_OF[found['crowd'].lower()]}"
+    if crowds := list(_CROWD.finditer(text))[:2]:
+        return listed([f"{_number(found)} {_CROWD_OF[found['crowd'].lower()]}" for found in crowds])
     found = _PARTY.search(text)
     return f"{_number(found)} people" if found else ""
 
@@ -320,6 +327,11 @@ def _money(text: str) -> str:
     return re.sub(r"\beuros?$|\beur$", "euros", found[0].strip(), flags=re.IGNORECASE)
 
 
+def _share(text: str) -> str:
+    found = re.search(r"\b\d{1,3}(?:[.,]\d+)?\s?(?:%|per ?cent\b)", text)
+    return found[0] if found else ""
+
+
 def _when(text: str) -> str:
     found = _WHEN.search(text)
     if found is None:
@@ -328,7 +340,8 @@ def _when(text: str) -> str:
     for word in ("in", "on", "from", "during", "around"):
         said = said.removeprefix(f"{word} ")
     said = re.sub(rf"\b({_MONTHS_AND_DAYS})\b", lambda hit: hit[0].capitalize(), said)
-    return f"the deadline ({said})" if found["by"] else f"the date ({said})"
+    said = said[len(found["by"] or "") :].strip()
+    return f"{said} as the {'deadline' if found['by'] else 'date'}"
 
 
 _MONTHS_AND_DAYS = (
@@ -367,10 +380,20 @@ _VERB = re.compile(
     rf"(?P<verb>{_any_of(_BASE_OF)})(?:\s(?:and|&)\s(?P<second>{_any_of(_BASE_OF)}))?\s",
     re.IGNORECASE,
 )
+_ALSO_NOUNS = frozenset(
+    "plan host book visit research review check test code program design study practice train cut "
+    "balance track split start market release raise change record share paint cook rent lower "
+    "set run fix draft find fill move pick prototype update upgrade".split()
+)
+_AND_DO = re.compile(
+    rf"\s(?:and|&)\s(?:then\s)?(?:{_any_of({v: v for v in _VERBS if v not in _ALSO_NOUNS})})\s",
+    re.IGNORECASE,
+)
 _AS_YOURS = {"i": "you", "me": "you", "we": "you", "us": "you", "my": "your", "our": "your",
              "mine": "yours", "ours": "yours", "am": "are", "myself": "yourself",
              "ourselves": "yourselves", "i'm": "you're", "we're": "you're"}  # fmt: skip
 _YOURS = re.compile(rf"\b(?:{_any_of(_AS_YOURS)})\b(?!['’])", re.IGNORECASE)
+_FOR_ME = re.compile(r"(?:me|us)\s(?=(?:an?|the|some|my|our)\s)", re.IGNORECASE)
 _STRANGE = re.compile(r"[<>{}\[\]|\\`\"“”*_#=;]|://|--")
 _QUESTION = re.compile(r"(?:why|how|what|which|who|whom|when|where|whether|if)\b", re.IGNORECASE)
 _ABOUT = re.compile(
@@ -381,7 +404,7 @@ _ABOUT = re.compile(
 _TURN = re.compile(
     r"\s(?:for|in|at|with|without|within|under|below|over|by|before|after|until|next|this|from"
     r"|near|around|during|using|on|to|that|which|who|whose|where|when|so|because|starting|costing"
-    r"|including|through|across|into|between|as|if|while|since|via|per|than|based)(?![\w-])|[,:()–—]",
+    r"|including|through|across|into|between|as|if|while|since|via|per|than|based|about)(?![\w-])|[,:()–—]",
     re.IGNORECASE,
 )
 
@@ -394,12 +417,12 @@ def _phrases(sentence: str, kind: Kind) -> dict[str, str]:
     if not (found or planned) or _STRANGE.search(sentence):
         return {}
     verbs = [_BASE_OF[verb.lower()] for verb in (found["verb"], found["second"]) if verb] if found else []
-    wanted = _to_you(rest[found.end() :] if found else rest)
+    wanted = _to_you(_FOR_ME.sub("", rest[found.end() :] if found else rest))
     phrases: dict[str, str] = {}
     if verbs and len(wanted) <= QUOTED:
         phrases["aim"] = f"{' and '.join(verbs)} {wanted}"
     if len(wanted) <= QUOTED and (not verbs or kind.verbs & set(verbs)):
-        phrases |= _objects(wanted, kind)
+        phrases |= _objects(wanted, kind, acted_on=bool(verbs))
     return phrases
 
 
@@ -407,18 +430,21 @@ def _to_you(text: str) -> str:
     return _YOURS.sub(lambda word: _AS_YOURS[word[0].lower()], text).strip(" .,!?")
 
 
-def _objects(wanted: str, kind: Kind) -> dict[str, str]:
+def _objects(wanted: str, kind: Kind, *, acted_on: bool) -> dict[str, str]:
     topic = _ABOUT.sub("", wanted, count=1) if _ABOUT.match(wanted) else wanted
-    phrases = {"topic": f"the question {topic}" if _QUESTION.match(topic) else topic}
+    topic = _AND_DO.split(topic, maxsplit=1)[0]
+    phrases = {"matter": topic, "topic": f"the question of {topic}" if _QUESTION.match(topic) else topic}
     doing = re.match(r"(?:how\s)?to\s(\w+)", wanted)
     head = f"{_gerund(doing[1])}{wanted[doing.end():]}" if doing else wanted
-    head = _TURN.split(head, maxsplit=1)[0].strip()
+    head = _AND_DO.split(_TURN.split(head, maxsplit=1)[0], maxsplit=1)[0].strip()
     if not head or len(head.split()) > 6 or _QUESTION.match(head):
         return phrases
     article = re.match(r"(?:an?|one|some)\s", head, re.IGNORECASE)
     bare = head[article.end() :] if article else head
     named = re.match(r"(?:the|your|their|his|her|all|every|both|this|these)\b", bare, re.IGNORECASE)
     own_name = all(word[0].isupper() for word in bare.split())
+    if not (article or named or kind.bare or acted_on):
+        return phrases
     return phrases | {
         "thing": bare if named or (not article and (kind.bare or own_name)) else f"the {bare}",
         "item": head if article or named or _is_many(head) else f"{_article(head)} {head}",

@@ -1,7 +1,7 @@
 """What a plan for each kind of goal consists of: words to know it by, and moves to make.
 
 A move's sentences hold slots that `goal.py` fills: `{thing}` ("the birthday party"), `{item}`
-("a data engineer"), `{topic}`, `{aim}` ("move your office"), `{goal}` (quoted), `{place}`,
+("a data engineer"), `{topic}` (`{matter}` in a query), `{aim}` ("move your office"), `{goal}` (quoted), `{place}`,
 `{in_place}` and `{to_place}` ("there" if no place is named), `{where}` (" in Lisbon" or nothing),
 `{time}`, `{money}`, `{people}`, `{limits}`. Every sentence must read well with the kind's wording
 for a slot as well as with the goal's own words, singular or plural.
@@ -39,7 +39,7 @@ class Kind:
     why: str  # the reasoning's first sentence
     caution: str
     moves: Mapping[Role, Move]
-    has_place: bool = True  # False: "in Python" is no place
+    capitals: Literal["place", "tool", "nothing"] = "place"  # what "in X" names
     bare: bool = False  # "Spanish", not "the Spanish"
 
 
@@ -86,7 +86,7 @@ _TRIP = Kind(
             "Compare places to stay {in_place} for {people} by location, price per night and "
             "recent reviews, and keep the best three.",
             "web_search",
-            {"query": "where to stay in {place}", "guests": "{people}"},
+            {"query": "where to stay{where}", "guests": "{people}"},
         ),
         "people": Move(
             "research",
@@ -94,7 +94,7 @@ _TRIP = Kind(
             "Collect sights, places to eat and things to do in the rain {in_place} that suit "
             "{people}, and mark what must be booked ahead.",
             "web_search",
-            {"query": "things to do in {place}"},
+            {"query": "things to do{where}"},
         ),
         "numbers": Move(
             "budgeting",
@@ -118,7 +118,7 @@ _TRIP = Kind(
             parameters={"area": "{place}"},
         ),
         "risks": Move(
-            "risk_analysis",
+            "risk",
             "List what could upset {thing} (strikes, weather, illness, sold-out sights) and give "
             "each a way out.",
         ),
@@ -172,7 +172,7 @@ _EVENT = Kind(
             "Find venues{where} with room for {people}, and note price, access, kitchen, closing "
             "time and the dates still free.",
             "web_search",
-            {"query": "event venues in {place}", "capacity": "{people}"},
+            {"query": "event venues{where}", "capacity": "{people}"},
         ),
         "options": Move(
             "research",
@@ -180,7 +180,7 @@ _EVENT = Kind(
             "Ask three caterers for a quote on the same menu, and compare price per head, staff, "
             "drinks and care with allergies.",
             "web_search",
-            {"query": "catering in {place}", "servings": "{people}"},
+            {"query": "catering{where}", "servings": "{people}"},
         ),
         "people": Move(
             "coordination",
@@ -209,7 +209,7 @@ _EVENT = Kind(
             "List what has to be hired or bought: sound, light, furniture, decoration, signs.",
         ),
         "risks": Move(
-            "risk_analysis",
+            "risk",
             "Name what could go wrong at {thing} (weather, no-shows, a supplier who drops out) "
             "and settle what happens then.",
         ),
@@ -241,8 +241,8 @@ _EVENT = Kind(
 _SOFTWARE = Kind(
     named=_named(
         r"software apps? application website web.?site api rest.api backend frontend database "
-        r"python javascript typescript rust code coding bugs? refactor\w* deploy\w* migrat\w+ "
-        r"chatbot bot plugin dashboard script microservices? saas prototype cli login programmier\w* "
+        r"python javascript typescript rust code coding deploy\w* "
+        r"chatbot bot plugin dashboard script microservices? saas prototype cli programmier\w* "
         r"anwendung webseite datenbank logiciel application site.web aplicación programa "
         r"sitio.web",
         "软件 应用 网站 程序 アプリ 앱 تطبيق برنامج موقع приложени программ",
@@ -271,7 +271,7 @@ _SOFTWARE = Kind(
             "Study how comparable tools solve the same problem, and note what to reuse, what to "
             "copy and what their users complain about.",
             "web_search",
-            {"query": "{topic} examples and open-source alternatives"},
+            {"query": "open-source examples: {matter}"},
         ),
         "options": Move(
             "architecture",
@@ -295,7 +295,7 @@ _SOFTWARE = Kind(
         ),
         "draft": Move(
             "coding",
-            "Build the smallest version that does one useful job from end to end.",
+            "Build the smallest version of {thing} that does one useful job from end to end.",
             "Build the smallest version of {thing} that does one useful job from end to end, with "
             "real data and no shortcuts in the middle.",
             "code_editor",
@@ -308,7 +308,7 @@ _SOFTWARE = Kind(
             tool="test_runner",
         ),
         "risks": Move(
-            "risk_analysis",
+            "risk",
             "List what could hurt later (personal data, lost records, heavy load, an abandoned "
             "library) and settle a safeguard for each.",
         ),
@@ -335,13 +335,99 @@ _SOFTWARE = Kind(
             "to start it, use it and get help.",
         ),
     },
-    has_place=False,
+    capitals="tool",
+)
+
+_REPAIR = Kind(
+    named=_named(
+        r"bugs? debug\w* refactor\w* migrat\w+ upgrad\w+ outages? incident crash\w* regression "
+        r"legacy fehler\w* migrier\w+ bogue migrer migrar",
+        "修复 故障 バグ 버그 ошибк",
+    ),
+    verbs=frozenset("fix debug solve refactor migrate upgrade update replace repair".split()),
+    wording={"thing": "the problem", "limits": "the time available"},
+    why="Before anyone tries to {aim}, today's state has to be measured; otherwise nobody can tell "
+    "whether the change helped.",
+    caution="Changes like this go wrong in the corner nobody looked at, so there is a way back "
+    "before there is a way forward.",
+    moves={
+        "scope": Move(
+            "planning",
+            "Describe the present state, the wanted state and how anyone can tell them apart.",
+            "Describe the present state, the wanted state, how anyone can tell them apart, and "
+            "what has to keep working meanwhile.",
+        ),
+        "facts": Move(
+            "diagnosis",
+            "Gather logs, recent changes and reports that concern {thing}.",
+            "Gather logs, recent changes and reports that concern {thing}, and put them in order "
+            "of time.",
+            "log_search",
+            {"query": "{thing}"},
+        ),
+        "options": Move(
+            "architecture",
+            "Compare two ways to {aim} by effort, risk and time offline.",
+            tool="web_search",
+            parameters={"query": "how to {aim}"},
+        ),
+        "people": Move(
+            "coordination",
+            "List who depends on {thing}, and tell them what will happen and when.",
+        ),
+        "numbers": Move(
+            "measurement",
+            "Measure errors, speed and load today, as a baseline.",
+            "Measure errors, speed and load over a normal day, and keep the figures as a baseline.",
+            "metrics",
+            {"report": "errors, speed, load"},
+        ),
+        "draft": Move(
+            "coding",
+            "Make the change in small steps, each of which can be undone.",
+            "Make the change in small steps, each tested and each of which can be undone without "
+            "the next.",
+            "code_editor",
+            {"goal": "{aim}"},
+        ),
+        "detail": Move(
+            "testing",
+            "Rehearse on a copy, with a test that fails before the change and passes after it.",
+            tool="test_runner",
+        ),
+        "risks": Move(
+            "risk",
+            "Plan the way back: a backup that has been tried, a switch, and the point at which to "
+            "turn round.",
+        ),
+        "verify": Move(
+            "verification",
+            "Compare the figures before and after, and look for side effects elsewhere.",
+            tool="metrics",
+            parameters={"report": "before and after"},
+        ),
+        "schedule": Move(
+            "scheduling",
+            "Choose a quiet hour for the change and announce it to everyone affected.",
+            tool="calendar",
+            parameters={"title": "Change to {thing}"},
+        ),
+        "review": Move(
+            "review",
+            "Have someone else read the change and try to break it.",
+        ),
+        "deliver": Move(
+            "writing",
+            "Write down the cause, the change, and how to notice sooner next time.",
+        ),
+    },
+    capitals="tool",
 )
 
 _STUDY = Kind(
     named=_named(
-        r"learn\w* stud(?:y|ying) exams? revise revision course curriculum homework tutor\w* "
-        r"master(?:ing)? practi[sc]e certification thesis lernen lern\w* prüfung\w* studieren "
+        r"learn\w* stud(?:y|ying) exams? revise revision (?<!of.)course curriculum homework tutor\w* "
+        r"mastering practi[sc]e get.better.at certification thesis lernen lern\w* prüfung\w* studieren "
         r"klausur apprendre étudier examens? réviser aprender estudiar exámenes",
         "学习 考试 勉強 공부 تعلم دراسة امتحان выучить учить экзамен",
     ),
@@ -401,7 +487,7 @@ _STUDY = Kind(
             parameters={"subject": "{thing}"},
         ),
         "risks": Move(
-            "risk_analysis",
+            "risk",
             "Name what usually stops learners (missed days, too much theory, no feedback) and "
             "plan a remedy for each.",
         ),
@@ -427,14 +513,14 @@ _STUDY = Kind(
             "Put plan, material and test dates on one page to tick off.",
         ),
     },
-    has_place=False,
+    capitals="nothing",
     bare=True,
 )
 
 _HIRING = Kind(
     named=_named(
         r"hir(?:e|es|ing) recruit\w* candidates? job.(?:ad|advert|description|posting)s? "
-        r"interviews? onboard\w* vacanc(?:y|ies) headhunt\w* talent employ einstell\w* bewerb\w+ "
+        r"onboard\w* vacanc(?:y|ies) headhunt\w* employ einstell\w* bewerb\w+ "
         r"personalsuche recrut\w+ embauch\w+ contratar contratación reclutar",
         "招聘 面试 採用 채용 توظيف нанять ваканси",
     ),
@@ -495,7 +581,7 @@ _HIRING = Kind(
             "Design a short work sample and one score sheet for all candidates.",
         ),
         "risks": Move(
-            "risk_analysis",
+            "risk",
             "Look for bias, legal limits and points where good candidates give up, and change "
             "them.",
         ),
@@ -588,7 +674,7 @@ _BUDGET = Kind(
             "Set aside a small reserve and decide what it may be used for.",
         ),
         "risks": Move(
-            "risk_analysis",
+            "risk",
             "Try the figures against a bad month: less income, a large repair, higher prices.",
         ),
         "verify": Move(
@@ -617,12 +703,12 @@ _BUDGET = Kind(
 _LAUNCH = Kind(
     named=_named(
         r"launch\w* marketing campaign newsletter podcast business startup start-up shop store "
-        r"café cafe restaurant brand\w* customers? sales product advertis\w+ promot\w+ "
+        r"café cafe restaurant branding customers? sell(?:ing)? sales product advertis\w+ promot\w+ "
         r"crowdfund\w* gründ\w+ werbung kampagne lancer lancement campagne lanzar lanzamiento "
         r"negocio tienda",
         "创业 营销 推广 起業 창업 تسويق إطلاق",
     ),
-    verbs=_MAKING | {"promote", "market", "sell", "grow", "introduce", "found", "release"},
+    verbs=_MAKING | {"promote", "market", "grow", "introduce", "found", "release"},
     wording={
         "thing": "the launch",
         "topic": "the launch",
@@ -644,7 +730,7 @@ _LAUNCH = Kind(
             "Study the market{where}: who offers something similar, at what price, and what their "
             "customers complain about.",
             "web_search",
-            {"query": "competitors and prices: {topic}"},
+            {"query": "competitors and prices: {matter}"},
         ),
         "options": Move(
             "analysis",
@@ -679,7 +765,7 @@ _LAUNCH = Kind(
             parameters={"title": "Announcements for {thing}"},
         ),
         "risks": Move(
-            "risk_analysis",
+            "risk",
             "List what could stop {thing} (permits, suppliers, too little demand) and set a point "
             "at which to change course.",
         ),
@@ -709,7 +795,7 @@ _LAUNCH = Kind(
 _RESEARCH = Kind(
     named=_named(
         r"research\w* compar\w+ analy[sz]\w* investigat\w+ find.out evaluat\w+ survey report "
-        r"literature why which best pros.and.cons overview summari[sz]e explain understand trends? "
+        r"literature why best pros.and.cons overview summari[sz]e explain understand trends? "
         r"forsch\w+ recherch\w+ vergleich\w* untersuch\w+ warum étudie analyser pourquoi "
         r"investiga\w* comparar analizar",
         "研究 比较 分析 调查 比較 연구 بحث مقارنة تحليل исследова сравни",
@@ -720,8 +806,8 @@ _RESEARCH = Kind(
     )
     | {"find out", "find out about", "look into", "work out", "figure out", "write about"},
     wording={"thing": "the question"},
-    why="The answer on {topic} should rest on sources that can be checked, so gathering comes "
-    "before judging.",
+    why="Whatever is said about {topic} should rest on sources that can be checked, so gathering "
+    "comes before judging.",
     caution="Where sources disagree the report says so, since a clear doubt is worth more than a "
     "smooth answer.",
     moves={
@@ -737,50 +823,49 @@ _RESEARCH = Kind(
             "Collect primary sources and recent figures on {topic}, from people who measured and "
             "not only from those who quote.",
             "web_search",
-            {"query": "{topic}"},
+            {"query": "{matter}"},
         ),
         "options": Move(
             "analysis",
-            "Set the main positions side by side and judge them by the same criteria.",
-            "Set the main positions or candidates side by side, choose the criteria first, and "
-            "judge all of them by the same ones.",
+            "Set the possible answers side by side and judge them by the same criteria.",
+            "Choose the criteria first, then set the possible answers side by side and judge all of "
+            "them in the same way.",
         ),
         "people": Move(
             "research",
             "Find three people with first-hand experience of {topic}, and note where they "
             "disagree.",
             tool="web_search",
-            parameters={"query": "expert views on {topic}"},
+            parameters={"query": "{matter}: experts"},
         ),
         "numbers": Move(
             "analysis",
             "Put the key figures into one table with year, unit and source.",
-            "Put the key figures on {topic} into one table with year, unit and source, and mark "
-            "those that do not agree.",
+            "Put the key figures into one table with year, unit and source, and mark those that do "
+            "not agree.",
             "spreadsheet",
             {"columns": "figure, year, unit, source"},
         ),
         "draft": Move(
             "writing",
             "Write the findings: the answer first, then the evidence.",
-            "Write the findings on {topic}: the answer first, then the evidence, then what is "
-            "still open.",
+            "Write the findings: the answer first, then the evidence, then what is still open.",
         ),
         "detail": Move(
             "research",
             "Look for what has changed in the last twelve months.",
             tool="web_search",
-            parameters={"query": "latest news: {topic}"},
+            parameters={"query": "{matter}: latest news"},
         ),
         "risks": Move(
-            "risk_analysis",
+            "risk",
             "Note where the evidence is thin, old, or paid for by someone with an interest.",
         ),
         "verify": Move(
             "verification",
             "Check every central claim against a second, independent source.",
             tool="web_search",
-            parameters={"query": "independent data on {topic}"},
+            parameters={"query": "{matter}: independent data"},
         ),
         "schedule": Move(
             "scheduling",
@@ -795,6 +880,7 @@ _RESEARCH = Kind(
             "Sum up the answer on one page, with a recommendation and the open questions.",
         ),
     },
+    capitals="nothing",
 )
 
 GENERAL = Kind(
@@ -846,7 +932,7 @@ GENERAL = Kind(
             "Get ready what must be there at the start: material, access, permissions.",
         ),
         "risks": Move(
-            "risk_analysis",
+            "risk",
             "List what is most likely to go wrong, and settle what to do then.",
         ),
         "verify": Move(
@@ -876,6 +962,7 @@ KINDS: dict[str, Kind] = {
     "event": _EVENT,
     "hiring": _HIRING,
     "study": _STUDY,
+    "repair": _REPAIR,
     "software": _SOFTWARE,
     "budget": _BUDGET,
     "launch": _LAUNCH,

@@ -23,6 +23,8 @@ Shape = Mapping[Role, tuple[Role, ...]]  # in order; what each waits for comes b
 class Style:
     shape: Shape
     method: str  # the sentence of the reasoning that explains the shape
+    given: str  # the sentence about what the goal fixes
+    ungiven: str  # the same where it fixes nothing
     confidence: float  # 0..1, for a goal that names one figure
     pace: float  # how long it takes over a step; 1 is middling
     rich: bool = False  # longer sentences
@@ -49,6 +51,8 @@ STYLES: dict[str, Style] = {
         },
         "I have put a separate look at the risks beside the figures, because surprises are "
         "cheapest before anything has been decided.",
+        given="You have settled {fixed}; I treat that as firm.",
+        ungiven="You have left dates and figures open, so the first step settles them.",
         confidence=0.82,
         pace=1.1,
         rich=True,
@@ -69,6 +73,8 @@ STYLES: dict[str, Style] = {
             "deliver": ("draft", "schedule"),
         },
         "Two lookups run at the same time; everything after them has one owner and one result.",
+        given="Constraints: {fixed}.",
+        ungiven="No constraints are given, so assumptions are written down where they matter.",
         confidence=0.88,
         pace=0.8,
         habits={
@@ -90,13 +96,15 @@ STYLES: dict[str, Style] = {
         },
         "Three strands of research start at once and meet in the draft, so that no single source "
         "carries the result.",
+        given="The searches are narrowed to what the goal names: {fixed}.",
+        ungiven="The goal names no dates or figures, so the searches start broad.",
         confidence=0.85,
         pace=0.9,
         rich=True,
         habits={
-            "facts": "Use at least five sources and keep the link and date of each.",
+            "facts": "Keep the source and date of everything that is used.",
             "options": "Note where every claim comes from.",
-            "review": "Look up again whatever is older than a year.",
+            "review": "List what changed, with the reason.",
         },
     ),
     "deepseek": Style(
@@ -111,6 +119,8 @@ STYLES: dict[str, Style] = {
         },
         "Figures and facts are gathered separately and then checked against each other, so that "
         "an error in one shows up in the other.",
+        given="Known: {fixed}. All else is an estimate until it has been checked.",
+        ungiven="No value is given, so every figure is an estimate until it has been checked.",
         confidence=0.84,
         pace=1.0,
         habits={
@@ -134,13 +144,15 @@ STYLES: dict[str, Style] = {
         },
         "The plan reads widely before it writes: what people need and what the facts allow are "
         "followed up side by side, and both flow into the draft.",
+        given="The brief mentions {fixed}, and every step was written with that in view.",
+        ungiven="The brief mentions no dates or figures, so the first step collects them.",
         confidence=0.83,
         pace=1.3,
         rich=True,
         careful=True,
         habits={
             "scope": "Take the side remarks in the brief as seriously as the headline.",
-            "facts": "Read in full rather than in summary, and keep the passages that matter.",
+            "facts": "Keep what matters word for word, with where it was found.",
             "options": "Keep what was rejected, with the reason.",
             "draft": "Say for each part which requirement it answers.",
         },
@@ -156,6 +168,8 @@ STYLES: dict[str, Style] = {
         },
         "Four steps need nothing from each other, so they run at once; a single merge keeps the "
         "way to a result short.",
+        given="Held constant: {fixed}.",
+        ungiven="Nothing is held constant yet, so rough assumptions will do.",
         confidence=0.86,
         pace=0.6,
         habits={
@@ -173,6 +187,8 @@ STYLES: dict[str, Style] = {
             "review": ("draft",),
         },
         "Four steps are enough for a start.",
+        given="The plan keeps to {fixed}.",
+        ungiven="Dates and figures can be added later.",
         confidence=0.66,
         pace=0.7,
     ),
@@ -209,14 +225,14 @@ def _steps(style: Style, goal: Goal) -> list[dict[str, Any]]:
         for move in (goal.kind.moves[role],)
     ]
     if goal.text and not _names_the_goal(steps, goal):
-        steps[0]["description"] = f"{steps[0]['description']} The goal in full: {goal.facts['goal']}."
+        steps[0]["description"] = f"{steps[0]['description']} The goal: {goal.facts['goal']}."
     return steps
 
 
 def _description(move: Move, style: Style, role: Role, goal: Goal) -> str:
     told = _fill((move.rich if style.rich else "") or move.plain, goal)
     fixed = goal.facts.get("fixed") if role == "scope" else None
-    parts = (told, fixed and f"Already fixed: {fixed}.", style.habits.get(role))
+    parts = (told, fixed and f"Given: {fixed}.", style.habits.get(role))
     return " ".join(part for part in parts if part)
 
 
@@ -249,11 +265,7 @@ def _reasoning(style: Style, goal: Goal) -> str:
     if not goal.text:
         return f"The goal is empty, so the plan is a general one. {style.method}"
     fixed = goal.facts.get("fixed")
-    given = (
-        f"The goal already fixes {fixed}, and the steps keep to that."
-        if fixed
-        else "No dates or figures are given, so the steps name what they assume."
-    )
+    given = style.given.format(fixed=fixed) if fixed else style.ungiven
     caution = _fill(goal.kind.caution, goal) if style.careful else ""
     return " ".join(part for part in (_fill(goal.kind.why, goal), given, style.method, caution) if part)
 

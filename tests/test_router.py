@@ -1,0 +1,359 @@
+"""The walk, with providers of five lines and a clock in the hand."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from core.breaker import Policy
+from core.errors import (
+    AllProvidersFailed,
+    BadRequest,
+    DeadlineExceeded,
+    ErrorKind,
+    InvalidAnswer,
+    NoProviderConfigured,
+    ProviderError,
+    RunError,
+)
+from core.multi_provider_strategy import Ask, MultiProviderStrategy
+from core.strategies import STRATEGIES
+from core.types import Attempt, Message, Reply, Request
+
+HELLO = [{"role": "user", "content": "hello"}]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Scripted:
+    """Answers, or fails in the ways it was told, one after the other and then for ever."""
+
+    model = "model"
+
+    def __init__(self, *kinds: ErrorKind | None, text: str = "hello", **extra: object) -> None:
+        self.kinds, self.text, self.extra, self.asked = list(kinds), text, extra, 0
+
+    async def prepare(self) -> None:
+        pass
+
+    async def complete(self, request, *, on_text=None):
+        kind = self.kinds[min(self.asked, len(self.kinds) - 1)] if self.kinds else None
+        self.asked += 1
+        if kind is not None:
+            raise ProviderError(kind, "as told", **self.extra)
+        return Reply(self.text, "model")
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Recorder:
+    """A history in a list."""
+
+    def __init__(self) -> None:
+        self.begun: list[Attempt] = []
+        self.ended: list[Attempt] = []
+
+    def next_call_id(self) -> int:
+        return len(self.begun) + 1
+
+    async def begin(self, attempt, messages) -> None:
+        self.begun.append(attempt)
+
+    async def end(self, attempt, response) -> None:
+        self.ended.append(attempt)
+
+    def recent_attempts(self) -> list[Attempt]:
+        return sorted(self.ended, key=lambda attempt: attempt.started_at)
+
+
+def made(clock=None, history=None, policy=None, **providers):
+    clock = clock or Clock()
+    router = MultiProviderStrategy(
+        providers, history, clock=clock, wall=clock, rng=random.Random(0), policy=policy
+    )
+    return router
+
+
+def call(router, strategy="priority", **more):
+    ask = Ask(Request((Message("user", "hello"),)), strategy, **more)
+    return asyncio.run(router.ask(ask))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_falls_back_until_one_answers(strategy):
+    history = Recorder()
+    router = made(
+        history=history, a=Scripted(ErrorKind.SERVER_ERROR), b=Scripted(ErrorKind.TIMEOUT), c=Scripted()
+    )
+    reply, provider = asyncio.run(router.call_with_fallback(HELLO, strategy=strategy))
+    assert (reply.content, provider) == ("hello", "c")
+    asked = [attempt.provider for attempt in history.ended]
+    assert asked[-1] == "c"
+    assert len(asked) == len(set(asked))
+
+
+def test_the_intent_is_recorded_before_the_provider_is_asked():
+    history = Recorder()
+
+    class Looks(Scripted):
+        async def complete(self, request, *, on_text=None):
+            assert [attempt.status for attempt in history.begun] == ["running"]
+            assert not history.ended
+            return await super().complete(request)
+
+    call(made(history=history, a=Looks()))
+    assert [attempt.status for attempt in history.ended] == ["ok"]
+
+
+def test_three_failures_then_none_then_one_probe_among_two_hundred():
+    clock, dead, alive = Clock(), Scripted(ErrorKind.CONNECTION), Scripted()
+    router = made(clock, dead=dead, alive=alive)
+    for _ in range(50):
+        call(router)
+    assert dead.asked == 3
+    clock.tick(59.9)
+    call(router)
+    assert dead.asked == 3
+    clock.tick(0.1)
+
+    class Slow(Scripted):
+        async def complete(self, request, *, on_text=None):
+            self.asked += 1
+            await asyncio.sleep(0.05)
+            raise ProviderError(ErrorKind.CONNECTION, "still dead")
+
+    slow = Slow()
+    router.providers = {"dead": slow, "alive": alive}
+
+    async def crowd():
+        ask = Ask(Request((Message("user", "hello"),)), "priority")
+        return await asyncio.gather(*(router.ask(ask) for _ in range(200)))
+
+    answers = asyncio.run(crowd())
+    assert slow.asked == 1
+    assert {answer.provider for answer in answers} == {"alive"}
+
+
+@pytest.mark.parametrize("kinds", [
+    [ErrorKind.CONNECTION] * 3,
+    [ErrorKind.AUTH],
+    [ErrorKind.CONNECTION, ErrorKind.BAD_REQUEST, ErrorKind.CONNECTION],
+    [ErrorKind.TIMEOUT, None, ErrorKind.TIMEOUT],
+])
+def test_a_restart_changes_nothing(kinds):
+    clock, history = Clock(), Recorder()
+    router = made(clock, history, a=Scripted(*kinds), b=Scripted())
+    for _ in kinds:
+        clock.tick(1)
+        call(router)
+    again = made(clock, a=Scripted(), b=Scripted())
+    again.remember(history.recent_attempts(), {"a": (1, 2, 3.0)})
+    for name in ("a", "b"):
+        for seconds in (0, 30, 58, 59, 60, 61):
+            now = clock.now + seconds
+            assert again.health(name).breaker.state(now) == router.health(name).breaker.state(now)
+        assert again.health(name).recent == router.health(name).recent
+        assert again.health(name).last_used == router.health(name).last_used
+    assert again.health("a").succeeded == 1
+
+
+def test_a_changed_key_is_given_another_chance_at_once():
+    clock, history = Clock(), Recorder()
+    call(made(clock, history, a=Scripted(ErrorKind.AUTH), b=Scripted()))
+    again = MultiProviderStrategy(
+        {"a": Scripted(), "b": Scripted()}, configs={"a": "new key"}, clock=clock, wall=clock
+    )
+    again.remember(history.recent_attempts(), {})
+    assert again.health("a").breaker.state(clock.now) == "closed"
+
+
+def test_when_all_rest_the_soonest_back_is_asked_after_all():
+    clock, a, b = Clock(), Scripted(*[ErrorKind.SERVER_ERROR] * 3, None), Scripted(ErrorKind.SERVER_ERROR)
+    router = made(clock, a=a, b=b)
+    for _ in range(3):
+        with pytest.raises(AllProvidersFailed):
+            call(router)
+    clock.tick(6)
+    assert call(router).provider == "a"
+    assert router.health("a").breaker.state(clock.now) == "closed"
+
+
+def test_a_full_outage_makes_no_storm():
+    clock, a, b = Clock(), Scripted(ErrorKind.SERVER_ERROR), Scripted(ErrorKind.SERVER_ERROR)
+    router = made(clock, a=a, b=b)
+    for _ in range(1000):
+        clock.tick(0.01)
+        with pytest.raises(AllProvidersFailed):
+            call(router)
+    assert a.asked + b.asked <= 2 * 3 + 2 * 2 + 2
+
+
+def test_who_needs_a_person_or_named_its_own_time_is_not_forced():
+    clock = Clock()
+    billed, limited = Scripted(ErrorKind.BILLING), Scripted(ErrorKind.RATE_LIMITED, retry_after=600.0)
+    router = made(clock, a=billed, b=limited)
+    with pytest.raises(AllProvidersFailed):
+        call(router)
+    clock.tick(30)
+    with pytest.raises(AllProvidersFailed) as failed:
+        call(router)
+    assert (billed.asked, limited.asked) == (1, 1)
+    assert failed.value.retry_after == pytest.approx(570)
+    assert failed.value.attempts == ()
+
+
+def test_two_who_find_the_request_wrong_end_the_walk():
+    c = Scripted()
+    with pytest.raises(AllProvidersFailed):
+        call(made(a=Scripted(ErrorKind.CONTEXT_TOO_LONG), b=Scripted(ErrorKind.BAD_REQUEST), c=c))
+    assert c.asked == 0
+
+
+def test_a_parameter_refused_by_name_is_dropped_once_and_remembered():
+    class Picky(Scripted):
+        async def complete(self, request, *, on_text=None):
+            self.asked += 1
+            if "temperature" not in request.dropped:
+                raise ProviderError(ErrorKind.BAD_REQUEST, "no temperature", parameter="temperature")
+            return Reply("hello", "model")
+
+    picky = Picky()
+    router = made(a=picky)
+    assert [attempt.status for attempt in call(router).attempts] == ["failed", "ok"]
+    assert [attempt.status for attempt in call(router).attempts] == ["ok"]
+    assert picky.asked == 3
+
+
+def test_an_answer_that_does_not_hold_is_repaired_once_then_the_next_is_asked():
+    def read(reply):
+        if reply.content != "good":
+            raise InvalidAnswer("it is not good")
+        return reply.content
+
+    bad = Scripted(text="bad")
+    router = made(a=bad, b=Scripted(text="good"))
+    answer = call(router, read=read, repair=lambda fault: Message("user", fault))
+    assert [(a.provider, a.error_kind) for a in answer.attempts] == [
+        ("a", "invalid_plan"), ("a", "invalid_plan"), ("b", None)
+    ]
+    assert router.health("a").breaker.failures == 0
+
+
+def test_the_deadline_is_kept_by_cancelling_and_everyone_gets_a_share():
+    class Hangs(Scripted):
+        async def complete(self, request, *, on_text=None):
+            self.asked += 1
+            await asyncio.sleep(60)
+
+    hanging = {name: Hangs() for name in "abcdef"}
+    router = MultiProviderStrategy(
+        {**hanging, "g": Scripted()}, policy=Policy(attempt_timeout=0.4, run_timeout=1.2)
+    )
+    begun = time.monotonic()
+    assert call(router).provider == "g"
+    assert time.monotonic() - begun < 1.2 + 0.25
+    assert all(provider.asked == 1 for provider in hanging.values())
+    only = MultiProviderStrategy({"a": Hangs()}, policy=Policy(run_timeout=0.3))
+    with pytest.raises(DeadlineExceeded) as late:
+        call(only)
+    assert [attempt.error_kind for attempt in late.value.attempts] == ["timeout"]
+
+
+def test_a_provider_cut_off_by_a_callers_short_deadline_is_not_blamed():
+    class Hangs(Scripted):
+        async def complete(self, request, *, on_text=None):
+            await asyncio.sleep(60)
+
+    router = MultiProviderStrategy({"a": Hangs()}, policy=Policy())
+    for _ in range(4):
+        with pytest.raises(DeadlineExceeded):
+            call(router, deadline=time.monotonic() + 0.02)
+    assert router.health("a").breaker.failures == 0
+
+
+def test_stopping_is_recorded_and_blames_nobody():
+    history = Recorder()
+
+    class Hangs(Scripted):
+        async def complete(self, request, *, on_text=None):
+            await asyncio.sleep(60)
+
+    router = made(history=history, a=Hangs())
+
+    async def stopped():
+        task = asyncio.create_task(router.ask(Ask(Request(()), "priority")))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(stopped())
+    assert [attempt.status for attempt in history.ended] == ["cancelled"]
+    assert router.health("a").breaker.failures == 0
+
+
+def test_a_bug_of_ours_is_never_blamed_on_a_provider():
+    class Broken(Scripted):
+        async def complete(self, request, *, on_text=None):
+            raise KeyError("ours")
+
+    other = Scripted()
+    router = made(a=Broken(), b=other)
+    with pytest.raises(RunError) as failed:
+        call(router)
+    assert [attempt.error_kind for attempt in failed.value.attempts] == ["internal"]
+    assert router.health("a").breaker.failures == 0
+    assert other.asked == 0
+    assert "KeyError" not in failed.value.message
+
+
+def test_nobody_set_up_is_said_so():
+    with pytest.raises(NoProviderConfigured):
+        call(made())
+
+
+def test_unknown_strategies_and_roles_are_refused():
+    router = made(a=Scripted())
+    with pytest.raises(BadRequest):
+        asyncio.run(router.call_with_fallback(HELLO, strategy="fastest"))
+    with pytest.raises(BadRequest):
+        asyncio.run(router.call_with_fallback([{"role": "tool", "content": "x"}]))
+
+
+def test_taking_turns_shares_evenly():
+    router = made(a=Scripted(), b=Scripted(), c=Scripted())
+
+    clock = router.clock
+    turns = Counter()
+    for _ in range(30):
+        clock.tick(1)
+        turns[call(router, "round_robin").provider] += 1
+    assert set(turns.values()) == {10}
+
+
+def test_fast_failures_do_not_win_under_best_performance():
+    class Slow(Scripted):
+        async def complete(self, request, *, on_text=None):
+            clock.tick(0.8)
+            return await super().complete(request)
+
+    clock = Clock()
+    fast, slow = Scripted(ErrorKind.SERVER_ERROR), Slow()
+    router = made(clock, fast=fast, slow=slow)
+    for _ in range(200):
+        clock.tick(30)
+        call(router, "best_performance")
+    first = Counter(call(router, "best_performance").attempts[0].provider for _ in range(100))
+    assert first["slow"] >= 95
