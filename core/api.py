@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
@@ -38,7 +39,9 @@ class PlanRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     goal: str = Field(description="What to get done, in your own words.", min_length=1)
-    strategy: StrategyName | None = Field(None, description="Who is asked first; as set in the console if left out.")
+    strategy: StrategyName | None = Field(
+        None, description="Who is asked first; as set in the console if left out."
+    )
     priority: list[str] | None = Field(
         None, description="The order for this run, by name; those not named are not asked."
     )
@@ -56,9 +59,7 @@ class _Refused(Exception):
         self.body = _error(kind, message, action)
 
 
-def make_api(
-    engine: Callable[[], Engine], *, export_csv: Export, export_jsonl: Export
-) -> FastAPI:
+def make_api(engine: Callable[[], Engine], *, export_csv: Export, export_jsonl: Export) -> FastAPI:
     """The application to mount at /autonomous. `engine` is asked for at each request."""
     api = FastAPI(
         title="Switchyard",
@@ -68,40 +69,54 @@ def make_api(
         redoc_url=None,
         redirect_slashes=False,
     )
-    body = {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": PlanRequest.model_json_schema()}},
-        }
-    }
-    Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+    _add_plans(api, engine)
+    _add_reading(api, engine)
+    _add_exports(api, export_csv, export_jsonl)
+    _add_errors(api)
+    return api
+
+
+_Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+
+def _add_plans(api: FastAPI, engine: Callable[[], Engine]) -> None:
+    schema = PlanRequest.model_json_schema()
+    # The body is read by hand: a script need not say that it sends JSON.
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
     @api.post("/plan", summary="Plan a goal", openapi_extra=body)
-    async def plan(request: Request, idempotency_key: Key = None) -> JSONResponse:
-        run = await _submit(engine(), await _read(request), idempotency_key)
-        return await _result(engine(), run)
+    async def plan(request: Request, idempotency_key: _Key = None) -> JSONResponse:
+        run_id = await _submit(engine(), await _read(request), idempotency_key)
+        return await _result(engine(), run_id)
 
     @api.post("/plan-and-execute", summary="Plan a goal and carry the plan out", openapi_extra=body)
-    async def plan_and_execute(request: Request, idempotency_key: Key = None) -> JSONResponse:
+    async def plan_and_execute(request: Request, idempotency_key: _Key = None) -> JSONResponse:
         asked = (await _read(request)).model_copy(update={"execute": True})
         return await _result(engine(), await _submit(engine(), asked, idempotency_key))
 
     @api.post("/plan/stream", summary="Plan a goal and watch", openapi_extra=body)
-    async def stream(request: Request, idempotency_key: Key = None) -> StreamingResponse:
+    async def stream(request: Request, idempotency_key: _Key = None) -> StreamingResponse:
         run_id = await _submit(engine(), await _read(request), idempotency_key)
         run = await _find(engine(), run_id)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(run), media_type="text/event-stream", headers=headers)
 
+
+def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
     @api.get("/status", summary="How the providers are doing")
     async def status() -> dict[str, Any]:
         return await asyncio.to_thread(engine().status)
 
     @api.get("/runs/{run_id}", summary="One run with its plan and attempts")
     async def run(run_id: str) -> JSONResponse:
-        found = await _find(engine(), run_id)
-        return JSONResponse(found.as_json())
+        return JSONResponse((await _find(engine(), run_id)).as_json())
 
+    @api.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(_docs_page(api.openapi()))
+
+
+def _add_exports(api: FastAPI, export_csv: Export, export_jsonl: Export) -> None:
     @api.get("/export.csv", summary="Calls as a table")
     async def as_csv(request: Request) -> StreamingResponse:
         return _download(export_csv(_filters(request)), "text/csv; charset=utf-8", "calls.csv")
@@ -110,29 +125,38 @@ def make_api(
     async def as_jsonl(request: Request) -> StreamingResponse:
         return _download(export_jsonl(_filters(request)), "application/x-ndjson", "calls.jsonl")
 
-    @api.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(_docs_page(api.openapi()))
 
+def _add_errors(api: FastAPI) -> None:
     @api.exception_handler(_Refused)
     async def refused(request: Request, error: _Refused) -> JSONResponse:
         return JSONResponse(error.body, error.status)
 
     @api.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        kind, message, action = _HTTP.get(error.status_code, _HTTP[404])
-        return JSONResponse(_error(kind, message, action), error.status_code, error.headers)
+        said = _HTTP.get(error.status_code, _HTTP[404])
+        return JSONResponse(_error(*said), error.status_code, error.headers)
+
+    @api.exception_handler(RequestValidationError)
+    async def header(request: Request, error: RequestValidationError) -> JSONResponse:
+        action = "Shorten the header Idempotency-Key to 200 characters."
+        return JSONResponse(_error("bad_request", "A header is not right.", action), 422)
 
     @api.exception_handler(Exception)
     async def ours(request: Request, error: Exception) -> JSONResponse:
-        message = "Switchyard itself failed."
-        return JSONResponse(_error("internal", message, "Try again; look into the log if it stays."), 500)
-
-    return api
+        said = (
+            "internal",
+            "Switchyard itself failed.",
+            "Try again; look into the log if it stays.",
+        )
+        return JSONResponse(_error(*said), 500)
 
 
 _HTTP = {
-    404: ("not_found", "There is nothing at this address.", "See /autonomous/docs for what there is."),
+    404: (
+        "not_found",
+        "There is nothing at this address.",
+        "See /autonomous/docs for what there is.",
+    ),
     405: (
         "method_not_allowed",
         "This address does not take that method.",
@@ -155,7 +179,10 @@ async def _read(request: Request) -> PlanRequest:
         ) from None
     if not isinstance(value, dict):
         raise _Refused(
-            422, "bad_request", "The body is not a JSON object.", 'Send a body such as {"goal": "..."}.'
+            422,
+            "bad_request",
+            "The body is not a JSON object.",
+            'Send a body such as {"goal": "..."}.',
         )
     try:
         return PlanRequest.model_validate(value)
@@ -167,10 +194,16 @@ def _complaint(error: ValidationError) -> tuple[str, str]:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part)[:60] for part in first["loc"]) or "body"
     if first["type"] == "extra_forbidden":
-        return f"There is no field “{field}”.", f"Leave it out; the fields are {', '.join(PlanRequest.model_fields)}."
+        return (
+            f"There is no field “{field}”.",
+            f"Leave it out; the fields are {', '.join(PlanRequest.model_fields)}.",
+        )
     if first["type"] == "missing":
         return f"The field “{field}” is missing.", f"Add “{field}” to the body."
-    return f"The field “{field}” is not right: {first['msg']}.", f"Correct “{field}” and send it again."
+    return (
+        f"The field “{field}” is not right: {first['msg']}.",
+        f"Correct “{field}” and send it again.",
+    )
 
 
 async def _submit(engine: Engine, asked: PlanRequest, key: str | None) -> str:
@@ -237,32 +270,44 @@ def _error(kind: str, message: str, action: str) -> dict[str, Any]:
 
 def _docs_page(schema: Mapping[str, Any]) -> str:
     """The interface as one page that needs no script and nothing from elsewhere."""
-    rows = []
-    for path, methods in schema["paths"].items():
-        for method, operation in methods.items():
-            said = html.escape(operation.get("summary", ""))
-            rows.append(
-                f"<tr><td>{method.upper()}</td><td><code>/autonomous{html.escape(path)}</code></td><td>{said}</td></tr>"
-            )
-    fields = []
-    for name, field in PlanRequest.model_json_schema()["properties"].items():
-        default = "required" if "default" not in field else json.dumps(field["default"])
-        said = html.escape(field.get("description", ""))
-        fields.append(f"<tr><td><code>{name}</code></td><td>{html.escape(default)}</td><td>{said}</td></tr>")
+    addresses = [
+        (method.upper(), f"/autonomous{path}", operation.get("summary", ""))
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    ]
+    fields = [
+        (
+            name,
+            json.dumps(field["default"]) if "default" in field else "required",
+            field.get("description", ""),
+        )
+        for name, field in PlanRequest.model_json_schema()["properties"].items()
+    ]
     names = f"Strategies: {', '.join(STRATEGIES)}. Providers: {', '.join(PROVIDERS)}."
-    return _DOCS.format(rows="".join(rows), fields="".join(fields), names=names)
+    return _DOCS.format(rows=_rows(addresses), fields=_rows(fields), names=names)
+
+
+def _rows(rows: list[tuple[str, str, str]]) -> str:
+    cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
+    return "".join(f"<tr>{row}</tr>" for row in cells)
 
 
 _DOCS = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Switchyard API</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
-:root {{ color-scheme: light dark }} body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
+:root {{ color-scheme: light dark }}
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
 max-width: 52rem; padding: 0 1rem }} table {{ border-collapse: collapse; width: 100% }}
 td, th {{ text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884;
 vertical-align: top }} pre {{ padding: 1rem; background: #8882; border-radius: 8px; overflow: auto }}
-</style><h1>Switchyard API</h1><p>The same engine as the console, for scripts. The description for
+</style><h1>Switchyard API</h1>
+<p>The same engine as the console, for scripts. The description for
 programs is at <a href="openapi.json">openapi.json</a>.</p>
 <pre>curl -X POST http://localhost:8000/autonomous/plan -d '{{"goal": "Plan a weekend in Lisbon"}}'</pre>
-<h2>Addresses</h2><table><tr><th>Method</th><th>Address</th><th>What it does</th></tr>{rows}</table>
-<h2>Fields of a plan request</h2><table><tr><th>Field</th><th>Default</th><th>Meaning</th></tr>{fields}</table>
+<h2>Addresses</h2><table>
+<tr><th>Method</th><th>Address</th><th>What it does</th></tr>
+{rows}</table>
+<h2>Fields of a plan request</h2><table>
+<tr><th>Field</th><th>Default</th><th>Meaning</th></tr>
+{fields}</table>
 <p>{names}</p><p>The header <code>Idempotency-Key</code> makes a repeated request give the same run.
 Errors are JSON: a kind, one sentence, and one thing to do.</p></html>"""

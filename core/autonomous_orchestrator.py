@@ -93,9 +93,7 @@ class _Steps:
         async with self._free:
             messages = step_messages(self._goal.text, step.description, known)
             request = Request(messages, self._goal.temperature, self._goal.max_tokens)
-            answer = await self._strategy.ask(
-                replace(self._ask, request=request, step=index)
-            )
+            answer = await self._strategy.ask(replace(self._ask, request=request, step=index))
         self._results[index] = {
             "step": index,
             "provider": answer.provider,

@@ -92,11 +92,8 @@ def ended(
     retry_after: float | None = None,
 ) -> Breaker:
     """After the request that began at `began` ended at `now`; `kind` is None for a success."""
-    if breaker.until is None:
-        stale = began < breaker.closed_at
-    else:
-        stale = began != breaker.leased_at
-    if stale:
+    closed = breaker.until is None
+    if began < breaker.closed_at if closed else began != breaker.leased_at:
         return breaker
     if kind is None:
         if breaker.until is None:

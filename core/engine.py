@@ -13,9 +13,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from importlib import import_module
 from typing import Any
+
+from core.settings import Settings
 
 from core.autonomous_orchestrator import AutonomousOrchestrator, Goal
 from core.breaker import Policy
@@ -24,7 +25,6 @@ from core.llm_planner import LLMPlanner
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
 from core.providers import PROVIDERS, Connected, connect_practice, connect_real
 from core.runs import Run
-from core.settings import Settings
 from core.strategies import STRATEGIES
 from core.types import Archive, Choices, History, Request, RunRecord, Source
 
@@ -254,7 +254,9 @@ class Engine:
                 watcher=run,
             )
             orchestrator = AutonomousOrchestrator(LLMPlanner(router))
-            goal = Goal(record.goal, options["context"], options["temperature"], options["max_tokens"])
+            goal = Goal(
+                record.goal, options["context"], options["temperature"], options["max_tokens"]
+            )
             if options["execute"]:
                 outcome = await orchestrator.carry_out(goal, ask, on_plan=run.planned)
             else:
@@ -269,7 +271,9 @@ class Engine:
             await self._finish(run, run.failed_with(error))
         except Exception:  # noqa: BLE001 - a bug of ours must end the run, not hang it
             _log.exception("run %s failed in Switchyard itself", record.id)
-            error = RunError("Switchyard itself failed.", "Try again; if it stays, look into the log.")
+            error = RunError(
+                "Switchyard itself failed.", "Try again; if it stays, look into the log."
+            )
             await self._finish(run, run.failed_with(error))
 
     async def _finish(self, run: Run, ended: RunRecord) -> None:
@@ -333,7 +337,9 @@ class Engine:
         """Who has what it needs: a key, or for BitNet a server that is up or a file."""
         here = self._bitnet_up or self.settings.bitnet_model_path is not None
         return tuple(
-            name for name in self.priority if name in self._real.providers and (name != "bitnet" or here)
+            name
+            for name in self.priority
+            if name in self._real.providers and (name != "bitnet" or here)
         )
 
     def _available(self) -> tuple[str, ...]:
@@ -374,5 +380,7 @@ class Engine:
 
 def _busy() -> RunError:
     return RunError(
-        "Switchyard is busy and takes no more runs just now.", "Try again in a minute.", retry_after=10.0
+        "Switchyard is busy and takes no more runs just now.",
+        "Try again in a minute.",
+        retry_after=10.0,
     )

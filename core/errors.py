@@ -118,9 +118,7 @@ OUTCOMES: dict[ErrorKind, Outcome] = {
     ErrorKind.CONTEXT_TOO_LONG: _not_its_fault(
         "until two agree", "found the request too long", "Shorten the goal or its context."
     ),
-    ErrorKind.REFUSED: _not_its_fault(
-        "yes", "declined to answer", "Put the goal in other words."
-    ),
+    ErrorKind.REFUSED: _not_its_fault("yes", "declined to answer", "Put the goal in other words."),
     ErrorKind.TRUNCATED: _not_its_fault(
         "yes",
         "ran out of room before it had answered",

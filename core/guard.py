@@ -325,7 +325,7 @@ def _wanted(scope: Scope) -> str:
     if scope["path"] == LOGIN_PATH:
         return "/"
     query: bytes = scope["query_string"]
-    path = scope.get("raw_path") or scope["path"].encode()
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
     return (path + (b"?" + query if query else b"")).decode("latin-1")
 
 
@@ -367,8 +367,11 @@ def _refuse(refusal: Refusal, scope: Scope) -> Response:
         text = f"{refusal.message} {refusal.action}\n"
         return PlainTextResponse(text, refusal.status, headers)
     error = {"kind": refusal.kind, "message": refusal.message, "action": refusal.action}
-    content = {"status": "error", "run_id": None, "error": error, "attempts": []}
-    return JSONResponse(content, refusal.status, headers)
+    return JSONResponse(
+        {"status": "error", "run_id": None, "error": error, "attempts": []},
+        refusal.status,
+        headers,
+    )
 
 
 async def _send_answer(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,7 +7,7 @@ restart changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from core import breaker as circuit
@@ -23,7 +23,7 @@ class Health:
     """One provider. Times are seconds of the monotonic clock."""
 
     name: str
-    breaker: Breaker = Breaker()
+    breaker: Breaker = field(default_factory=Breaker)
     last_used: float | None = None
     recent: tuple[float | None, ...] = ()  # oldest first: seconds of a success, None for a failure
     streak: int = 0  # failures in a row that were its own

@@ -277,10 +277,11 @@ button:hover { background: var(--over); }
 Switchyard
 </p>
 <h1>Sign in</h1>
-<p class="hint">This console is protected by a password.</p>
+<p class="hint">Enter the password of this console.</p>
 <form method="post" action="$action">
 $alert
 <input type="hidden" name="next" value="$next">
+<input type="text" name="username" value="Switchyard" autocomplete="username" hidden>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password"
  autocapitalize="none" spellcheck="false" required autofocus $invalid>

@@ -136,7 +136,9 @@ class MultiProviderStrategy:
     def health(self, name: str) -> Health:
         return self._healths.get(name) or Health(name)
 
-    def replace_providers(self, llm_provider: Mapping[str, Provider], configs: Mapping[str, str]) -> None:
+    def replace_providers(
+        self, llm_provider: Mapping[str, Provider], configs: Mapping[str, str]
+    ) -> None:
         """Other models or keys: what was learnt of a changed provider's circuit is forgotten."""
         for name in llm_provider:
             if name not in self._healths:
@@ -179,6 +181,15 @@ class MultiProviderStrategy:
 
     def _advance(self, name: str, health: Health) -> None:
         self._healths[name] = health
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What came of one request."""
+
+    reply: Reply | None = None
+    value: Any = None
+    failure: ProviderError | InvalidAnswer | None = None
 
 
 @dataclass(slots=True)
@@ -229,18 +240,18 @@ class _Walk:
         repeated = repaired = False
         while True:
             dropped = self.router._dropped.get(name, frozenset())
-            sent = replace(request, dropped=dropped) if dropped else request
-            reply, value, failure = await self._request(name, sent, others=others)
-            if failure is None:
-                assert reply is not None
-                return Answer(reply, name, value, tuple(self.attempts))
+            asked = replace(request, dropped=dropped) if dropped else request
+            sent = await self._request(name, asked, others=others)
+            reply, failure = sent.reply, sent.failure
+            if failure is None and reply is not None:
+                return Answer(reply, name, sent.value, tuple(self.attempts))
             if isinstance(failure, ProviderError):
                 if repeated or failure.parameter is None:
                     return None
                 repeated = True
                 self.router._dropped[name] = dropped | {failure.parameter}
                 continue
-            if reply is None or repaired or self.ask.repair is None:
+            if failure is None or reply is None or repaired or self.ask.repair is None:
                 return None
             repaired = True
             request = replace(
@@ -252,9 +263,7 @@ class _Walk:
                 ),
             )
 
-    async def _request(
-        self, name: str, request: Request, *, others: int
-    ) -> tuple[Reply | None, Any, ProviderError | InvalidAnswer | None]:
+    async def _request(self, name: str, request: Request, *, others: int) -> _Sent:
         """One request, recorded before and after.
 
         Raises:
@@ -265,11 +274,70 @@ class _Walk:
         await provider.prepare()
         begun = router.clock()
         limit = self._limit(begun, others=others)
-        attempt = Attempt(
+        attempt = self._intent(name, provider.model)
+        lease = begun + limit + _LEASE_SLACK
+        router._advance(name, healths.began(router._healths[name], now=begun, lease_until=lease))
+        watcher = self.ask.watcher
+        listener = _Listener(watcher, attempt.ordinal, router) if watcher else None
+        sent = _Sent()
+        stopped = _ended(attempt, "cancelled", ErrorKind.CANCELLED, "It was stopped.")
+        try:
+            await router._history.begin(attempt, request.messages)
+            if watcher:
+                watcher.attempt_started(attempt)
+            await self._send(sent, provider, request, limit=limit, listener=listener)
+            done = self._outcome(attempt, sent, begun=begun, listener=listener)
+        except asyncio.CancelledError:
+            await self._record(self._settle(stopped, begun), sent.reply)
+            raise
+        except RunError:
+            # The history could not be written, so nothing was sent: only the lease goes back.
+            self._settle(stopped, begun)
+            raise
+        except Exception as error:
+            # A bug of ours must not look like a broken vendor.
+            ours = _ended(attempt, "failed", ErrorKind.INTERNAL, "Switchyard itself failed here.")
+            await self._record(self._settle(ours, begun), sent.reply)
+            raise self._ours() from error
+        await self._record(self._settle(done, begun), sent.reply)
+        self._note_objection(name, sent.failure)
+        return sent
+
+    async def _send(
+        self,
+        sent: _Sent,
+        provider: Provider,
+        request: Request,
+        *,
+        limit: float,
+        listener: _Listener | None,
+    ) -> None:
+        try:
+            async with asyncio.timeout(limit) as timer:
+                sent.reply = await provider.complete(
+                    request, on_text=listener.text if listener else None
+                )
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            words = f"No answer within {seconds_in_words(limit)}."
+            sent.failure = ProviderError(ErrorKind.TIMEOUT, words)
+        except ProviderError as error:
+            sent.failure = error
+        else:
+            sent.reply = self._scrubbed(sent.reply)
+            try:
+                sent.value = self.ask.read(sent.reply) if self.ask.read else None
+            except InvalidAnswer as error:
+                sent.failure = _cut_off() if sent.reply.truncated else error
+
+    def _intent(self, name: str, model: str) -> Attempt:
+        router = self.router
+        return Attempt(
             router._history.next_call_id(),
             next(self.ask.ordinals),
             name,
-            provider.model,
+            model,
             self.ask.strategy,
             router._wall(),
             self.ask.run_id,
@@ -277,73 +345,41 @@ class _Walk:
             router.simulated,
             router._configs.get(name, ""),
         )
-        lease = begun + limit + _LEASE_SLACK
-        router._advance(name, healths.began(router._healths[name], now=begun, lease_until=lease))
-        watcher = self.ask.watcher
-        listener = _Listener(watcher, attempt.ordinal, router.clock, router._redact) if watcher else None
-        reply: Reply | None = None
-        value: Any = None
-        failure: ProviderError | InvalidAnswer | None = None
-        done: Attempt | None = None
-        recorded = False
-        try:
-            await router._history.begin(attempt, request.messages)
-            recorded = True
-            if watcher:
-                watcher.attempt_started(attempt)
-            try:
-                async with asyncio.timeout(limit) as timer:
-                    reply = await provider.complete(
-                        request, on_text=listener.text if listener else None
-                    )
-            except TimeoutError:
-                if not timer.expired():
-                    raise
-                failure = ProviderError(
-                    ErrorKind.TIMEOUT, f"No answer within {seconds_in_words(limit)}."
-                )
-            except ProviderError as error:
-                failure = error
-            if reply is not None:
-                reply = self._scrubbed(reply)
-                try:
-                    value = self.ask.read(reply) if self.ask.read else None
-                except InvalidAnswer as error:
-                    failure = _cut_off() if reply.truncated else error
-            done = self._outcome(attempt, reply, failure, begun=begun, listener=listener)
-        except asyncio.CancelledError:
-            done = _ended(attempt, "cancelled", ErrorKind.CANCELLED, "Stopped before it had answered.")
-            raise
-        except RunError:
-            raise  # the history could not be written: nothing was sent
-        except Exception as error:  # a bug of ours must not look like a broken vendor
-            done = _ended(attempt, "failed", ErrorKind.INTERNAL, "Switchyard itself failed here.")
-            raise RunError(
-                "Switchyard itself failed while it asked a provider.",
-                "Try again; if it stays, look into the log.",
-                attempts=(*self.attempts, done),
-            ) from error
-        finally:
-            done = done or _ended(attempt, "failed", ErrorKind.INTERNAL, None)
-            now = router.clock()
-            if done.latency_ms is None:
-                done = replace(done, latency_ms=(now - begun) * 1000)
-            ended = healths.ended(
-                router._healths[name], done, began=begun, now=now, policy=router.policy
-            )
-            router._advance(name, ended)
-            if recorded:
-                self.attempts.append(done)
-                # Once handed over it is written, even if this run is cancelled while it waits.
-                await router._history.end(done, reply.content if reply else None)
-                if watcher:
-                    watcher.attempt_ended(done)
-        if isinstance(failure, ProviderError) and failure.kind in _ABOUT_THE_REQUEST:
-            if failure.parameter is None:
-                self.objectors.add(name)
-            if len(self.objectors) == 2:
-                raise self._objected(failure)
-        return reply, value, failure
+
+    def _settle(self, done: Attempt, begun: float) -> Attempt:
+        """What the outcome means for the provider's health."""
+        router, name = self.router, done.provider
+        now = router.clock()
+        if done.latency_ms is None:
+            done = replace(done, latency_ms=(now - begun) * 1000)
+        health = router._healths[name]
+        router._advance(
+            name, healths.ended(health, done, began=begun, now=now, policy=router.policy)
+        )
+        return done
+
+    async def _record(self, done: Attempt, reply: Reply | None) -> None:
+        self.attempts.append(done)
+        # Once handed over it is written, even if this run is cancelled while it waits.
+        await self.router._history.end(done, reply.content if reply else None)
+        if self.ask.watcher:
+            self.ask.watcher.attempt_ended(done)
+
+    def _ours(self) -> RunError:
+        return RunError(
+            "Switchyard itself failed while it asked a provider.",
+            "Try again; if it stays, look into the log.",
+            attempts=self.attempts,
+        )
+
+    def _note_objection(self, name: str, failure: ProviderError | InvalidAnswer | None) -> None:
+        """Two providers that find the request itself wrong are believed."""
+        if not isinstance(failure, ProviderError) or failure.kind not in _ABOUT_THE_REQUEST:
+            return
+        if failure.parameter is None:
+            self.objectors.add(name)
+        if len(self.objectors) == 2:
+            raise self._objected(failure)
 
     def _limit(self, now: float, *, others: int) -> float:
         """Seconds this attempt may take, so that everyone still to come gets a fair share."""
@@ -357,14 +393,9 @@ class _Walk:
         return min(policy.attempt_timeout, kept)
 
     def _outcome(
-        self,
-        attempt: Attempt,
-        reply: Reply | None,
-        failure: ProviderError | InvalidAnswer | None,
-        *,
-        begun: float,
-        listener: _Listener | None,
+        self, attempt: Attempt, sent: _Sent, *, begun: float, listener: _Listener | None
     ) -> Attempt:
+        reply, failure = sent.reply, sent.failure
         latency = (self.router.clock() - begun) * 1000
         facts: dict[str, Any] = {"latency_ms": latency}
         if listener and listener.first_at is not None:
@@ -436,7 +467,7 @@ class _Walk:
         outcome = OUTCOMES[failure.kind]
         names = " and ".join(sorted(label_of(name) for name in self.objectors))
         return AllProvidersFailed(
-            f"{names} both found fault with the request itself: {failure.message[:200].rstrip('.')}.",
+            f"{names} both found fault with the request: {failure.message[:200].rstrip('.')}.",
             outcome.action,
             attempts=self.attempts,
         )
@@ -450,22 +481,16 @@ _ABOUT_THE_REQUEST = tuple(
 class _Listener:
     """Passes text on and keeps the moment of the first."""
 
-    __slots__ = ("_clock", "_ordinal", "_redact", "_watcher", "first_at")
+    __slots__ = ("_ordinal", "_router", "_watcher", "first_at")
 
-    def __init__(
-        self,
-        watcher: Watcher,
-        ordinal: int,
-        clock: Callable[[], float],
-        redact: Callable[[str], str],
-    ) -> None:
-        self._watcher, self._ordinal, self._clock, self._redact = watcher, ordinal, clock, redact
+    def __init__(self, watcher: Watcher, ordinal: int, router: MultiProviderStrategy) -> None:
+        self._watcher, self._ordinal, self._router = watcher, ordinal, router
         self.first_at: float | None = None
 
     def text(self, text: str) -> None:
         if self.first_at is None:
-            self.first_at = self._clock()
-        self._watcher.token(self._ordinal, self._redact(text))
+            self.first_at = self._router.clock()
+        self._watcher.token(self._ordinal, self._router._redact(text))
 
 
 class _Unrecorded:

@@ -71,7 +71,9 @@ class Run:
         at = next(i for i, known in enumerate(self.attempts) if known.id == attempt.id)
         self.attempts[at] = attempt
         if attempt.status != "ok":
-            self._tell("attempt_failed", ordinal=attempt.ordinal, step=attempt.step, **as_json(attempt))
+            self._tell(
+                "attempt_failed", ordinal=attempt.ordinal, step=attempt.step, **as_json(attempt)
+            )
 
     # -- the engine
 

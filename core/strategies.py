@@ -96,10 +96,16 @@ def _lot(health: Health, place: int) -> str:
 
 STRATEGIES: dict[str, Strategy] = {
     "round_robin": Strategy(
-        "Take turns", "Share the work evenly: whoever waited longest goes first.", round_robin, _turn
+        "Take turns",
+        "Share the work evenly: whoever waited longest goes first.",
+        round_robin,
+        _turn,
     ),
     "best_performance": Strategy(
-        "Best so far", "Whoever answers most reliably, then fastest, goes first.", best_performance, _record
+        "Best so far",
+        "Whoever answers most reliably, then fastest, goes first.",
+        best_performance,
+        _record,
     ),
     "random": Strategy("By lot", "Draw the order anew for each run.", shuffled, _lot),
     "priority": Strategy("My order", "Always your first choice first.", by_priority, _choice),

@@ -12,7 +12,9 @@ NEUTRAL = [kind for kind, outcome in OUTCOMES.items() if outcome.circuit == "neu
 COUNTS = [kind for kind, outcome in OUTCOMES.items() if outcome.circuit in ("counts", "rests")]
 
 
-def after(breaker: Breaker, kind: ErrorKind | None, *, at: float, retry_after: float | None = None) -> Breaker:
+def after(
+    breaker: Breaker, kind: ErrorKind | None, *, at: float, retry_after: float | None = None
+) -> Breaker:
     """One request that begins and ends at `at`."""
     sent = began(breaker, now=at, lease_until=at + 50)
     return ended(sent, kind, began=at, now=at, policy=POLICY, retry_after=retry_after)

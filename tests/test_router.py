@@ -95,7 +95,10 @@ def call(router, strategy="priority", **more):
 def test_every_strategy_falls_back_until_one_answers(strategy):
     history = Recorder()
     router = made(
-        history=history, a=Scripted(ErrorKind.SERVER_ERROR), b=Scripted(ErrorKind.TIMEOUT), c=Scripted()
+        history=history,
+        a=Scripted(ErrorKind.SERVER_ERROR),
+        b=Scripted(ErrorKind.TIMEOUT),
+        c=Scripted(),
     )
     reply, provider = asyncio.run(router.call_with_fallback(HELLO, strategy=strategy))
     assert (reply.content, provider) == ("hello", "c")
@@ -146,12 +149,15 @@ def test_three_failures_then_none_then_one_probe_among_two_hundred():
     assert {answer.provider for answer in answers} == {"alive"}
 
 
-@pytest.mark.parametrize("kinds", [
-    [ErrorKind.CONNECTION] * 3,
-    [ErrorKind.AUTH],
-    [ErrorKind.CONNECTION, ErrorKind.BAD_REQUEST, ErrorKind.CONNECTION],
-    [ErrorKind.TIMEOUT, None, ErrorKind.TIMEOUT],
-])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [ErrorKind.CONNECTION] * 3,
+        [ErrorKind.AUTH],
+        [ErrorKind.CONNECTION, ErrorKind.BAD_REQUEST, ErrorKind.CONNECTION],
+        [ErrorKind.TIMEOUT, None, ErrorKind.TIMEOUT],
+    ],
+)
 def test_a_restart_changes_nothing(kinds):
     clock, history = Clock(), Recorder()
     router = made(clock, history, a=Scripted(*kinds), b=Scripted())
@@ -180,7 +186,11 @@ def test_a_changed_key_is_given_another_chance_at_once():
 
 
 def test_when_all_rest_the_soonest_back_is_asked_after_all():
-    clock, a, b = Clock(), Scripted(*[ErrorKind.SERVER_ERROR] * 3, None), Scripted(ErrorKind.SERVER_ERROR)
+    clock, a, b = (
+        Clock(),
+        Scripted(*[ErrorKind.SERVER_ERROR] * 3, None),
+        Scripted(ErrorKind.SERVER_ERROR),
+    )
     router = made(clock, a=a, b=b)
     for _ in range(3):
         with pytest.raises(AllProvidersFailed):
@@ -202,7 +212,10 @@ def test_a_full_outage_makes_no_storm():
 
 def test_who_needs_a_person_or_named_its_own_time_is_not_forced():
     clock = Clock()
-    billed, limited = Scripted(ErrorKind.BILLING), Scripted(ErrorKind.RATE_LIMITED, retry_after=600.0)
+    billed, limited = (
+        Scripted(ErrorKind.BILLING),
+        Scripted(ErrorKind.RATE_LIMITED, retry_after=600.0),
+    )
     router = made(clock, a=billed, b=limited)
     with pytest.raises(AllProvidersFailed):
         call(router)
@@ -226,7 +239,9 @@ def test_a_parameter_refused_by_name_is_dropped_once_and_remembered():
         async def complete(self, request, *, on_text=None):
             self.asked += 1
             if "temperature" not in request.dropped:
-                raise ProviderError(ErrorKind.BAD_REQUEST, "no temperature", parameter="temperature")
+                raise ProviderError(
+                    ErrorKind.BAD_REQUEST, "no temperature", parameter="temperature"
+                )
             return Reply("hello", "model")
 
     picky = Picky()
@@ -246,7 +261,9 @@ def test_an_answer_that_does_not_hold_is_repaired_once_then_the_next_is_asked():
     router = made(a=bad, b=Scripted(text="good"))
     answer = call(router, read=read, repair=lambda fault: Message("user", fault))
     assert [(a.provider, a.error_kind) for a in answer.attempts] == [
-        ("a", "invalid_plan"), ("a", "invalid_plan"), ("b", None)
+        ("a", "invalid_plan"),
+        ("a", "invalid_plan"),
+        ("b", None),
     ]
     assert router.health("a").breaker.failures == 0
 

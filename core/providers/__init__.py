@@ -150,14 +150,16 @@ class Connected:
 
 
 def connect(environ: Mapping[str, str]) -> dict[str, Provider]:
-    """Every provider that `environ` sets up, in priority order; practice ones if it sets up none."""
+    """Every provider that `environ` sets up, in priority order; else the practice ones."""
     from core.settings import read_settings  # it reads the table above
 
     settings = read_settings(environ, None)
     connected = connect_real(settings)
     if settings.practice == "on" or (settings.practice == "auto" and not connected.providers):
         connected = connect_practice()
-    return {name: connected.providers[name] for name in settings.priority if name in connected.providers}
+    return {
+        name: connected.providers[name] for name in settings.priority if name in connected.providers
+    }
 
 
 def connect_real(
@@ -198,9 +200,7 @@ def connect_practice() -> Connected:
 
     urls = practice.base_urls()
     providers = {
-        name: spec.build(
-            name, model=spec.model, api_key=practice.api_key(), base_url=urls[name]
-        )
+        name: spec.build(name, model=spec.model, api_key=practice.api_key(), base_url=urls[name])
         for name, spec in PROVIDERS.items()
     }
     return Connected(providers, simulated=True)

@@ -100,7 +100,11 @@ class Anthropic:
             raise failures.not_an_answer(answer)
         text = "".join(block.text for block in content if block.type == "text")
         return _reply(
-            text, answer.stop_reason, answer, usage=_usage(answer.usage), request_id=answer._request_id
+            text,
+            answer.stop_reason,
+            answer,
+            usage=_usage(answer.usage),
+            request_id=answer._request_id,
         )
 
     async def _stream(

@@ -66,7 +66,8 @@ class Google:
             return [
                 model.name.removeprefix("models/")
                 async for model in await client.aio.models.list()
-                if model.name and "generateContent" in (model.supported_actions or ("generateContent",))
+                if model.name
+                and "generateContent" in (model.supported_actions or ("generateContent",))
             ]
         except Exception as error:  # noqa: BLE001 - the SDK lets foreign exceptions through
             raise self._translated(error) from None

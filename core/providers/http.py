@@ -87,7 +87,9 @@ def make_client() -> httpx2.AsyncClient:
 @contextmanager
 def without_sdk_variables() -> Iterator[None]:
     """Hide the SDKs' own environment variables while a client is being made."""
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_SDK_VARIABLES)}
+    hidden = {
+        name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_SDK_VARIABLES)
+    }
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from core.providers import PROVIDERS
 from core.types import Usage
@@ -24,17 +24,24 @@ def cost_usd(provider: str, model: str, usage: Usage) -> float | None:
     found = _price(spec.prices, model, int(time.time() // _WINDOW))
     if found is None:
         return None
-    if isinstance(found, tuple):
-        per_input, per_cached, per_output = found
-        cached = usage.cached_tokens or 0
-        fresh = usage.input_tokens - cached
-        return fresh * per_input + cached * per_cached + usage.output_tokens * per_output
-    return _calculated(found, usage)
+    if found == "tiers":
+        return _calculated(spec.prices, model, usage)
+    cached = usage.cached_tokens or 0
+    fresh = usage.input_tokens - cached
+    return fresh * found.input + cached * found.cached + usage.output_tokens * found.output
+
+
+class _Rates(NamedTuple):
+    """US dollars a token."""
+
+    input: float
+    cached: float
+    output: float
 
 
 @lru_cache(maxsize=256)
-def _price(vendor: str, model: str, window: int) -> tuple[float, float, float] | Any | None:
-    """Dollars a token (input, cached input, output) where the price is that plain."""
+def _price(vendor: str, model: str, window: int) -> _Rates | Literal["tiers"] | None:
+    """What a token costs; "tiers" where that depends on how many there are."""
     from genai_prices import Usage as Counted
     from genai_prices import calc_price
 
@@ -43,13 +50,11 @@ def _price(vendor: str, model: str, window: int) -> tuple[float, float, float] |
     except LookupError:
         return None
     row = price.model_price
-    rates = [
-        getattr(row, name, None) for name in ("input_mtok", "cache_read_mtok", "output_mtok")
-    ]
+    rates = [getattr(row, name, None) for name in ("input_mtok", "cache_read_mtok", "output_mtok")]
     fresh, cached, written = (_plain(rate) for rate in rates)
     if fresh is None or written is None or (rates[1] is not None and cached is None):
-        return (vendor, model)
-    return fresh, fresh if cached is None else cached, written
+        return "tiers"
+    return _Rates(fresh, fresh if cached is None else cached, written)
 
 
 def _plain(rate: Any) -> float | None:
@@ -58,11 +63,10 @@ def _plain(rate: Any) -> float | None:
     return float(rate) / 1e6 if isinstance(rate, Decimal | int | float) else None
 
 
-def _calculated(row: Any, usage: Usage) -> float:
+def _calculated(vendor: str, model: str, usage: Usage) -> float:
     from genai_prices import Usage as Counted
     from genai_prices import calc_price
 
-    vendor, model = row
     counted = Counted(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,

@@ -11,16 +11,18 @@ from core.ui.services import services
 
 _HERE = Path(__file__).parent
 
-st.set_page_config(
-    page_title="Switchyard", page_icon=str(_HERE / "switchyard.svg"), layout="wide"
-)
+st.set_page_config(page_title="Switchyard", page_icon=str(_HERE / "switchyard.svg"), layout="wide")
 st.logo(str(_HERE / "logo.svg"), icon_image=str(_HERE / "switchyard.svg"), size="large")
 
 page = st.navigation(
     {
         "Work": [
-            st.Page("views/run_plan.py", title="Run plan", icon=":material/play_circle:", default=True),
-            st.Page("views/history.py", title="History", icon=":material/history:", url_path="history"),
+            st.Page(
+                "views/run_plan.py", title="Run plan", icon=":material/play_circle:", default=True
+            ),
+            st.Page(
+                "views/history.py", title="History", icon=":material/history:", url_path="history"
+            ),
         ]
     }
 )
@@ -48,8 +50,7 @@ if services().engine.practising:
         "**Practice.** No provider is set up yet, so practice providers answer: nothing leaves this"
         " computer and nothing costs money. Set a key in `.env` and start again to ask real ones."
         if services().engine.settings.practice == "auto"
-        else "**Practice.** Practice providers answer: nothing leaves this computer or costs money.",
+        else "**Practice.** Practice providers answer; nothing leaves this computer.",
         icon=":material/school:",
     )
 page.run()
-

@@ -45,5 +45,3 @@ def provide(services: Services | None) -> None:
 
 def services() -> Services:
     return _provided[0]
-
-

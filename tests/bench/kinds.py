@@ -2,10 +2,10 @@
 
 A peer pins its own versions of the SDK beneath it, so each lives in a venv of its own and is
 compared with the bare SDK of that venv. `python -m tests.bench.kinds <environment> <port> <folder>`
-prints its versions, then answers one JSON line with another:
+prints its versions, then answers each line of JSON with another:
 
-    ["round", scenario]              each kind once, in random order: {kind: seconds}
-    ["burst", scenario, kind, calls] that many calls, 32 at once: calls a second
+    ["rounds", scenario, n]           n times {kind: seconds}: each kind once, in random order
+    ["burst", scenario, kind, calls]  calls a second, 32 at once
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import cycle
 from typing import Any
 
+OURS = "switchyard"
+SDK, HTTPX2, FDATASYNC = "bare openai SDK", "httpx2 POST and JSON", "fdatasync of 8 KB"
+MEMORY, DURABLE, LITELLM = "Switchyard, in memory", "Switchyard, durable", "LiteLLM Router"
+PYDANTIC_AI, LANGCHAIN = "pydantic-ai FallbackModel", "LangChain with_fallbacks"
 MODEL = "gpt-4o-mini"  # in LiteLLM's price map; outside of it LiteLLM is twice as slow
 MESSAGES = [{"role": "user", "content": "Plan this task"}]
 OPTIONS: dict[str, Any] = {"temperature": 0.3, "max_tokens": 100}
-OURS = "switchyard"
-SDK, HTTPX2, FDATASYNC = "bare openai SDK", "httpx2 POST and JSON", "fdatasync of 8 KB"
-MEMORY, DURABLE, LITELLM = "Switchyard, in memory", "Switchyard, durable history", "LiteLLM Router"
-REST = 0.005  # seconds after each call, so that nobody's background work falls on the next
+STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 AT_ONCE = 32
 
-Call = Callable[[], Awaitable[float]]  # gives the moment that counts, by time.perf_counter()
 Url = Callable[[str], str]  # of the stand-in, by path
+Call = Callable[[], Awaitable[float]]  # gives the moment that counts, by time.perf_counter()
 Kinds = dict[str, dict[str, Call]]  # scenario -> kind -> call
 
 
@@ -43,14 +44,13 @@ def timed(ask: Callable[[], Awaitable[Any]]) -> Call:
     return call
 
 
-def first_token(chunks: Callable[[], Any], has_text: Callable[[Any], Any]) -> Call:
-    """The stream is read to its end, outside of the measured time."""
+def first_token(stream: Callable[[], Any], has_text: Callable[[Any], Any]) -> Call:
+    """What comes after the first text is read as well, outside of the measured time."""
 
     async def call() -> float:
         moment = 0.0
-        async for chunk in chunks():
-            if not moment and has_text(chunk):
-                moment = time.perf_counter()
+        async for chunk in stream():
+            moment = moment or (time.perf_counter() if has_text(chunk) else 0.0)
         return moment
 
     return call
@@ -66,16 +66,14 @@ def client(base_url: str) -> Any:
     return AsyncOpenAI(api_key="none", base_url=base_url, max_retries=0, timeout=60)
 
 
-def sdk(url: Url, name: str) -> Kinds:
-    """The yardstick: fallback is written out, an open circuit is one call to the second."""
+def sdk(url: Url, environment: str) -> Kinds:
+    """The yardstick: fallback is two bare calls, an open circuit one."""
     from openai import InternalServerError
 
-    ok, fail = client(url(f"{name}-sdk/ok")), client(url(f"{name}-sdk/fail"))
+    ok, fail = (client(url(f"{environment}-sdk/{path}")) for path in ("ok", "fail"))
 
-    async def ask(sdk: Any, **options: Any) -> Any:
-        return await sdk.chat.completions.create(
-            model=MODEL, messages=MESSAGES, **OPTIONS, **options
-        )
+    async def ask(sdk: Any, **more: Any) -> Any:
+        return await sdk.chat.completions.create(model=MODEL, messages=MESSAGES, **OPTIONS, **more)
 
     async def fall_back() -> Any:
         try:
@@ -83,16 +81,13 @@ def sdk(url: Url, name: str) -> Kinds:
         except InternalServerError:
             return await ask(ok)
 
-    async def chunks() -> Any:
-        async for chunk in await ask(ok, stream=True, stream_options={"include_usage": True}):
+    async def stream() -> Any:
+        async for chunk in await ask(ok, **STREAM):
             yield chunk
 
-    return {
-        "happy": {SDK: timed(lambda: ask(ok))},
-        "fallback": {SDK: timed(fall_back)},
-        "open": {SDK: timed(lambda: ask(ok))},
-        "stream": {SDK: first_token(chunks, delta)},
-    }
+    once = {SDK: timed(lambda: ask(ok))}
+    fallback, first = {SDK: timed(fall_back)}, {SDK: first_token(stream, delta)}
+    return {"happy": once, "fallback": fallback, "open": dict(once), "stream": first}
 
 
 async def switchyard(url: Url, folder: str) -> Kinds:
@@ -101,7 +96,7 @@ async def switchyard(url: Url, folder: str) -> Kinds:
     http = httpx2.AsyncClient()
     body = {"model": MODEL, "messages": MESSAGES, **OPTIONS}
     file, size, block = os.open(f"{folder}/floor", os.O_RDWR | os.O_CREAT), 1 << 22, bytes(8192)
-    os.pwrite(file, bytes(size), 0)  # so that the file need not grow, as a WAL does not
+    os.pwrite(file, bytes(size), 0)  # the file need not grow, as a WAL that was used before
     os.fsync(file)
     at = cycle(range(0, size, len(block)))
 
@@ -112,45 +107,9 @@ async def switchyard(url: Url, folder: str) -> Kinds:
         os.pwrite(file, block, next(at))
         os.fdatasync(file)
 
-    kinds = await router(url, MEMORY, None)
+    kinds = await routed(url, MEMORY, None)
     kinds["happy"] |= {HTTPX2: timed(post), FDATASYNC: timed(sync)}
     return kinds
-
-
-async def router(url: Url, kind: str, history: Any) -> Kinds:
-    from core.breaker import Policy
-    from core.multi_provider_strategy import Ask, MultiProviderStrategy
-    from core.providers import connect
-    from core.types import Message, Request
-
-    def strategy(first: str, **policy: Any) -> MultiProviderStrategy:
-        environ = {"LLM_PRIORITY": "openai,deepseek,kimi", "OPENAI_MODEL": MODEL}
-        for name, path in {"OPENAI": first, "DEEPSEEK": "ok", "KIMI": "ok"}.items():
-            key = "KIMI_K2_API_KEY" if name == "KIMI" else f"{name}_API_KEY"
-            environ |= {key: "none", f"{name}_BASE_URL": url(f"{kind.split()[-1]}/{path}")}
-        return MultiProviderStrategy(connect(environ), history, policy=Policy(**policy))
-
-    happy, fallback = strategy("ok"), strategy("fail", threshold=10**9)
-    opened = strategy("fail", cooldown=3600.0)
-
-    def ask(strategy: MultiProviderStrategy) -> Call:
-        return timed(lambda: strategy.call_with_fallback(MESSAGES, **OPTIONS, strategy="priority"))
-
-    request = Request(tuple(Message(**message) for message in MESSAGES), **OPTIONS)
-
-    async def first_text() -> float:
-        watcher = Watcher()
-        await happy.ask(Ask(request, "priority", watcher=watcher))
-        return watcher.moment
-
-    for _ in range(3):
-        await opened.call_with_fallback(MESSAGES, **OPTIONS, strategy="priority")
-    return {
-        "happy": {kind: ask(happy)},
-        "fallback": {kind: ask(fallback)},
-        "open": {kind: ask(opened)},
-        "stream": {kind: first_text},
-    }
 
 
 class Watcher:
@@ -164,6 +123,36 @@ class Watcher:
     def attempt_ended(self, *_: object) -> None: ...
 
 
+async def routed(url: Url, kind: str, history: Any) -> Kinds:
+    from core.breaker import Policy
+    from core.multi_provider_strategy import Ask, MultiProviderStrategy
+    from core.providers import connect
+    from core.types import Message, Request
+
+    def router(first: str, **policy: Any) -> MultiProviderStrategy:
+        environ = {"LLM_PRIORITY": "openai,deepseek,kimi", "OPENAI_MODEL": MODEL}
+        for name, path in {"OPENAI": first, "DEEPSEEK": "ok", "KIMI": "ok"}.items():
+            environ["KIMI_K2_API_KEY" if name == "KIMI" else f"{name}_API_KEY"] = "none"
+            environ[f"{name}_BASE_URL"] = url(f"{kind.split()[-1]}/{path}")
+        return MultiProviderStrategy(connect(environ), history, policy=Policy(**policy))
+
+    def ask(router: MultiProviderStrategy) -> Call:
+        return timed(lambda: router.call_with_fallback(MESSAGES, **OPTIONS, strategy="priority"))
+
+    happy, fallback, opened = router("ok"), router("fail", threshold=10**9), router("fail")
+    request = Request(tuple(Message(**message) for message in MESSAGES), **OPTIONS)
+
+    async def first() -> float:
+        watcher = Watcher()
+        await happy.ask(Ask(request, "priority", watcher=watcher))
+        return watcher.moment
+
+    for _ in range(3):
+        await ask(opened)()
+    calls = {"happy": ask(happy), "fallback": ask(fallback), "open": ask(opened), "stream": first}
+    return {scenario: {kind: call} for scenario, call in calls.items()}
+
+
 async def litellm(url: Url, folder: str) -> Kinds:
     from litellm import Router
 
@@ -171,38 +160,28 @@ async def litellm(url: Url, folder: str) -> Kinds:
         where = {"model": f"openai/{MODEL}", "api_base": url(f"litellm/{path}"), "api_key": "none"}
         return {"model_name": name, "litellm_params": where}
 
-    three = [deployment("any", "ok") for _ in range(3)]
-    happy = Router(model_list=three, num_retries=0)
-    chain = [deployment("first", "fail"), deployment("second", "ok"), deployment("third", "ok")]
-    fallback = Router(
-        model_list=chain,
-        num_retries=0,
-        disable_cooldowns=True,
-        fallbacks=[{"first": ["second", "third"]}],
-    )
-    cooling = Router(
-        model_list=[deployment("any", "fail"), *three[1:]],
-        num_retries=2,
-        allowed_fails=0,
-        cooldown_time=3600,
-    )
+    names = "first", "second", "third"
+    one, two, three = (deployment("any", path) for path in ("fail", "ok", "ok"))
+    chain = [deployment(name, "fail" if name == "first" else "ok") for name in names]
+    happy = Router([deployment("any", "ok"), two, three], num_retries=0)
+    onward = [{"first": ["second", "third"]}]
+    fallback = Router(chain, num_retries=0, disable_cooldowns=True, fallbacks=onward)
+    opened = Router([one, two, three], num_retries=2, allowed_fails=0, cooldown_time=3600)
 
-    async def ask(router: Any, model: str, **options: Any) -> Any:
-        return await router.acompletion(model=model, messages=MESSAGES, **OPTIONS, **options)
+    async def ask(router: Any, model: str = "any", **more: Any) -> Any:
+        return await router.acompletion(model=model, messages=MESSAGES, **OPTIONS, **more)
 
-    async def chunks() -> Any:
-        async for chunk in await ask(
-            happy, "any", stream=True, stream_options={"include_usage": True}
-        ):
+    async def stream() -> Any:
+        async for chunk in await ask(happy, **STREAM):
             yield chunk
 
-    for _ in range(30):  # until the failing deployment has been met and rests
-        await ask(cooling, "any")
+    for _ in range(30):  # it draws by lot: until the failing one was met and cools down
+        await ask(opened)
     return {
-        "happy": {LITELLM: timed(lambda: ask(happy, "any"))},
+        "happy": {LITELLM: timed(lambda: ask(happy))},
         "fallback": {LITELLM: timed(lambda: ask(fallback, "first"))},
-        "open": {LITELLM: timed(lambda: ask(cooling, "any"))},
-        "stream": {LITELLM: first_token(chunks, delta)},
+        "open": {LITELLM: timed(lambda: ask(opened))},
+        "stream": {LITELLM: first_token(stream, delta)},
     }
 
 
@@ -218,24 +197,22 @@ async def pydantic_ai(url: Url, folder: str) -> Kinds:
         provider = OpenAIProvider(openai_client=client(url(f"pydantic-ai/{path}")))
         return OpenAIChatModel(MODEL, provider=provider)
 
-    happy, fallback = (
-        FallbackModel(model("ok"), model("ok")),
-        FallbackModel(model("fail"), model("ok")),
-    )
+    happy = FallbackModel(model("ok"), model("ok"))
+    fallback = FallbackModel(model("fail"), model("ok"))
     prompt = [ModelRequest.user_text_prompt(MESSAGES[0]["content"])]
     settings = ModelSettings(**OPTIONS)
 
-    async def chunks() -> Any:
+    async def stream() -> Any:
         async with model_request_stream(happy, prompt, model_settings=settings) as events:
             async for event in events:
                 yield event
 
-    name = "pydantic-ai FallbackModel"
-    return {
-        "happy": {name: timed(lambda: model_request(happy, prompt, model_settings=settings))},
-        "fallback": {name: timed(lambda: model_request(fallback, prompt, model_settings=settings))},
-        "stream": {name: first_token(chunks, lambda event: isinstance(event, PartStartEvent))},
-    }
+    def ask(model: Any) -> Call:
+        return timed(lambda: model_request(model, prompt, model_settings=settings))
+
+    first = first_token(stream, lambda event: isinstance(event, PartStartEvent))
+    calls = {"happy": ask(happy), "fallback": ask(fallback), "stream": first}
+    return {scenario: {PYDANTIC_AI: call} for scenario, call in calls.items()}
 
 
 async def langchain(url: Url, folder: str) -> Kinds:
@@ -245,32 +222,33 @@ async def langchain(url: Url, folder: str) -> Kinds:
         where = {"base_url": url(f"langchain/{path}"), "api_key": "none", "max_retries": 0}
         return ChatOpenAI(model=MODEL, **where, **OPTIONS)
 
-    happy, fallback = (
-        chat("ok").with_fallbacks([chat("ok")]),
-        chat("fail").with_fallbacks([chat("ok")]),
-    )
-    name = "LangChain with_fallbacks"
+    happy = chat("ok").with_fallbacks([chat("ok")])
+    fallback = chat("fail").with_fallbacks([chat("ok")])
+    first = first_token(lambda: happy.astream(MESSAGES), lambda chunk: chunk.content)
     return {
-        "happy": {name: timed(lambda: happy.ainvoke(MESSAGES))},
-        "fallback": {name: timed(lambda: fallback.ainvoke(MESSAGES))},
-        "stream": {name: first_token(lambda: happy.astream(MESSAGES), lambda chunk: chunk.content)},
+        "happy": {LANGCHAIN: timed(lambda: happy.ainvoke(MESSAGES))},
+        "fallback": {LANGCHAIN: timed(lambda: fallback.ainvoke(MESSAGES))},
+        "stream": {LANGCHAIN: first},
     }
 
 
-ENVIRONMENTS: dict[str, tuple[Callable[[Url, str], Awaitable[Kinds]], tuple[str, ...]]] = {
-    OURS: (switchyard, ("openai", "httpx2")),
-    "litellm": (litellm, ("litellm", "openai")),
-    "pydantic-ai": (pydantic_ai, ("pydantic-ai-slim", "openai")),
-    "langchain": (langchain, ("langchain-openai", "openai")),
+# What builds its kinds, the packages it needs, and the seconds of rest after each call: LiteLLM
+# logs when a call is over, which would fall on the next.
+Environment = tuple[Callable[[Url, str], Awaitable[Kinds]], tuple[str, ...], float]
+ENVIRONMENTS: dict[str, Environment] = {
+    OURS: (switchyard, ("openai", "httpx2"), 0.0),
+    "litellm": (litellm, ("litellm", "openai"), 0.004),
+    "pydantic-ai": (pydantic_ai, ("pydantic-ai-slim", "openai"), 0.0),
+    "langchain": (langchain, ("langchain-openai", "openai"), 0.0),
 }
 
 
-async def one_round(kinds: dict[str, Call]) -> dict[str, float]:
+async def one_round(kinds: dict[str, Call], rest: float) -> dict[str, float]:
     seconds = {}
     for kind in random.sample(sorted(kinds), len(kinds)):
         start = time.perf_counter()
         seconds[kind] = await kinds[kind]() - start
-        await asyncio.sleep(REST)
+        await asyncio.sleep(rest)
     return seconds
 
 
@@ -293,24 +271,23 @@ async def work(environment: str, port: str, folder: str) -> None:
     def url(path: str) -> str:
         return f"http://127.0.0.1:{port}/{path}/v1"
 
-    build, packages = ENVIRONMENTS[environment]
+    build, packages, rest = ENVIRONMENTS[environment]
     try:
-        versions = {package: version(package) for package in packages}
+        print(json.dumps({package: version(package) for package in packages}), flush=True)
     except PackageNotFoundError as error:
         print(json.dumps({"missing": error.name}), flush=True)
         return
     kinds = sdk(url, environment)
     for scenario, more in (await build(url, folder)).items():
         kinds[scenario] |= more
-    print(json.dumps(versions), flush=True)
-    # Reading blocks the loop on purpose: while another environment's turn lasts, this one is still.
+    # Reading blocks the loop on purpose: while another environment has its turn, this one is still.
     while line := sys.stdin.readline():
-        verb, scenario, *rest = json.loads(line)
-        answer = await (
-            one_round(kinds[scenario])
-            if verb == "round"
-            else burst(kinds[scenario][rest[0]], rest[1])
-        )
+        verb, scenario, *more = json.loads(line)
+        calls = kinds[scenario]
+        if verb == "rounds":
+            answer: Any = [await one_round(calls, rest) for _ in range(more[0])]
+        else:
+            answer = await burst(calls[more[0]], more[1])
         print(json.dumps(answer), flush=True)
 
 

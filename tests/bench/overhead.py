@@ -25,7 +25,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import product
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
@@ -37,7 +37,7 @@ MEMORY, DURABLE, FDATASYNC = (OURS, kinds.MEMORY), (OURS, kinds.DURABLE), (OURS,
 LITELLM = ("litellm", kinds.LITELLM)
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
-WARM_UP = 20  # rounds that are thrown away
+BLOCK = 10  # rounds in a row in one environment; the first block is thrown away
 BURSTS = 7  # turns that each kind gets; the first is thrown away
 BURST = 640  # calls
 TO_OPEN = 3  # failures that may be needed to open a circuit
@@ -55,8 +55,10 @@ class Results:
 
     series: dict[str, dict[tuple[str, str], list[float]]] = field(default_factory=dict)
 
-    def add(self, scenario: str, environment: str, kind: str, value: float) -> None:
-        self.series.setdefault(scenario, {}).setdefault((environment, kind), []).append(value)
+    def add(self, scenario: str, environment: str, values: dict[str, float]) -> None:
+        rows = self.series.setdefault(scenario, {})
+        for kind, value in values.items():
+            rows.setdefault((environment, kind), []).append(value)
 
     def pairs(
         self, scenario: str, who: tuple[str, str], than: tuple[str, str]
@@ -180,11 +182,12 @@ def shuffled(things: Iterable[T]) -> list[T]:
 
 
 def measure_latency(workers: dict[str, Worker], results: Results, rounds: int) -> None:
-    for scenario, turn in product(SCENARIOS, range(WARM_UP + rounds)):
-        for environment in shuffled(workers):
-            for kind, value in workers[environment].ask("round", scenario).items():
-                if turn >= WARM_UP:
-                    results.add(scenario, environment, kind, value)
+    for scenario in SCENARIOS:
+        for block in range(1 + ceil(rounds / BLOCK)):
+            for environment in shuffled(workers):
+                for seconds in workers[environment].ask("rounds", scenario, BLOCK):
+                    if block:
+                        results.add(scenario, environment, seconds)
 
 
 def measure_throughput(workers: dict[str, Worker], results: Results) -> None:
@@ -193,13 +196,13 @@ def measure_throughput(workers: dict[str, Worker], results: Results) -> None:
         for environment, kind in shuffled(callers):
             value = workers[environment].ask("burst", "happy", kind, BURST)
             if turn:
-                results.add("burst", environment, kind, value)
+                results.add("burst", environment, {kind: value})
 
 
 def check(counts: dict[str, int], rounds: int) -> None:
     """Every fallback met its failing provider; an open circuit was asked only until it opened."""
     for name, count in counts.items():
-        if name.endswith("/fail") and not 0 <= count - rounds - WARM_UP <= TO_OPEN:
+        if name.endswith("/fail") and not 0 <= count - rounds <= BLOCK * 2 + TO_OPEN:
             sys.exit(f"{name} was asked {count} times: these numbers compare different things")
 
 

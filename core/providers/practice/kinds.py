@@ -833,7 +833,7 @@ _RESEARCH = Kind(
         ),
         "people": Move(
             "research",
-            "Find three people with first-hand experience of {topic}, and note where they "
+            "Find three people who have studied {topic}, and note where they "
             "disagree.",
             tool="web_search",
             parameters={"query": "{matter}: experts"},

@@ -80,7 +80,11 @@ def _close() -> None:
 @st.dialog("Call", position="right", width="medium", on_dismiss=_close)
 def _drawer(call_id: str) -> None:
     records = services().records
-    call = records.call(int(call_id)) if call_id.isascii() and call_id.isdigit() and len(call_id) < 18 else None
+    call = (
+        records.call(int(call_id))
+        if call_id.isascii() and call_id.isdigit() and len(call_id) < 18
+        else None
+    )
     if call is None:
         st.warning("There is no call at this address.")
         return
@@ -105,7 +109,10 @@ def _drawer(call_id: str) -> None:
     st.table(pd.DataFrame({"": list(facts.values())}, index=list(facts)))
     if call.run_id:
         st.page_link(
-            "views/run_plan.py", label="Open its run", query_params={"run": call.run_id}, icon=":material/open_in_new:"
+            "views/run_plan.py",
+            label="Open its run",
+            query_params={"run": call.run_id},
+            icon=":material/open_in_new:",
         )
     text = records.call_text(call.id)
     if text is None:

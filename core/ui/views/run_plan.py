@@ -34,7 +34,9 @@ def _form() -> None:
     if not (goal or "").strip():
         st.caption("For example:")
         for example in _EXAMPLES:
-            st.button(example, key=f"example {example}", type="tertiary", on_click=_use, args=(example,))
+            st.button(
+                example, key=f"example {example}", type="tertiary", on_click=_use, args=(example,)
+            )
     names = list(STRATEGIES)
     chosen = st.radio(
         "Strategy",
@@ -70,7 +72,9 @@ def _order() -> None:
     for place, name in enumerate(order):
         words, up, down = st.columns([6, 1, 1], vertical_alignment="center", gap="small")
         state = (
-            show.state_in_words(router.health(name), router.clock()) if name in able else "not set up"
+            show.state_in_words(router.health(name), router.clock())
+            if name in able
+            else "not set up"
         )
         words.markdown(f"{place + 1}. {show.plain(label_of(name))} :gray[{show.plain(state)}]")
         up.button(
@@ -139,16 +143,7 @@ def _result() -> None:
 def _view(run: Run) -> None:
     record = run.record
     live = not run.done.is_set()
-    left, right = st.columns([4, 1], vertical_alignment="center")
-    with left.container(horizontal=True, vertical_alignment="center"):
-        show.status_badge(record.status)
-        if record.simulated:
-            st.badge("Practice", icon=":material/school:", color="violet")
-    if live:
-        if right.button("Stop", icon=":material/stop_circle:", key="stop"):
-            services().engine.cancel(record.id)
-    elif right.button("Run again", icon=":material/replay:", key="again"):
-        _submit(record.goal)
+    _head(run, live=live)
     st.markdown(f"**{show.plain(record.goal[:300])}**")
     if run.attempts and not live:
         st.markdown(show.plain(story(run.attempts)))
@@ -160,6 +155,20 @@ def _view(run: Run) -> None:
     if run.plan is not None:
         show.plan_view(run.plan)
         _downloads(run)
+
+
+def _head(run: Run, *, live: bool) -> None:
+    record = run.record
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    with left.container(horizontal=True, vertical_alignment="center"):
+        show.status_badge(record.status)
+        if record.simulated:
+            st.badge("Practice", icon=":material/school:", color="violet")
+    if live:
+        if right.button("Stop", icon=":material/stop_circle:", key="stop"):
+            services().engine.cancel(record.id)
+    elif right.button("Run again", icon=":material/replay:", key="again"):
+        _submit(record.goal)
 
 
 def _writing(run: Run) -> None:

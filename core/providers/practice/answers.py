@@ -1,0 +1,141 @@
+"""What a practice provider says to a conversation: a plan, a step's result, or a plain sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+from core.providers.practice.goal import Goal, read_goal, shortened
+from core.providers.practice.plans import write_plan
+from core.types import Message
+
+
+def answer_to(provider: str, messages: Sequence[Message], *, seed: int = 0) -> str:
+    asked = [message.content for message in messages if message.role == "user"]
+    last = asked[-1] if asked else ""
+    goal, step = _between("goal", last), _between("step", _without("goal", last))
+    if step:
+        return _result(step, read_goal(goal or ""))
+    told = next((found for text in reversed(asked) if (found := _between("goal", text))), None)
+    if told is None and any("<goal>" in text for text in asked):
+        told = ""
+    wants_plan = re.search(r"\bplan\b", _all(messages), re.IGNORECASE) and "JSON" in _all(messages)
+    if told is None and not wants_plan:
+        return _small_talk(last)
+    return write_plan(provider, last if told is None else told, seed=seed)
+
+
+def _all(messages: Sequence[Message]) -> str:
+    return "\n".join(message.content for message in messages)
+
+
+def _between(tag: str, text: str) -> str | None:
+    """The last such element's text, None if there is none or it is empty."""
+    _, found, rest = text.rpartition(f"<{tag}>")
+    inside = rest.partition(f"</{tag}>")[0].strip() if found else ""
+    return inside.replace("&lt;", "<") or None
+
+
+def _without(tag: str, text: str) -> str:
+    before, found, rest = text.partition(f"<{tag}>")
+    return before + rest.rpartition(f"</{tag}>")[2] if found else text
+
+
+def _small_talk(asked: str) -> str:
+    said = shortened(" ".join(asked.split()[:200]))
+    if not said:
+        return "This is a practice provider. Ask it for a plan and it will write one."
+    return (
+        f"This is a practice provider, so here is a practice answer to “{said}”. "
+        "Set an API key to hear from the model itself."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """How one sort of step is reported. `{step}` and `{given}` are filled in."""
+
+    known_by: re.Pattern[str]
+    reports: tuple[str, ...]
+
+
+def _work(words: str, *reports: str) -> _Work:
+    return _Work(re.compile(rf"\b(?:{'|'.join(words.split())})\w*", re.IGNORECASE), reports)
+
+
+_WORKS = (
+    _work(
+        "check verif recount reconcile measure test review read.the have.one have.someone walk "
+        "let.someone score compare.the.(?:result|figures)",
+        "Went through the work so far point by point: *{step}*\n\n"
+        "- **Holds:** the overall order, and everything that later steps build on.\n"
+        "- **Corrected:** two vague wordings and one figure that had been counted twice.\n"
+        "- **Still open:** one assumption that only you can confirm.{given}",
+        "Done: *{step}*\n\n"
+        "Nothing has to be started again. Two details were made more precise, and one point stays "
+        "marked as uncertain because there was no second source for it.{given}",
+    ),
+    _work(
+        "cost budget add.up split divide estimat figures price spend salar income work.out",
+        "Worked out: *{step}*\n\n"
+        "- **Largest part:** about half of the total; saving matters most here.\n"
+        "- **Fixed parts:** about a third, known in advance.\n"
+        "- **Reserve:** a tenth, for what was not foreseen.{given}\n\n"
+        "The sum holds as long as the largest part does not grow by more than a fifth.",
+    ),
+    _work(
+        "calendar schedule countdown spread fit.advert fix.a block fixed.times milestones order "
+        "choose.a.quiet dates",
+        "Put in order: *{step}*\n\n"
+        "1. **At once:** whatever others have to answer or confirm.\n"
+        "2. **Next:** the work that everything later needs.\n"
+        "3. **Last:** the finishing touches, with one free slot before the end.{given}",
+    ),
+    _work(
+        "write build draft lay.out set.out design make.the prepare put release sketch describe "
+        "deploy",
+        "A first version is ready: *{step}*\n\n"
+        "It opens with the result, then gives the parts in the order in which they are needed, "
+        "each with the person who takes care of it. Background has gone to the end, so that the "
+        "first page is enough to act on.{given}",
+        "Drafted: *{step}*\n\n"
+        "- **First part:** what is to be reached, in two sentences.\n"
+        "- **Main part:** the steps, each with its result.\n"
+        "- **Last part:** what is deliberately left out, and why.{given}",
+    ),
+    _work(
+        "list name look.for risk plan.the.way note what.could",
+        "Listed: *{step}*\n\n"
+        "1. **Most likely:** a delay in something that others deliver. Remedy: ask early, and "
+        "have a second choice.\n"
+        "2. **Most costly:** a decision that cannot be taken back. Remedy: take it last.\n"
+        "3. **Easily missed:** a condition in the small print. Remedy: read it before paying or "
+        "signing.{given}",
+    ),
+)
+_OTHER_WORK = _work(
+    "",
+    "Looked into it: *{step}*\n\n"
+    "- **First choice:** the well-known way. It is not the cheapest, but it has the fewest "
+    "surprises.\n"
+    "- **Second choice:** costs less and takes longer; good if dates can move.\n"
+    "- **Ruled out:** a third way that looked good until its conditions were read.{given}",
+    "Found enough to decide: *{step}*\n\n"
+    "Three sources agree on the main points and differ on details that do not change the choice. "
+    "The two best options are close; the first is easier to change later.{given}",
+)
+
+
+def _result(step: str, goal: Goal) -> str:
+    words = " ".join(step.split()[:200])
+    first_words = " ".join(words.split()[:4])
+    work = next(
+        (work for text in (first_words, words) for work in _WORKS if work.known_by.search(text)),
+        _OTHER_WORK,
+    )
+    fixed = goal.facts.get("fixed")
+    given = f"\n\nThis keeps to what the goal gives: {fixed}." if fixed else ""
+    report = work.reports[crc32(words.encode("utf-8", "replace")) % len(work.reports)]
+    return report.format(step=shortened(words, 160), given=given)

@@ -1,0 +1,125 @@
+"""Attempts and runs as rows, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import Any
+
+from core.errors import ErrorKind
+from core.types import Attempt, Message, RunRecord, Usage
+
+Row = tuple[Any, ...]
+Redact = Callable[[str], str]
+
+CALL_COLUMNS = (
+    "id run_id ordinal step provider model strategy status error_kind http_status message "
+    "started_at latency_ms ttft_ms input_tokens output_tokens cached_tokens cost_usd simulated "
+    "config retry_after request_id"
+).split()
+TEXT_COLUMNS = ["call_id", "request", "response"]
+RUN_COLUMNS = (
+    "id goal status strategy provider model started_at finished_at source simulated error_kind "
+    "error plan options idempotency_key request_digest"
+).split()
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+def call_row(attempt: Attempt, redact: Redact) -> Row:
+    kind, usage = attempt.error_kind, attempt.usage
+    return (
+        attempt.id,
+        attempt.run_id,
+        attempt.ordinal,
+        attempt.step,
+        attempt.provider,
+        attempt.model,
+        attempt.strategy,
+        attempt.status,
+        None if kind is None else kind.value,
+        attempt.http_status,
+        storable(attempt.message, redact),
+        attempt.started_at,
+        attempt.latency_ms,
+        attempt.ttft_ms,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_tokens,
+        attempt.cost_usd,
+        attempt.simulated,
+        attempt.config,
+        attempt.retry_after,
+        storable(attempt.request_id, redact),
+    )
+
+
+def attempt_from(row: Sequence[Any]) -> Attempt:
+    """`row` in the order of CALL_COLUMNS."""
+    named = dict(zip(CALL_COLUMNS, row, strict=True))
+    kind = named.pop("error_kind")
+    usage = Usage(*(named.pop(f"{which}_tokens") for which in ("input", "output", "cached")))
+    simulated = bool(named.pop("simulated"))
+    return Attempt(
+        **named, simulated=simulated, usage=usage, error_kind=ErrorKind(kind) if kind else None
+    )
+
+
+def request_text(messages: Iterable[Message], redact: Redact) -> str:
+    said = [{"role": message.role, "content": redact(message.content)} for message in messages]
+    return escaped(_encode(said))
+
+
+def run_row(run: RunRecord, redact: Redact) -> Row:
+    return (
+        run.id,
+        storable(run.goal, redact),
+        run.status,
+        run.strategy,
+        run.provider,
+        storable(run.model, redact),
+        run.started_at,
+        run.finished_at,
+        run.source,
+        run.simulated,
+        run.error_kind,
+        storable(run.error, redact),
+        storable(run.plan, redact),
+        storable(_encode(dict(run.options)), redact),
+        key_digest(run.idempotency_key),
+        request_digest(run),
+    )
+
+
+def run_from(row: Sequence[Any]) -> RunRecord:
+    """`row` in the order of RUN_COLUMNS. The idempotency key comes back as its digest."""
+    named = dict(zip(RUN_COLUMNS, row, strict=True))
+    del named["request_digest"]
+    options, simulated = json.loads(named.pop("options")), bool(named.pop("simulated"))
+    return RunRecord(**named, options=options, simulated=simulated)
+
+
+def key_digest(key: str | None) -> str | None:
+    # A digest, for what a caller sends as a key may be a secret, and redacted ones would collide.
+    return None if key is None else _sha256(key)
+
+
+def request_digest(run: RunRecord) -> str:
+    """Equal for runs that were asked for the same thing, whatever was redacted since."""
+    return _sha256(_encode([run.goal, run.strategy, sorted(run.options.items())]))
+
+
+def storable(text: str | None, redact: Redact) -> str | None:
+    return None if text is None else escaped(redact(text))
+
+
+def escaped(text: str) -> str:
+    r"""`text` with lone surrogates, which UTF-8 cannot hold, written as `\ud800`."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _sha256(text: str) -> str:
+    return sha256(text.encode("utf-8", "backslashreplace")).hexdigest()

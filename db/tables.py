@@ -1,0 +1,111 @@
+"""The history's tables as models, and which index answers which question.
+
+The schema itself is made by `db.migrations`; a test holds the two together. Moments are UTC
+seconds since the epoch, NULL is unknown.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import REAL, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+
+class Run(SQLModel, table=True):
+    __table_args__ = (
+        # The page of runs, newest first, by keyset.
+        Index("run_newest", "started_at", "id"),
+        # Which run does this Idempotency-Key belong to? At most one.
+        Index("run_by_key", "idempotency_key", unique=True),
+        # What was cut off when the process stopped?
+        Index("run_unfinished", "id", sqlite_where=text("status = 'running'")),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    goal: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    strategy: str = Field(sa_type=Text)
+    provider: str | None = Field(default=None, sa_type=Text)  # who answered
+    model: str | None = Field(default=None, sa_type=Text)
+    started_at: float = Field(sa_type=REAL)
+    finished_at: float | None = Field(default=None, sa_type=REAL)
+    source: str = Field(sa_type=Text)
+    simulated: bool
+    error_kind: str | None = Field(default=None, sa_type=Text)
+    error: str | None = Field(default=None, sa_type=Text)  # a sentence
+    plan: str | None = Field(default=None, sa_type=Text)  # JSON
+    options: str = Field(sa_type=Text)  # JSON: context, priority, temperature ...
+    idempotency_key: str | None = Field(default=None, sa_type=Text)  # its SHA-256
+    request_digest: str = Field(sa_type=Text)  # SHA-256 of goal, strategy and options
+
+
+class Call(SQLModel, table=True):
+    __table_args__ = (
+        # Which calls did this run make, in order?
+        Index("call_of_run", "run_id", "ordinal"),
+        # The newest calls of a provider: what health is rebuilt from, and the page's filter.
+        Index("call_by_provider", "simulated", "provider"),
+        # Counts, rates and latencies of a window, without touching the table. A query must say
+        # `status <> 'running'` to be served by it; a call enters when it ends, once.
+        Index(
+            "call_outcome",
+            "started_at",
+            "simulated",
+            "provider",
+            "status",
+            "latency_ms",
+            sqlite_where=text("status <> 'running'"),
+        ),
+        # The newest failures of a kind.
+        Index("call_by_error", "error_kind", sqlite_where=text("error_kind IS NOT NULL")),
+        # What was cut off when the process stopped?
+        Index("call_unfinished", "id", sqlite_where=text("status = 'running'")),
+    )
+
+    id: int = Field(primary_key=True)
+    run_id: str | None = Field(default=None, sa_type=Text)
+    ordinal: int
+    step: int | None = None  # NULL: planning
+    provider: str = Field(sa_type=Text)
+    model: str = Field(sa_type=Text)
+    strategy: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    error_kind: str | None = Field(default=None, sa_type=Text)
+    http_status: int | None = None
+    message: str | None = Field(default=None, sa_type=Text)
+    started_at: float = Field(sa_type=REAL)
+    latency_ms: float | None = Field(default=None, sa_type=REAL)
+    ttft_ms: float | None = Field(default=None, sa_type=REAL)
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cost_usd: float | None = Field(default=None, sa_type=REAL)
+    simulated: bool
+    config: str = Field(sa_type=Text)
+    retry_after: float | None = Field(default=None, sa_type=REAL)  # seconds
+    request_id: str | None = Field(default=None, sa_type=Text)
+
+
+class CallText(SQLModel, table=True):
+    """Apart from the numbers, so that lists and charts never read it."""
+
+    __tablename__ = "call_text"
+
+    call_id: int = Field(primary_key=True)
+    request: str = Field(sa_type=Text)  # JSON: the messages
+    response: str | None = Field(default=None, sa_type=Text)
+
+
+class Setting(SQLModel, table=True):
+    key: str = Field(primary_key=True, sa_type=Text)
+    value: str = Field(sa_type=Text)  # JSON
+
+
+class Change(SQLModel, table=True):
+    # The last change of a key, for undo.
+    __table_args__ = (Index("change_of_key", "key"),)
+
+    id: int = Field(primary_key=True)
+    key: str = Field(sa_type=Text)
+    old: str | None = Field(default=None, sa_type=Text)  # JSON; NULL: was not set
+    new: str | None = Field(default=None, sa_type=Text)  # JSON; NULL: no longer set
+    changed_at: float = Field(sa_type=REAL)

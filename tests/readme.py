@@ -1,0 +1,98 @@
+"""Writes the README's tables from the code: `python -m tests.readme`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from core.errors import OUTCOMES
+from core.providers import PROVIDERS
+from core.settings import VARIABLES
+from core.strategies import STRATEGIES
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def providers() -> str:
+    return _table(
+        ("Provider", "Best for", "Key", "Default model"),
+        (
+            (
+                spec.label,
+                spec.best_for,
+                " or ".join(f"`{name}`" for name in spec.key_env) or "none needed",
+                f"`{spec.model}`",
+            )
+            for spec in PROVIDERS.values()
+        ),
+    )
+
+
+def strategies() -> str:
+    return _table(
+        ("Strategy", "In the console", "What it does"),
+        ((f"`{name}`", row.label, row.help) for name, row in STRATEGIES.items()),
+    )
+
+
+def variables() -> str:
+    return _table(
+        ("Variable", "Default", "Meaning"),
+        (
+            (f"`{row.name}`", f"`{row.default}`" if row.default else "none", row.meaning)
+            for row in VARIABLES
+        ),
+    )
+
+
+_CIRCUIT = {
+    "counts": "counts; the third in a row opens it",
+    "rests": "rests as long as the vendor asks, else counts",
+    "opens": "opens at once, needs you",
+    "neutral": "does not move",
+}
+
+
+def outcomes() -> str:
+    return _table(
+        ("Reason", "In words", "Next provider", "Circuit"),
+        (
+            (
+                f"`{kind.value}`",
+                f"the provider {row.said}",
+                row.next_provider,
+                _CIRCUIT[row.circuit],
+            )
+            for kind, row in OUTCOMES.items()
+        ),
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "providers": providers,
+    "strategies": strategies,
+    "variables": variables,
+    "outcomes": outcomes,
+}
+
+
+def written(text: str) -> str:
+    for name, table in TABLES.items():
+        text = re.sub(
+            rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)",
+            lambda match, table=table: f"{match[1]}{table()}{match[2]}",
+            text,
+            flags=re.DOTALL,
+        )
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text()))
