@@ -35,7 +35,8 @@ HERE = Path(__file__).resolve().parent
 
 log = logging.getLogger("switchyard")
 settings = read_settings(os.environ, HERE / ".env")
-redact = Redactor(settings.secrets)
+password = settings.password.reveal() if settings.password else None
+redact = Redactor([*(key.reveal() for key in settings.keys.values()), password or ""])
 install(redact)
 logging.basicConfig(level=settings.log_level)
 for problem in settings.problems:
@@ -63,7 +64,7 @@ def _open() -> Services:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
-    if fault := check_bind(str(config.get_option("server.address") or ""), settings.password_text):
+    if fault := check_bind(str(config.get_option("server.address") or ""), password):
         _refuse_to_start(fault)
     try:
         services = _open()
@@ -137,7 +138,7 @@ app = st.App(
         Middleware(
             Guard,
             hosts=frozenset(settings.allowed_hosts),
-            password=settings.password_text,
+            password=password,
             secret_file=settings.database_path.with_name("console.key"),
         )
     ],

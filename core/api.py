@@ -296,9 +296,11 @@ _DOCS = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Switchyar
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
 :root {{ color-scheme: light dark }}
 body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
-max-width: 52rem; padding: 0 1rem }} table {{ border-collapse: collapse; width: 100% }}
+max-width: 52rem; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }}
 td, th {{ text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884;
-vertical-align: top }} pre {{ padding: 1rem; background: #8882; border-radius: 8px; overflow: auto }}
+vertical-align: top }}
+pre {{ padding: 1rem; background: #8882; border-radius: 8px; overflow: auto }}
 </style><h1>Switchyard API</h1>
 <p>The same engine as the console, for scripts. The description for
 programs is at <a href="openapi.json">openapi.json</a>.</p>

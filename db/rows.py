@@ -35,7 +35,7 @@ def call_row(attempt: Attempt, redact: Redact) -> Row:
         attempt.ordinal,
         attempt.step,
         attempt.provider,
-        attempt.model,
+        storable(attempt.model, redact),
         attempt.strategy,
         attempt.status,
         None if kind is None else kind.value,
@@ -44,9 +44,9 @@ def call_row(attempt: Attempt, redact: Redact) -> Row:
         attempt.started_at,
         attempt.latency_ms,
         attempt.ttft_ms,
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cached_tokens,
+        _count(usage.input_tokens),
+        _count(usage.output_tokens),
+        _count(usage.cached_tokens),
         attempt.cost_usd,
         attempt.simulated,
         attempt.config,
@@ -119,6 +119,11 @@ def escaped(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _count(tokens: int | None) -> int | None:
+    """What a vendor says may be more than 64 bits hold; then it is unknown."""
+    return tokens if tokens is not None and abs(tokens) < 1 << 63 else None
 
 
 def _sha256(text: str) -> str:

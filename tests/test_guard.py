@@ -580,6 +580,11 @@ def test_sign_in_pages_and_redirects_carry_the_headers(locked: Server) -> None:
     assert carries_the_headers(locked.sign_in(PASSWORD))
 
 
+def test_browsers_post_our_own_form_with_its_origin() -> None:
+    # With no-referrer they would send `Origin: null`, which is refused.
+    assert response_headers()["Referrer-Policy"] == "same-origin"
+
+
 def test_the_policy_names_no_foreign_host_and_allows_no_eval() -> None:
     policy = response_headers()["Content-Security-Policy"]
 
@@ -614,6 +619,27 @@ def test_a_crash_is_answered_without_its_reason_and_still_reaches_the_log(
     assert is_api_error(answer, ErrorKind.INTERNAL)
     assert b"RuntimeError" not in answer.body
     assert any(record.exc_info for record in logged)
+
+
+def test_a_crash_in_the_middle_of_an_answer_only_ends_it(tmp_path: Path) -> None:
+    sent: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "scheme": "http", "path": "/"}
+    headers = {"headers": [(b"host", b"localhost")]}
+    with pytest.raises(RuntimeError):
+        asyncio.run(guarded(tmp_path, app=app)(scope | headers, receive, send))  # type: ignore[arg-type]  # it is a coroutine
+
+    assert sent == ["http.response.start"]
 
 
 # The password

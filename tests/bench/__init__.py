@@ -1,1 +1,1 @@
-"""Comparisons with the bare SDK and with other routers. Run by hand: `python -m tests.bench.overhead`."""
+"""Comparisons, run by hand: `python -m tests.bench.overhead`."""

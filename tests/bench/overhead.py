@@ -1,15 +1,15 @@
 """What Switchyard adds to the bare openai SDK, beside what other routers add, in one run.
 
-    python -m venv /tmp/litellm && /tmp/litellm/bin/pip install litellm
-    python -m venv /tmp/pydantic-ai && /tmp/pydantic-ai/bin/pip install "pydantic-ai-slim[openai]"
-    python -m venv /tmp/langchain && /tmp/langchain/bin/pip install langchain-openai
-    python -m tests.bench.overhead --litellm-python /tmp/litellm/bin/python \\
-        --pydantic-ai-python /tmp/pydantic-ai/bin/python --langchain-python /tmp/langchain/bin/python
+    python -m venv /tmp/ll && /tmp/ll/bin/pip install litellm
+    python -m venv /tmp/pa && /tmp/pa/bin/pip install "pydantic-ai-slim[openai]"
+    python -m venv /tmp/lc && /tmp/lc/bin/pip install langchain-openai
+    python -m tests.bench.overhead --litellm-python /tmp/ll/bin/python \\
+        --pydantic-ai-python /tmp/pa/bin/python --langchain-python /tmp/lc/bin/python
 
-One stand-in on one core answers all; the callers share another. In every round each kind is called
-once, in random order, and compared with the bare SDK call of the same round and environment; what is
-shown is the median over the rounds. Throughput is measured apart, in turns. A peer that is not
-installed is said to be missing. The last table holds the bars and whether each is met.
+One stand-in on one core answers all; the callers take turns on another. In each round every kind
+of an environment is called once, in random order, and compared with the bare SDK call of that
+round; shown is the median over the rounds. Throughput is measured apart, in turns. The last table
+holds the bars and whether each is met.
 """
 
 from __future__ import annotations
@@ -31,16 +31,12 @@ from statistics import median
 from typing import Any, TypeVar
 
 from tests.bench import kinds
-from tests.bench.kinds import AT_ONCE, ENVIRONMENTS, OURS, SDK
+from tests.bench.kinds import AT_ONCE, DISK, ENVIRONMENTS, OURS, SDK
 
-MEMORY, DURABLE, FDATASYNC = (OURS, kinds.MEMORY), (OURS, kinds.DURABLE), (OURS, kinds.FDATASYNC)
-LITELLM = ("litellm", kinds.LITELLM)
-T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 BLOCK = 10  # rounds in a row in one environment; the first block is thrown away
-BURSTS = 7  # turns that each kind gets; the first is thrown away
+BURSTS = 8  # turns that each kind gets at throughput; the first is thrown away
 BURST = 640  # calls
-TO_OPEN = 3  # failures that may be needed to open a circuit
 SCENARIOS = {
     "happy": "one answers",
     "fallback": "first fails, second answers",
@@ -48,36 +44,39 @@ SCENARIOS = {
     "stream": "first token",
 }
 
+T = TypeVar("T")
+Key = tuple[str, str]  # environment, kind
+MEMORY, DURABLE, FLOOR = (OURS, kinds.MEMORY), (OURS, kinds.DURABLE), (OURS, kinds.FDATASYNC)
+LITELLM = ("litellm", kinds.LITELLM)
 
-@dataclass
+
+@dataclass(frozen=True, slots=True)
 class Results:
-    """Seconds per (environment, kind), a value a round; calls a second likewise under "burst"."""
+    """A value a round: seconds per scenario and key; calls a second under "burst"."""
 
-    series: dict[str, dict[tuple[str, str], list[float]]] = field(default_factory=dict)
+    series: dict[str, dict[Key, list[float]]] = field(default_factory=dict)
 
     def add(self, scenario: str, environment: str, values: dict[str, float]) -> None:
         rows = self.series.setdefault(scenario, {})
         for kind, value in values.items():
             rows.setdefault((environment, kind), []).append(value)
 
-    def pairs(
-        self, scenario: str, who: tuple[str, str], than: tuple[str, str]
-    ) -> list[tuple[float, float]]:
+    def alone(self, scenario: str, who: Key) -> float | None:
+        values = self.series.get(scenario, {}).get(who)
+        return median(values) if values else None
+
+    def pairs(self, scenario: str, who: Key, than: Key | None) -> list[tuple[float, float]]:
         rows = self.series[scenario]
-        return list(zip(rows[who], rows[than], strict=True)) if {who, than} <= rows.keys() else []
+        return list(zip(rows.get(who, ()), rows.get(than or (who[0], SDK), ()), strict=False))
 
-    def added(
-        self, scenario: str, who: tuple[str, str], than: tuple[str, str] | None = None
-    ) -> float | None:
-        """Median of the differences, in microseconds; None where it was not measured."""
-        pairs = self.pairs(scenario, who, than or (who[0], SDK))
-        return median(value - base for value, base in pairs) * 1e6 if pairs else None
+    def added(self, scenario: str, who: Key, than: Key | None = None) -> float | None:
+        """Median of the differences, in µs; None: not measured. `than`: the bare SDK there."""
+        pairs = self.pairs(scenario, who, than)
+        return median(value - other for value, other in pairs) * 1e6 if pairs else None
 
-    def ratio(
-        self, scenario: str, who: tuple[str, str], than: tuple[str, str] | None = None
-    ) -> float | None:
-        pairs = self.pairs(scenario, who, than or (who[0], SDK))
-        return median(value / base for value, base in pairs) if pairs else None
+    def ratio(self, scenario: str, who: Key, than: Key | None = None) -> float | None:
+        pairs = self.pairs(scenario, who, than)
+        return median(value / other for value, other in pairs) if pairs else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,58 +91,32 @@ class Bar:
         value = self.measured(results)
         limit = f"{'≥' if self.at_least else '≤'} {self.limit:g} {self.unit}"
         if value is None:
-            return [self.says, limit, "not measured", "-"]
+            return [self.says, limit, "not measured", ""]
         met = value >= self.limit if self.at_least else value <= self.limit
         return [self.says, limit, f"{value:.3g} {self.unit}", "yes" if met else "**no**"]
 
 
-def per(value: float | None, base: float | None) -> float | None:
-    return None if value is None or base is None else value / base
+def over_litellm(results: Results) -> float | None:
+    ours, theirs = results.added("happy", MEMORY), results.added("happy", LITELLM)
+    return None if ours is None or theirs is None else theirs / ours
+
+
+def in_fdatasyncs(results: Results) -> float | None:
+    durable, floor = results.added("happy", DURABLE, MEMORY), results.alone(DISK, FLOOR)
+    return None if durable is None or floor is None else durable / floor / 1e6
 
 
 BARS = (
+    Bar("choosing, breaker, statistics", 60, "µs", lambda r: r.added("happy", MEMORY)),
+    Bar("LiteLLM's Router adds, of that", 50, "x", over_litellm, True),
+    Bar("durable history on top, in fdatasyncs of 8 KB", 3, "x", in_fdatasyncs),
     Bar(
-        "choosing, breaker and statistics, over a bare call",
-        60,
-        "µs",
-        lambda r: r.added("happy", MEMORY),
+        "durable throughput, of the bare SDK's", 0.9, "x", lambda r: r.ratio("burst", DURABLE), True
     ),
-    Bar(
-        "the same, as a share of what LiteLLM's Router adds",
-        1 / 50,
-        "",
-        lambda r: per(r.added("happy", MEMORY), r.added("happy", LITELLM)),
-    ),
-    Bar(
-        "the durable history on top, in fdatasyncs of 8 KB",
-        3,
-        "x",
-        lambda r: per(
-            r.added("happy", DURABLE, MEMORY), 1e6 * median(r.series["happy"][FDATASYNC])
-        ),
-    ),
-    Bar(
-        f"{AT_ONCE} at once with history, of the bare SDK",
-        0.9,
-        "x",
-        lambda r: r.ratio("burst", DURABLE),
-        True,
-    ),
-    Bar(
-        f"{AT_ONCE} at once with history, of LiteLLM's Router",
-        2.8,
-        "x",
-        lambda r: r.ratio("burst", DURABLE, LITELLM),
-        True,
-    ),
+    Bar("of LiteLLM's", 2.8, "x", lambda r: r.ratio("burst", DURABLE, LITELLM), True),
     Bar("falling back, over two bare calls", 100, "µs", lambda r: r.added("fallback", MEMORY)),
-    Bar(
-        "falling back, of LiteLLM's time for it",
-        1 / 5,
-        "x",
-        lambda r: r.ratio("fallback", MEMORY, LITELLM),
-    ),
-    Bar("past an open circuit, of one bare call", 1.1, "x", lambda r: r.ratio("open", MEMORY)),
+    Bar("of LiteLLM's time", 0.2, "x", lambda r: r.ratio("fallback", MEMORY, LITELLM)),
+    Bar("past an open circuit, of a bare call", 1.1, "x", lambda r: r.ratio("open", MEMORY)),
     Bar("first token, after the SDK's", 150, "µs", lambda r: r.added("stream", MEMORY)),
 )
 
@@ -151,13 +124,12 @@ BARS = (
 class Worker:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.hello: dict[str, Any] = self.read()
+        self.hello = self.read()
 
     def read(self) -> Any:
         assert self.process.stdout is not None
-        if not (line := self.process.stdout.readline()):
-            sys.exit(f"{self.process.args} ended without an answer")
-        return json.loads(line)
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else sys.exit(f"no answer from {self.process.args}")
 
     def ask(self, *command: object) -> Any:
         print(json.dumps(command), file=self.process.stdin, flush=True)
@@ -165,14 +137,14 @@ class Worker:
 
 
 @contextmanager
-def started(*command: str) -> Iterator[subprocess.Popen[str]]:
+def started(*command: str) -> Iterator[Worker]:
     env = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # without it LiteLLM calls home
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, text=True
     ) as process:
         try:
-            yield process
+            yield Worker(process)
         finally:
             process.terminate()
 
@@ -182,7 +154,7 @@ def shuffled(things: Iterable[T]) -> list[T]:
 
 
 def measure_latency(workers: dict[str, Worker], results: Results, rounds: int) -> None:
-    for scenario in SCENARIOS:
+    for scenario in (DISK, *SCENARIOS):
         for block in range(1 + ceil(rounds / BLOCK)):
             for environment in shuffled(workers):
                 for seconds in workers[environment].ask("rounds", scenario, BLOCK):
@@ -191,9 +163,8 @@ def measure_latency(workers: dict[str, Worker], results: Results, rounds: int) -
 
 
 def measure_throughput(workers: dict[str, Worker], results: Results) -> None:
-    callers = [key for key in results.series["happy"] if key != FDATASYNC]
     for turn in range(BURSTS):
-        for environment, kind in shuffled(callers):
+        for environment, kind in shuffled(results.series["happy"]):
             value = workers[environment].ask("burst", "happy", kind, BURST)
             if turn:
                 results.add("burst", environment, {kind: value})
@@ -202,21 +173,20 @@ def measure_throughput(workers: dict[str, Worker], results: Results) -> None:
 def check(counts: dict[str, int], rounds: int) -> None:
     """Every fallback met its failing provider; an open circuit was asked only until it opened."""
     for name, count in counts.items():
-        if name.endswith("/fail") and not 0 <= count - rounds <= BLOCK * 2 + TO_OPEN:
+        if name.endswith("/fail") and not 0 <= count - rounds <= 2 * BLOCK + 3:
             sys.exit(f"{name} was asked {count} times: these numbers compare different things")
 
 
-def cells(results: Results, key: tuple[str, str]) -> Iterator[str]:
+def cells(results: Results, key: Key) -> Iterator[str]:
     for scenario in SCENARIOS:
-        values = results.series[scenario].get(key)
-        if values is None:
+        seconds, added = results.alone(scenario, key), results.added(scenario, key)
+        if seconds is None:
             yield ""
-        elif key[1] == SDK or key == FDATASYNC:
-            yield f"{median(values) * 1e6:.0f} µs"
+        elif key[1] == SDK:
+            yield f"{seconds * 1e6:.0f} µs"
         else:
-            yield f"{results.added(scenario, key):+.0f} µs ({results.ratio(scenario, key):.2f}x)"
-    rates = results.series["burst"].get(key)
-    yield f"{median(rates):.0f}/s ({results.ratio('burst', key):.2f}x)" if rates else ""
+            yield f"{added:+.0f} µs ({results.ratio(scenario, key):.2f}x)"
+    yield f"{results.alone('burst', key):.0f}/s ({results.ratio('burst', key):.2f}x)"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -225,52 +195,54 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+def options() -> tuple[argparse.Namespace, dict[str, str]]:
+    """The options, and per environment its interpreter."""
+    parser = argparse.ArgumentParser(description="What Switchyard adds to the bare openai SDK.")
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument(
-        "--dir", type=Path, default=ROOT, help="where the history's file goes; a real disk"
+        "--dir", type=Path, default=ROOT, help="where the history goes; a real disk"
     )
-    parser.add_argument(
-        "--peers-python", default=sys.executable, help="an interpreter that has the peers"
-    )
-    peers = [name for name in ENVIRONMENTS if name != OURS]
-    for peer in peers:
-        parser.add_argument(f"--{peer}-python", help=f"one that has {peer}, if it is another")
-    options = vars(parser.parse_args())
-    pythons = {
-        peer: options[f"{peer.replace('-', '_')}_python"] or options["peers_python"]
-        for peer in peers
-    }
+    parser.add_argument("--peers-python", default=sys.executable, help="interpreter with all peers")
+    for name in ENVIRONMENTS:
+        if name != OURS:
+            parser.add_argument(f"--{name}-python", dest=name, help=f"interpreter with {name}")
+    chosen = parser.parse_args()
+    pythons = {name: getattr(chosen, name, None) or chosen.peers_python for name in ENVIRONMENTS}
+    return chosen, {**pythons, OURS: sys.executable}
+
+
+def main() -> None:
+    chosen, pythons = options()
+    results = Results()
     with ExitStack() as stack:
-        folder = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix=".bench-", dir=options["dir"])
-        )
-        stand_in = Worker(stack.enter_context(started(sys.executable, "-m", "tests.bench.standin")))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".bench-", dir=chosen.dir))
+        stand_in = stack.enter_context(started(sys.executable, "-m", "tests.bench.standin"))
         workers = {}
-        for name, python in {OURS: sys.executable, **pythons}.items():
+        for name, python in pythons.items():
             command = (python, "-m", "tests.bench.kinds", name, str(stand_in.hello), folder)
-            worker = Worker(stack.enter_context(started(*command)))
-            print(f"{name}: {worker.hello}", file=sys.stderr)
-            if "missing" in worker.hello:
-                print(f"{name}: not installed")
+            worker = stack.enter_context(started(*command))
+            if missing := worker.hello.get("missing"):
+                print(f"{name}: {missing} is not installed")
             else:
+                print(name, *(f"{package} {is_at}" for package, is_at in worker.hello.items()))
                 workers[name] = worker
-        results = Results()
-        measure_latency(workers, results, options["rounds"])
+        measure_latency(workers, results, chosen.rounds)
         measure_throughput(workers, results)
         with urllib.request.urlopen(f"http://127.0.0.1:{stand_in.hello}/counts") as answer:
-            check(json.load(answer), options["rounds"])
-    keys = sorted(results.series["happy"], key=lambda key: list(ENVIRONMENTS).index(key[0]))
-    labels = {
-        key: key[1] if key[0] == OURS or key[1] != SDK else f"{SDK}, beside {key[0]}"
-        for key in keys
-    }
+            check(json.load(answer), chosen.rounds)
+    print(f"fdatasync of 8 KB: {(results.alone(DISK, FLOOR) or 0) * 1e6:.0f} µs\n")
+    places = list(ENVIRONMENTS)
+    keys = sorted(
+        results.series["happy"], key=lambda key: (places.index(key[0]), key[1] != SDK, key)
+    )
     head = ["", *SCENARIOS.values(), f"{AT_ONCE} at once"]
-    print(table(head, [[labels[key], *cells(results, key)] for key in keys]), end="\n\n")
+    print(table(head, [[label(key), *cells(results, key)] for key in keys]), end="\n\n")
     print(table(["bar", "limit", "measured", "met"], [bar.row(results) for bar in BARS]))
+
+
+def label(key: Key) -> str:
+    environment, kind = key
+    return f"{SDK}, beside {environment}" if kind == SDK and environment != OURS else kind
 
 
 if __name__ == "__main__":

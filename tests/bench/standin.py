@@ -1,10 +1,10 @@
-"""A provider that costs next to nothing: canned OpenAI answers over raw asyncio, in a process of its own.
+"""A provider that costs next to nothing: canned OpenAI answers over raw asyncio.
 
-`python -m tests.bench.standin` prints its port and serves until it is terminated. The path chooses:
+`python -m tests.bench.standin` prints its port and serves until it is ended. The path chooses:
 
-    POST /<any>/ok/...     200, a chat completion; with "stream": true, chunks 5 ms apart
-    POST /<any>/fail/...   500
-    GET  /counts           how often each first two path parts were asked, as JSON
+    POST /<caller>/ok/...    200, a chat completion; with "stream": true in chunks, 5 ms apart
+    POST /<caller>/fail/...  500
+    GET  /counts             how often each <caller>/ok and <caller>/fail was asked, as JSON
 """
 
 from __future__ import annotations
@@ -16,34 +16,16 @@ from collections import Counter
 
 GAP = 0.005  # seconds between the chunks of a stream
 WORDS = ("A", " plan", " of", " three", " steps.")
-USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
 HEAD = {"id": "chatcmpl-1", "created": 1790000000, "model": "gpt-4o-mini"}
+USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
 
 
-def completion() -> bytes:
-    message = {"role": "assistant", "content": "".join(WORDS), "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    return json.dumps(
-        {**HEAD, "object": "chat.completion", "choices": [choice], "usage": USAGE}
-    ).encode()
+def answer(kind: str, **choice: object) -> dict[str, object]:
+    return {**HEAD, "object": kind, "choices": [{"index": 0, "finish_reason": None, **choice}]}
 
 
-def chunks() -> list[bytes]:
-    """The first holds the first word, the last the usage and the end mark."""
-
-    def event(**parts: object) -> bytes:
-        return (
-            b"data: "
-            + json.dumps({**HEAD, "object": "chat.completion.chunk", **parts}).encode()
-            + b"\n\n"
-        )
-
-    def choice(delta: dict[str, str], finish_reason: str | None = None) -> list[object]:
-        return [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
-
-    words = [event(choices=choice({"role": "assistant", "content": word})) for word in WORDS]
-    end = event(choices=choice({}, "stop")) + event(choices=[], usage=USAGE) + b"data: [DONE]\n\n"
-    return [*words, end]
+def event(content: dict[str, object]) -> bytes:
+    return b"data: " + json.dumps(content).encode() + b"\n\n"
 
 
 def response(status: bytes, body: bytes) -> bytes:
@@ -51,12 +33,19 @@ def response(status: bytes, body: bytes) -> bytes:
     return head % (status, len(body)) + body
 
 
-OK = response(b"200 OK", completion())
-FAIL = response(
-    b"500 Internal Server Error", b'{"error": {"message": "out of order", "type": "server_error"}}'
-)
+MESSAGE = {"role": "assistant", "content": "".join(WORDS), "refusal": None}
+COMPLETION = {**answer("chat.completion", message=MESSAGE, finish_reason="stop"), "usage": USAGE}
+DELTAS = [
+    *({"delta": {"role": "assistant", "content": word}} for word in WORDS),
+    {"delta": {}, "finish_reason": "stop"},
+]
+EVENTS = [event(answer("chat.completion.chunk", **delta)) for delta in DELTAS]
+EVENTS[-1] += event({**HEAD, "object": "chat.completion.chunk", "choices": [], "usage": USAGE})
+EVENTS[-1] += b"data: [DONE]\n\n"
+CHUNKS = [b"%x\r\n%s\r\n" % (len(text), text) for text in EVENTS] + [b"0\r\n\r\n"]
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-CHUNKS = [b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks()]
+OK = response(b"200 OK", json.dumps(COMPLETION).encode())
+FAIL = response(b"500 Internal Server Error", b'{"error": {"message": "out of order"}}')
 
 
 class StandIn(asyncio.Protocol):
@@ -78,9 +67,9 @@ class StandIn(asyncio.Protocol):
         if len(rest) < length:
             return
         self.buffer = rest[length:]
-        self.answer(head.split(b" ", 2)[1], rest[:length])
+        self.reply(head.split(b" ", 2)[1], rest[:length])
 
-    def answer(self, path: bytes, body: bytes) -> None:
+    def reply(self, path: bytes, body: bytes) -> None:
         if path == b"/counts":
             counts = {name.decode(): count for name, count in self.counts.items()}
             self.transport.write(response(b"200 OK", json.dumps(counts).encode()))
@@ -95,11 +84,9 @@ class StandIn(asyncio.Protocol):
             self.transport.write(OK)
 
     def send(self, index: int) -> None:
-        if index < len(CHUNKS):
-            self.transport.write(CHUNKS[index])
+        self.transport.write(CHUNKS[index])
+        if index + 1 < len(CHUNKS):
             asyncio.get_running_loop().call_later(GAP, self.send, index + 1)
-        else:
-            self.transport.write(b"0\r\n\r\n")
 
 
 async def serve() -> None:

@@ -57,62 +57,70 @@ def _small_talk(asked: str) -> str:
 class _Work:
     """How one sort of step is reported. `{step}` and `{given}` are filled in."""
 
-    known_by: re.Pattern[str]
+    begins: re.Pattern[str]  # the words that such a step begins with
     reports: tuple[str, ...]
 
 
-def _work(words: str, *reports: str) -> _Work:
-    return _Work(re.compile(rf"\b(?:{'|'.join(words.split())})\w*", re.IGNORECASE), reports)
+def _work(begins: str, *reports: str) -> _Work:
+    words = "|".join(word.replace("_", " ") for word in begins.split())
+    return _Work(re.compile(rf"(?:{words})\b", re.IGNORECASE), reports)
 
 
 _WORKS = (
     _work(
-        "check verif recount reconcile measure test review read.the have.one have.someone walk "
-        "let.someone score compare.the.(?:result|figures)",
+        "agree settle define turn say write_down_what describe_the_present scope clarify",
+        "Settled: *{step}*\n\n"
+        "- **Part of it:** what was asked for, and what it cannot do without.\n"
+        "- **Not part of it:** two wishes that can wait, written down so that they are not lost.\n"
+        "- **Done when:** someone who was not involved can see that it works.{given}",
+    ),
+    _work(
+        "check verify recount reconcile measure test review read walk take have let count "
+        "proofread add_up_every show validate choose_three choose_two compare_the",
         "Went through the work so far point by point: *{step}*\n\n"
         "- **Holds:** the overall order, and everything that later steps build on.\n"
         "- **Corrected:** two vague wordings and one figure that had been counted twice.\n"
         "- **Still open:** one assumption that only you can confirm.{given}",
-        "Done: *{step}*\n\n"
+        "Checked: *{step}*\n\n"
         "Nothing has to be started again. Two details were made more precise, and one point stays "
         "marked as uncertain because there was no second source for it.{given}",
     ),
     _work(
-        "cost budget add.up split divide estimat figures price spend salar income work.out",
+        "add set_up_a_cost split divide estimate work_out budget calculate put_the_key",
         "Worked out: *{step}*\n\n"
-        "- **Largest part:** about half of the total; saving matters most here.\n"
-        "- **Fixed parts:** about a third, known in advance.\n"
+        "- **Largest part:** about half of the total; care matters most here.\n"
+        "- **Known parts:** about a third, fixed in advance.\n"
         "- **Reserve:** a tenth, for what was not foreseen.{given}\n\n"
         "The sum holds as long as the largest part does not grow by more than a fifth.",
     ),
     _work(
-        "calendar schedule countdown spread fit.advert fix.a block fixed.times milestones order "
-        "choose.a.quiet dates",
+        "put_bookings put_the_steps set_the_countdown spread fit fix block cut choose_a_quiet "
+        "schedule plan_the_dates book",
         "Put in order: *{step}*\n\n"
         "1. **At once:** whatever others have to answer or confirm.\n"
         "2. **Next:** the work that everything later needs.\n"
         "3. **Last:** the finishing touches, with one free slot before the end.{given}",
     ),
     _work(
-        "write build draft lay.out set.out design make.the prepare put release sketch describe "
-        "deploy",
+        "write build draft lay set design make prepare put release sketch describe deploy sum "
+        "summarise summarize create compose code implement get_ready rehearse",
         "A first version is ready: *{step}*\n\n"
         "It opens with the result, then gives the parts in the order in which they are needed, "
         "each with the person who takes care of it. Background has gone to the end, so that the "
-        "first page is enough to act on.{given}",
+        "beginning is enough to act on.{given}",
         "Drafted: *{step}*\n\n"
         "- **First part:** what is to be reached, in two sentences.\n"
-        "- **Main part:** the steps, each with its result.\n"
+        "- **Main part:** the parts in order, each with its result.\n"
         "- **Last part:** what is deliberately left out, and why.{given}",
     ),
     _work(
-        "list name look.for risk plan.the.way note what.could",
+        "list name look_for plan_the_way note try identify",
         "Listed: *{step}*\n\n"
         "1. **Most likely:** a delay in something that others deliver. Remedy: ask early, and "
         "have a second choice.\n"
         "2. **Most costly:** a decision that cannot be taken back. Remedy: take it last.\n"
-        "3. **Easily missed:** a condition in the small print. Remedy: read it before paying or "
-        "signing.{given}",
+        "3. **Easily missed:** a condition in the small print. Remedy: read it before anything is "
+        "signed or paid.{given}",
     ),
 )
 _OTHER_WORK = _work(
@@ -130,12 +138,8 @@ _OTHER_WORK = _work(
 
 def _result(step: str, goal: Goal) -> str:
     words = " ".join(step.split()[:200])
-    first_words = " ".join(words.split()[:4])
-    work = next(
-        (work for text in (first_words, words) for work in _WORKS if work.known_by.search(text)),
-        _OTHER_WORK,
-    )
+    work = next((work for work in _WORKS if work.begins.match(words)), _OTHER_WORK)
     fixed = goal.facts.get("fixed")
-    given = f"\n\nThis keeps to what the goal gives: {fixed}." if fixed else ""
+    given = f"\n\nThis keeps to what the goal names: {fixed}." if fixed else ""
     report = work.reports[crc32(words.encode("utf-8", "replace")) % len(work.reports)]
     return report.format(step=shortened(words, 160), given=given)

@@ -28,6 +28,7 @@ class Character:
     models: tuple[str, ...]
     faults: tuple[Fault, ...]
     denied: tuple[int, str]  # status and the vendor's name for a key it does not know
+    health: str | None = None  # the path that is answered without a key
 
 
 def _json(body: Json) -> str:
@@ -48,9 +49,7 @@ CHARACTERS: dict[str, Character] = {
         pace=2_600,
         chars_per_token=3.6,
         models=("claude-sonnet-5-5", "claude-haiku-5-5"),
-        faults=(
-            Fault(529, _json(ANTHROPIC.error(529, "overloaded_error", "Overloaded"))),
-        ),
+        faults=(Fault(529, _json(ANTHROPIC.error(529, "overloaded_error", "Overloaded"))),),
         denied=(401, "authentication_error"),
     ),
     "openai": Character(
@@ -102,9 +101,7 @@ CHARACTERS: dict[str, Character] = {
         pace=2_500,
         chars_per_token=3.8,
         models=("deepseek-flash", "deepseek-pro"),
-        faults=(
-            Fault(500, _json(OPENAI.error(500, "server_error", "Internal server error"))),
-        ),
+        faults=(Fault(500, _json(OPENAI.error(500, "server_error", "Internal server error"))),),
         denied=(401, "authentication_error"),
     ),
     "kimi": Character(
@@ -131,14 +128,12 @@ CHARACTERS: dict[str, Character] = {
     "nvidia": Character(
         OPENAI,
         first_token=(0.25, 0.5),
-        pace=4_000,
+        pace=2_900,
         chars_per_token=4.0,
         models=("nvidia/nemotron-3-super-120b-a12b", "nvidia/nemotron-3-nano-30b-a3b"),
         faults=(
             Fault(200, _HTML, "text/html"),
-            Fault(
-                502, _json({"status": 502, "title": "Bad Gateway"}), "application/problem+json"
-            ),
+            Fault(502, _json({"status": 502, "title": "Bad Gateway"}), "application/problem+json"),
         ),
         denied=(401, "Unauthorized"),
     ),
@@ -152,10 +147,17 @@ CHARACTERS: dict[str, Character] = {
             Fault(
                 503,
                 _json(
-                    {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
+                    {
+                        "error": {
+                            "code": 503,
+                            "message": "Loading model",
+                            "type": "unavailable_error",
+                        }
+                    }
                 ),
             ),
         ),
         denied=(401, "authentication_error"),
+        health="/health",
     ),
 }

@@ -50,7 +50,7 @@ def shortened(text: str, limit: int = QUOTED) -> str:
         return text.rstrip(" .")
     cut = text[: limit - 1]
     head, space, _ = cut.rpartition(" ")
-    return (head if space and len(head) > limit // 2 else cut).rstrip(" ,;:.-–") + "…"
+    return (head if space and len(head) > limit // 2 else cut).rstrip(" ,;:.-\u2013") + "…"
 
 
 _WORDING = {
@@ -63,7 +63,10 @@ _WORDING = {
     "people": "everyone",
     "limits": "what is available",
 }
-_INNER_QUOTES = str.maketrans({"“": "‘", "”": "’", '"': "’", "„": "‘", "«": "‘", "»": "’"})
+_OPEN, _CLOSE = "\u2018", "\u2019"  # single quotation marks
+_INNER_QUOTES = str.maketrans(
+    {"“": _OPEN, "„": _OPEN, "«": _OPEN, "”": _CLOSE, "»": _CLOSE, '"': _CLOSE}
+)
 
 
 def _one_line(raw: str) -> str:
@@ -74,16 +77,12 @@ def _one_line(raw: str) -> str:
         for char in text
         if char.isspace() or unicodedata.category(char) != "Cc"
     )
-    return re.sub(r"[\u202a-\u202e\u2066-\u2069\ufeff]|\s+", _space_or_nothing, "".join(kept)).strip()
-
-
-def _space_or_nothing(found: re.Match[str]) -> str:
-    return " " if found[0].isspace() else ""
+    return " ".join(re.sub(r"[\u202a-\u202e\u2066-\u2069\ufeff]", "", "".join(kept)).split())
 
 
 def _wish(text: str) -> str:
     """The sentence that says what to do, without its polite beginning."""
-    parts = re.split(r"(?<=[.!?;:])\s+|[。！？]", text)
+    parts = re.split(r"(?<=[.!?;:])\s+|[\u3002\uff01\uff1f]", text)
     said = [plain for part in parts if (plain := _plainly(part.strip().rstrip(" .!?")))]
     asking = (part for part in said if _VERB.match(part) or _PLAN_FOR.match(part))
     return next(asking, None) or next((part for part in said if len(part.split()) > 2), text)
@@ -94,13 +93,14 @@ _LEAD_IN = re.compile(
     r"""(?:please|kindly|hi|hello|hey|ok|okay|so|now|just|goal:|task:|also)[,!]?\s+
       | (?:can|could|would|will)\s+you\s+
       | (?:help|assist)\s+(?:me|us)\s+(?:to\s+|with\s+|in\s+)?
-      | (?:i|we)(?:['’]d|\s+would)\s+(?:like|love)\s+(?:you\s+)?(?:to\s+)?
-      | (?:i|we)(?:['’]m|['’]re|\s+am|\s+are)?\s+
-        (?:want|need|have|plan|hope|wish|intend|going|looking|trying)\s+(?:you\s+)?(?:to\s+|(?=an?\s))
+      | (?:i|we)(?:['\u2019]d|\s+would)\s+(?:like|love)\s+(?:you\s+)?(?:to\s+)?
+      | (?:i|we)(?:['\u2019]m|['\u2019]re|\s+am|\s+are)?\s+
+        (?:want|need|have|plan|hope|wish|intend|going|looking|trying)\s+
+        (?:you\s+)?(?:to\s+|(?=an?\s))
       | (?:i|we)\s+(?:must|should|will)\s+
       | (?:how|what)\s+(?:do|can|could|should|would|might)\s+(?:i|we|you|one)\s+(?:best\s+)?
       | how\s+to\s+(?:best\s+)?
-      | let['’]?s\s+
+      | let['\u2019]?s\s+
       | (?:my|our|the)\s+goal\s+is\s+(?:to\s+)?
       | to\s+
     """,
@@ -146,10 +146,15 @@ def _earliest_kind(text: str) -> Kind | None:
     return list(KINDS.values())[chosen]
 
 
+def _same(words: str) -> dict[str, str]:
+    return {word: word for word in words.split()}
+
+
 _NUMBERS = {
-    **{word: word for word in (
+    **_same(
         "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty "
-        "forty fifty sixty ninety").split()},
+        "forty fifty sixty ninety"
+    ),
     "a": "one", "an": "one", "ein": "one", "eine": "one", "einen": "one", "une": "one",
     "zwei": "two", "drei": "three", "vier": "four", "fünf": "five", "sechs": "six",
     "sieben": "seven", "acht": "eight", "zehn": "ten",
@@ -171,10 +176,11 @@ _UNIT_OF = {word: unit for unit, words in _UNITS.items() for word in words.split
 _CROWDS = {
     "people": "people persons personen leute personnes personas",
     "guests": "guests gäste gästen invités invitados",
-    **{word: word for word in (
+    **_same(
         "adults children kids friends colleagues employees participants attendees students "
-        "visitors players users customers patients members residents").split()},
-}  # fmt: skip
+        "visitors players users customers patients members residents"
+    ),
+}
 _CROWD_OF = {word: crowd for crowd, words in _CROWDS.items() for word in words.split()}
 
 
@@ -182,7 +188,7 @@ def _any_of(words: Mapping[str, str]) -> str:
     return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
-_NUMBER = rf"(?<![\w.,])(?P<number>\d+(?:[.,]\d+)*|{_any_of(_NUMBERS)})"
+_NUMBER = rf"(?<![\w.,])(?P<number>\d{{1,9}}(?:[.,]\d{{1,3}}){{0,3}}|{_any_of(_NUMBERS)})"
 _TIME = re.compile(
     rf"{_NUMBER}[-\s](?P<unit>{_any_of(_UNIT_OF)})(?!\w|[-\s]old|\sago)", re.IGNORECASE
 )
@@ -199,7 +205,7 @@ _PARTY = re.compile(
     r"|à|en|mit)\b|[,.;]|$)",
     re.IGNORECASE,
 )
-_AMOUNT = r"\d+(?:[.,\u202f]\d+)*(?:\s?(?:k|m|bn|million|billion)\b)?"
+_AMOUNT = r"\d{1,9}(?:[.,\u202f]\d{1,3}){0,3}(?:\s?(?:k|m|bn|million|billion)\b)?"
 _CURRENCY = (
     r"(?:euros?|eur|dollars?|usd|dólares|pounds?|gbp|swiss francs|francs?|chf|yen|rupees|pesos"
     r"|€|\$|£)"
@@ -225,10 +231,11 @@ _NO_PLACE = (
     r"|Autumn|Winter|English|Spanish|French|German|Italian|Chinese|Japanese|Arabic|Portuguese"
     r"|Python|Java|JavaScript|TypeScript|Rust|Go|Excel|Q[1-4]|I|AI|IT|HR|PDF|JSON)\b)"
 )
-_CAPITALISED = r"[A-ZÀ-ÖØ-Þ][\w'’.-]*\w"
+_CAPITALISED = r"[A-ZÀ-ÖØ-Þ][\w'\u2019.-]{0,28}\w\b"
 _PLACE = re.compile(
-    rf"\b(?P<preposition>to|in|at|near|around|across|nach|à|en|itinerary for)\s(?P<place>(?:the\s)?{_NO_PLACE}"
-    rf"{_CAPITALISED}(?:\s(?:(?:and|und|et|y|of|de|da|del|do|la|le)\s)?{_NO_PLACE}{_CAPITALISED})*)"
+    r"\b(?P<preposition>to|in|at|near|around|across|nach|à|en|itinerary for)\s"
+    rf"(?P<place>(?:the\s)?{_NO_PLACE}{_CAPITALISED}"
+    rf"(?:\s(?:(?:and|und|et|y|of|de|da|del|do|la|le)\s)?{_NO_PLACE}{_CAPITALISED}){{0,4}})"
 )
 _LOWER_PLACE = re.compile(
     r"\b(?:trip|travel|holiday|vacation|weekend|flight|journey|go|going|honeymoon|visit)\s"
@@ -236,7 +243,9 @@ _LOWER_PLACE = re.compile(
     r"|from|and|within|below|before)\b|[,.;]|$)",
     re.IGNORECASE,
 )
-_TOOLKIT = re.compile(rf"\b(?:in|with|using|on)\s(?P<tool>{_CAPITALISED}(?:\s{_CAPITALISED})*)")
+_TOOLKIT = re.compile(
+    rf"\b(?:in|with|using|on)\s(?P<tool>{_CAPITALISED}(?:\s{_CAPITALISED}){{0,2}})"
+)
 
 
 def _figures(text: str, kind: Kind) -> dict[str, str]:
@@ -253,9 +262,8 @@ def _figures(text: str, kind: Kind) -> dict[str, str]:
     }
     facts = {name: value for name, value in found.items() if value}
     if place := facts.get("place"):
-        preposition = _PLACE.search(text)
-        near = preposition and preposition["preposition"] in ("at", "near", "around")
-        facts["in_place"] = f"{preposition['preposition'] if preposition and near else 'in'} {place}"
+        near = re.search(rf"\b(at|near|around) {re.escape(place)}", text)
+        facts["in_place"] = f"{near[1] if near else 'in'} {place}"
         facts["to_place"] = f"to {place}"
         facts["where"] = f" {facts['in_place']}"
     if limits := [facts[name] for name in ("time", "money") if name in facts]:
@@ -267,7 +275,7 @@ def _figures(text: str, kind: Kind) -> dict[str, str]:
 
 
 def listed(items: list[str]) -> str:
-    """"a", "a and b", "a, b and c"."""
+    """One item, "a and b", "a, b and c"."""
     return " and ".join(part for part in (", ".join(items[:-1]), items[-1]) if part)
 
 
@@ -286,7 +294,7 @@ def _place(text: str, kind: Kind) -> str:
     return place if place.startswith("the ") else place.title()
 
 
-_NOT_PLACES = frozenset("see visit explore meet relax ski hike work a my our be it".split())
+_NOT_PLACES = _same("see visit explore meet relax ski hike work a my our be it")
 
 
 def _toolkit(text: str, kind: Kind) -> str:
@@ -349,7 +357,8 @@ _MONTHS_AND_DAYS = (
     "|monday|tuesday|wednesday|thursday|friday|saturday|sunday|christmas|easter"
 )
 
-_VERBS = tuple(
+_VERBS = re.split(
+    r"[|\n]\s*",
     """get better at|get ready for|find out about|find out|look for|look into|prepare for|set up
     search for|study for|train for|work out|write about|come up with|figure out|get rid of|get
     plan|organise|organize|arrange|host|throw|prepare|celebrate|hold|run|book|visit|explore
@@ -361,8 +370,8 @@ _VERBS = tuple(
     hire|recruit|employ|fill|onboard|interview|save|reduce|cut|lower|manage|balance|track|split
     launch|start|open|promote|market|sell|grow|publish|release|increase|raise|win|move|renovate
     clean|paint|repair|buy|rent|clear|declutter|lose|stop|quit|change|adopt|translate|convert
-    cook|bake|read|finish|complete|record|share|introduce|found|join|apply for|collect|sort|decide
-    """.replace("\n", "|").replace(" " * 4, "").strip("|").split("|")
+    cook|bake|read|finish|complete|record|share|introduce|found|join|apply for|collect|sort
+    decide""",
 )
 
 
@@ -380,10 +389,10 @@ _VERB = re.compile(
     rf"(?P<verb>{_any_of(_BASE_OF)})(?:\s(?:and|&)\s(?P<second>{_any_of(_BASE_OF)}))?\s",
     re.IGNORECASE,
 )
-_ALSO_NOUNS = frozenset(
+_ALSO_NOUNS = _same(
     "plan host book visit research review check test code program design study practice train cut "
     "balance track split start market release raise change record share paint cook rent lower "
-    "set run fix draft find fill move pick prototype update upgrade".split()
+    "set run fix draft find fill move pick prototype update upgrade"
 )
 _AND_DO = re.compile(
     rf"\s(?:and|&)\s(?:then\s)?(?:{_any_of({v: v for v in _VERBS if v not in _ALSO_NOUNS})})\s",
@@ -392,7 +401,7 @@ _AND_DO = re.compile(
 _AS_YOURS = {"i": "you", "me": "you", "we": "you", "us": "you", "my": "your", "our": "your",
              "mine": "yours", "ours": "yours", "am": "are", "myself": "yourself",
              "ourselves": "yourselves", "i'm": "you're", "we're": "you're"}  # fmt: skip
-_YOURS = re.compile(rf"\b(?:{_any_of(_AS_YOURS)})\b(?!['’])", re.IGNORECASE)
+_YOURS = re.compile(rf"\b(?:{_any_of(_AS_YOURS)})\b(?!['\u2019])", re.IGNORECASE)
 _FOR_ME = re.compile(r"(?:me|us)\s(?=(?:an?|the|some|my|our)\s)", re.IGNORECASE)
 _STRANGE = re.compile(r"[<>{}\[\]|\\`\"“”*_#=;]|://|--")
 _QUESTION = re.compile(r"(?:why|how|what|which|who|whom|when|where|whether|if)\b", re.IGNORECASE)
@@ -404,7 +413,8 @@ _ABOUT = re.compile(
 _TURN = re.compile(
     r"\s(?:for|in|at|with|without|within|under|below|over|by|before|after|until|next|this|from"
     r"|near|around|during|using|on|to|that|which|who|whose|where|when|so|because|starting|costing"
-    r"|including|through|across|into|between|as|if|while|since|via|per|than|based|about)(?![\w-])|[,:()–—]",
+    r"|including|through|across|into|between|as|if|while|since|via|per|than|based|about)(?![\w-])"
+    r"|[,:()\u2013\u2014]",
     re.IGNORECASE,
 )
 
@@ -416,7 +426,8 @@ def _phrases(sentence: str, kind: Kind) -> dict[str, str]:
     found = _VERB.match(rest)
     if not (found or planned) or _STRANGE.search(sentence):
         return {}
-    verbs = [_BASE_OF[verb.lower()] for verb in (found["verb"], found["second"]) if verb] if found else []
+    said = (found["verb"], found["second"]) if found else ()
+    verbs = [_BASE_OF[verb.lower()] for verb in said if verb]
     wanted = _to_you(_FOR_ME.sub("", rest[found.end() :] if found else rest))
     phrases: dict[str, str] = {}
     if verbs and len(wanted) <= QUOTED:
@@ -427,15 +438,16 @@ def _phrases(sentence: str, kind: Kind) -> dict[str, str]:
 
 
 def _to_you(text: str) -> str:
-    return _YOURS.sub(lambda word: _AS_YOURS[word[0].lower()], text).strip(" .,!?")
+    return _YOURS.sub(lambda word: _AS_YOURS[word[0].lower()], text).strip(" .,:;!?")
 
 
 def _objects(wanted: str, kind: Kind, *, acted_on: bool) -> dict[str, str]:
     topic = _ABOUT.sub("", wanted, count=1) if _ABOUT.match(wanted) else wanted
     topic = _AND_DO.split(topic, maxsplit=1)[0]
-    phrases = {"matter": topic, "topic": f"the question of {topic}" if _QUESTION.match(topic) else topic}
+    asked = _QUESTION.match(topic)
+    phrases = {"matter": topic, "topic": f"the question of {topic}" if asked else topic}
     doing = re.match(r"(?:how\s)?to\s(\w+)", wanted)
-    head = f"{_gerund(doing[1])}{wanted[doing.end():]}" if doing else wanted
+    head = f"{_gerund(doing[1])}{wanted[doing.end() :]}" if doing else wanted
     head = _AND_DO.split(_TURN.split(head, maxsplit=1)[0], maxsplit=1)[0].strip()
     if not head or len(head.split()) > 6 or _QUESTION.match(head):
         return phrases
@@ -453,7 +465,8 @@ def _objects(wanted: str, kind: Kind, *, acted_on: bool) -> dict[str, str]:
 
 def _is_many(head: str) -> bool:
     first, last = head.split()[0].lower(), head.split()[-1].lower()
-    return first[0].isdigit() or first in _NUMBERS or (last.endswith("s") and not last.endswith("ss"))
+    counted = first[0].isdigit() or first in _NUMBERS
+    return counted or (last.endswith("s") and not last.endswith("ss"))
 
 
 def _article(head: str) -> str:

@@ -1,10 +1,10 @@
 """What a plan for each kind of goal consists of: words to know it by, and moves to make.
 
 A move's sentences hold slots that `goal.py` fills: `{thing}` ("the birthday party"), `{item}`
-("a data engineer"), `{topic}` (`{matter}` in a query), `{aim}` ("move your office"), `{goal}` (quoted), `{place}`,
-`{in_place}` and `{to_place}` ("there" if no place is named), `{where}` (" in Lisbon" or nothing),
-`{time}`, `{money}`, `{people}`, `{limits}`. Every sentence must read well with the kind's wording
-for a slot as well as with the goal's own words, singular or plural.
+("a data engineer"), `{topic}` (`{matter}` in a query), `{aim}` ("move your office"), `{goal}`
+(quoted), `{place}`, `{in_place}` and `{to_place}` ("there" if no place is named), `{where}`
+(" in Lisbon" or nothing), `{time}`, `{money}`, `{people}`, `{limits}`. Every sentence must read
+well with the kind's wording for a slot as well as with the goal's own words, singular or plural.
 """
 
 from __future__ import annotations
@@ -45,13 +45,22 @@ class Kind:
 
 def _named(words: str, scripts: str) -> re.Pattern[str]:
     """Whole words, and signs of scripts that put no space between words."""
-    return re.compile(rf"\b(?:{'|'.join(words.split())})\b|{'|'.join(scripts.split())}", re.I)
+    return re.compile(
+        rf"\b(?:{'|'.join(words.split())})\b|{'|'.join(scripts.split())}", re.IGNORECASE
+    )
 
 
-_MAKING = frozenset(
-    "plan organise organize arrange prepare set&up create make build develop design write "
-    "draft launch start run open manage book hold host produce publish".replace("&", " ").split(" ")
-) | {"set up", "get ready for", "prepare for"}
+def _words(words: str, *phrases: str) -> frozenset[str]:
+    return frozenset((*words.split(), *phrases))
+
+
+_MAKING = _words(
+    "plan organise organize arrange prepare create make build develop design write draft launch "
+    "start run open manage book hold host produce publish",
+    "set up",
+    "get ready for",
+    "prepare for",
+)
 
 _TRIP = Kind(
     named=_named(
@@ -344,7 +353,7 @@ _REPAIR = Kind(
         r"legacy fehler\w* migrier\w+ bogue migrer migrar",
         "修复 故障 バグ 버그 ошибк",
     ),
-    verbs=frozenset("fix debug solve refactor migrate upgrade update replace repair".split()),
+    verbs=_words("fix debug solve refactor migrate upgrade update replace repair"),
     wording={"thing": "the problem", "limits": "the time available"},
     why="Before anyone tries to {aim}, today's state has to be measured; otherwise nobody can tell "
     "whether the change helped.",
@@ -426,16 +435,20 @@ _REPAIR = Kind(
 
 _STUDY = Kind(
     named=_named(
-        r"learn\w* stud(?:y|ying) exams? revise revision (?<!of.)course curriculum homework tutor\w* "
-        r"mastering practi[sc]e get.better.at certification thesis lernen lern\w* prüfung\w* studieren "
-        r"klausur apprendre étudier examens? réviser aprender estudiar exámenes",
+        r"learn\w* stud(?:y|ying) exams? revise revision (?<!of.)course curriculum homework "
+        r"tutor\w* mastering practi[sc]e get.better.at certification thesis lern\w* prüfung\w* "
+        r"studieren klausur apprendre étudier examens? réviser aprender estudiar exámenes",
         "学习 考试 勉強 공부 تعلم دراسة امتحان выучить учить экзамен",
     ),
-    verbs=frozenset(
+    verbs=_words(
         "learn study master practise practice pass revise improve teach memorise memorize "
-        "understand".split()
-    )
-    | {"prepare for", "get ready for", "study for", "train for", "get better at", "set up"},
+        "understand",
+        "prepare for",
+        "get ready for",
+        "study for",
+        "train for",
+        "get better at",
+    ),
     wording={"thing": "the subject", "topic": "the subject", "people": "other learners"},
     why="Progress in {thing} comes from regular practice more than from long reading, so the plan "
     "is built around short sessions and early tests.",
@@ -524,8 +537,7 @@ _HIRING = Kind(
         r"personalsuche recrut\w+ embauch\w+ contratar contratación reclutar",
         "招聘 面试 採用 채용 توظيف нанять ваканси",
     ),
-    verbs=frozenset("hire recruit find employ fill interview onboard plan".split())
-    | {"look for", "search for"},
+    verbs=_words("hire recruit find employ fill onboard plan", "look for", "search for"),
     wording={
         "thing": "the new colleague",
         "item": "the new colleague",
@@ -617,7 +629,7 @@ _BUDGET = Kind(
         r"dépenses? presupuesto ahorr\w+ gastos",
         "预算 省钱 存钱 予算 예산 ميزانية бюджет",
     ),
-    verbs=_MAKING | frozenset("reduce cut lower manage balance track".split()),
+    verbs=_MAKING | _words("reduce cut lower manage balance track"),
     wording={
         "thing": "the budget",
         "topic": "the budget",
@@ -703,9 +715,9 @@ _BUDGET = Kind(
 _LAUNCH = Kind(
     named=_named(
         r"launch\w* marketing campaign newsletter podcast business startup start-up shop store "
-        r"café cafe restaurant branding customers? sell(?:ing)? sales product advertis\w+ promot\w+ "
-        r"crowdfund\w* gründ\w+ werbung kampagne lancer lancement campagne lanzar lanzamiento "
-        r"negocio tienda",
+        r"café cafe restaurant branding customers? sell(?:ing)? sales product advertis\w+ "
+        r"promot\w+ crowdfund\w* gründ\w+ werbung kampagne lancer lancement campagne lanzar "
+        r"lanzamiento negocio tienda",
         "创业 营销 推广 起業 창업 تسويق إطلاق",
     ),
     verbs=_MAKING | {"promote", "market", "grow", "introduce", "found", "release"},
@@ -800,11 +812,16 @@ _RESEARCH = Kind(
         r"investiga\w* comparar analizar",
         "研究 比较 分析 调查 比較 연구 بحث مقارنة تحليل исследова сравни",
     ),
-    verbs=frozenset(
+    verbs=_words(
         "research compare analyse analyze investigate evaluate examine assess review summarise "
-        "summarize understand explain find explore write draft choose pick select check".split()
-    )
-    | {"find out", "find out about", "look into", "work out", "figure out", "write about"},
+        "summarize understand explain find explore write draft choose pick select check",
+        "find out",
+        "find out about",
+        "look into",
+        "work out",
+        "figure out",
+        "write about",
+    ),
     wording={"thing": "the question"},
     why="Whatever is said about {topic} should rest on sources that can be checked, so gathering "
     "comes before judging.",
@@ -828,13 +845,12 @@ _RESEARCH = Kind(
         "options": Move(
             "analysis",
             "Set the possible answers side by side and judge them by the same criteria.",
-            "Choose the criteria first, then set the possible answers side by side and judge all of "
-            "them in the same way.",
+            "Choose the criteria first, then set the possible answers side by side and judge all "
+            "of them in the same way.",
         ),
         "people": Move(
             "research",
-            "Find three people who have studied {topic}, and note where they "
-            "disagree.",
+            "Find three people who have studied {topic}, and note where they disagree.",
             tool="web_search",
             parameters={"query": "{matter}: experts"},
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import unquote
@@ -29,7 +29,7 @@ class Asking:
 @dataclass(frozen=True, slots=True)
 class Answering:
     status: int
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AsyncGenerator[bytes, None]
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,7 +57,8 @@ async def converse(
                 await _write(answer, asking, writer)
         except _Unreadable as refusal:
             await _write_whole(Answering(refusal.status, b""), writer, close=True)
-    writer.close()
+        finally:
+            writer.close()
 
 
 async def _read(reader: asyncio.StreamReader) -> Asking:
@@ -88,7 +89,7 @@ async def _write(answer: Answering, asking: Asking, writer: asyncio.StreamWriter
         await _write_whole(answer, writer)
         return
     writer.write(_head(answer, "Transfer-Encoding: chunked"))
-    async with contextlib.aclosing(answer.body) as pieces:  # type: ignore[type-var]  # a generator
+    async with contextlib.aclosing(answer.body) as pieces:
         async for piece in pieces:
             if asking.gone():
                 raise ConnectionResetError

@@ -213,7 +213,7 @@ def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
 
 def _steps(style: Style, goal: Goal) -> list[dict[str, Any]]:
     roles = list(style.shape)
-    steps = [
+    steps: list[dict[str, Any]] = [
         {
             "agent_type": move.agent,
             "description": _description(move, style, role, goal),
@@ -225,7 +225,7 @@ def _steps(style: Style, goal: Goal) -> list[dict[str, Any]]:
         for move in (goal.kind.moves[role],)
     ]
     if goal.text and not _names_the_goal(steps, goal):
-        steps[0]["description"] = f"{steps[0]['description']} The goal: {goal.facts['goal']}."
+        steps[0]["description"] += f" The goal: {goal.facts['goal']}."
     return steps
 
 
@@ -238,10 +238,8 @@ def _description(move: Move, style: Style, role: Role, goal: Goal) -> str:
 
 def _names_the_goal(steps: list[dict[str, Any]], goal: Goal) -> bool:
     told = " ".join(step["description"] for step in steps).casefold()
-    return any(
-        goal.facts[name].casefold() in told for name in ("thing", "topic", "item", "aim", "goal", "place")
-        if name in goal.facts
-    )  # fmt: skip
+    said = (goal.facts.get(name) for name in ("thing", "topic", "item", "aim", "goal", "place"))
+    return any(words and words.casefold() in told for words in said)
 
 
 def _fill(template: str, goal: Goal) -> str:
@@ -267,7 +265,8 @@ def _reasoning(style: Style, goal: Goal) -> str:
     fixed = goal.facts.get("fixed")
     given = style.given.format(fixed=fixed) if fixed else style.ungiven
     caution = _fill(goal.kind.caution, goal) if style.careful else ""
-    return " ".join(part for part in (_fill(goal.kind.why, goal), given, style.method, caution) if part)
+    parts = (_fill(goal.kind.why, goal), given, style.method, caution)
+    return " ".join(part for part in parts if part)
 
 
 def _clearness(goal: Goal) -> float:

@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import partial
 from random import Random
 
@@ -41,8 +41,9 @@ class PracticeServer:
         self._fault_rate = fault_rate
         self._called = False
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="practice-providers", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), name="practice-providers", daemon=True
+        )
         self._started = threading.Event()
 
     def start(self) -> None:
@@ -54,6 +55,7 @@ class PracticeServer:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(timeout=2)
+        self._socket.close()
 
     def base_urls(self) -> dict[str, str]:
         """Provider name -> base URL in the form its vendor's SDK takes."""
@@ -63,12 +65,8 @@ class PracticeServer:
             for name, character in CHARACTERS.items()
         }
 
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
     async def _serve(self) -> None:
-        self._stop = asyncio.Event()
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         server = await asyncio.start_server(
             partial(converse, self._answer), sock=self._socket, limit=MAX_HEAD
         )
@@ -77,12 +75,14 @@ class PracticeServer:
         server.close()
 
     async def _answer(self, asking: Asking) -> Answering:
-        _, name, path = ("", *asking.path.split("/", 2)[1:], "", "")[:3]
+        name, slash, rest = asking.path[1:].partition("/")
+        path = slash + rest
         character = CHARACTERS.get(name)
         if character is None or "origin" in asking.headers:
             # Only a web page sends an Origin, and no page has business here.
             return _json(403 if character else 404, {"error": {"message": "Not for you."}})
-        path = f"/{path}"
+        if path == character.health:
+            return _json(200, {"status": "ok"})
         if not self._knows(character.wire.key(asking.headers)):
             return _complaint(character, *character.denied, "The API key is not valid.")
         if asking.method == "GET" and path == character.wire.models:
@@ -124,7 +124,7 @@ class PracticeServer:
 
     async def _stream(
         self, character: Character, answer: Answer, writing: float
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The frames of an answer, evenly over `writing` seconds."""
         wire = character.wire
         pieces = _pieces(answer.text, max(1, round(writing / BEAT)))

@@ -1,0 +1,132 @@
+"""Secrets are found by value and replaced, in every sink: history, log, traceback, answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+SHOWN = "[key]"
+_SHORTEST = 6  # characters; shorter ones would be found everywhere
+_HEAD = 20  # characters that give a longer secret away on their own
+
+
+class Redactor:
+    """Replaces each secret, in the forms in which it gets about, with "[key]".
+
+    The forms: as it is, URL-encoded, in base64, escaped for JSON; and the first 20 characters of
+    one that is longer than 24.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
+        # A form that holds another one cannot be there without it: the rest need no look.
+        self._signs = tuple(
+            form for form in forms if not any(other in form for other in forms - {form})
+        )
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+    def __call__(self, text: str) -> str:
+        for sign in self._signs:
+            if sign in text:
+                return self._pattern.sub(SHOWN, text)
+        return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    if len(secret) > 24:
+        yield secret[:_HEAD]
+    raw = secret.encode("utf-8", "surrogateescape")
+    for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        yield encoded
+        yield re.sub(r"%..", lambda code: code[0].lower(), encoded)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        encoded = encode(raw).decode()
+        yield encoded
+        yield encoded.rstrip("=")
+    for ascii_only in (True, False):
+        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+
+
+def install(redactor: Callable[[str], str]) -> Callable[[], None]:
+    """Scrub every log record as it is made, and what uncaught exceptions print. Returns the undo.
+
+    Records are scrubbed where they are made, so that a handler added later, a library's own
+    included, never sees a secret.
+    """
+    make_record = logging.getLogRecordFactory()
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+
+    def scrubbed(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make_record(*args, **kwargs)
+        _scrub(record, redactor)
+        return record
+
+    def uncaught(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        _print("", (kind, error, trace), redactor)
+
+    def uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_type is not SystemExit:
+            name = args.thread.name if args.thread else "unknown"
+            _print(f"Exception in thread {name}:\n", args[:3], redactor)
+
+    def unraisable(args: sys.UnraisableHookArgs) -> None:
+        said = args.err_msg or "Exception ignored"
+        _print(f"{said}:\n", (args.exc_type, args.exc_value, args.exc_traceback), redactor)
+
+    logging.setLogRecordFactory(scrubbed)
+    sys.excepthook, threading.excepthook = uncaught, uncaught_in_thread
+    sys.unraisablehook = unraisable
+
+    def undo() -> None:
+        logging.setLogRecordFactory(make_record)
+        sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+
+    return undo
+
+
+def _scrub(record: logging.LogRecord, redactor: Callable[[str], str]) -> None:
+    try:
+        message = record.getMessage()
+    except Exception:  # noqa: BLE001 - logging would print the arguments in clear
+        message = f"{record.msg} {record.args!r}"
+        record.msg, record.args = redactor(message), None
+    if redactor(message) != message:
+        _scrub_arguments(record, redactor)
+    if record.exc_info and record.exc_info[0] is not None:
+        # Formatters print this text when it is there; without exc_info none can make its own.
+        record.exc_text = redactor(_text_of(record.exc_info)).rstrip("\n")
+        record.exc_info = None
+    if record.stack_info:
+        record.stack_info = redactor(record.stack_info)
+
+
+def _scrub_arguments(record: logging.LogRecord, redactor: Callable[[str], str]) -> None:
+    if isinstance(record.args, tuple):
+        # An access log's formatter takes its record's arguments apart: keep their number.
+        record.args = tuple(redactor(a) if isinstance(a, str) else a for a in record.args)
+    message = record.getMessage()
+    if redactor(message) != message:
+        record.msg, record.args = redactor(message), None
+
+
+def _print(head: str, exc_info: Any, redactor: Callable[[str], str]) -> None:
+    if sys.stderr is not None:  # there is none under pythonw
+        sys.stderr.write(redactor(head + _text_of(exc_info)))
+        sys.stderr.flush()
+
+
+def _text_of(exc_info: Any) -> str:
+    return "".join(traceback.format_exception(*exc_info))

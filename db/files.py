@@ -1,0 +1,128 @@
+"""The history's file before it is written to: its lock, its health, its connection."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+from db.errors import HistoryInUse, HistoryTooNew
+from db.migrations import MIGRATIONS, migrate, version_of
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def inode(path: Path) -> int:
+    """Which file this is; 0 if there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def hold(path: Path) -> int:
+    """Keep other processes from writing until the descriptor that is returned is closed.
+
+    Raises:
+        HistoryInUse: another process writes to it.
+        OSError: the lock file cannot be made.
+    """
+    descriptor = os.open(beside(path, ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _lock(descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        raise HistoryInUse(path) from error
+    return descriptor
+
+
+def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
+    """To write: in autocommit mode, with the schema of this version. The only one per process.
+
+    Raises:
+        HistoryTooNew: a later version wrote it; it is left as it is, byte for byte.
+        sqlite3.Error: it cannot be opened or written, or is damaged.
+    """
+    _refuse_newer(path)
+    connection = sqlite3.connect(
+        path,
+        timeout=busy_timeout,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Raises: sqlite3.Error: there is no such file, or it cannot be read."""
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro",
+        uri=True,
+        timeout=5.0,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def is_sound(path: Path) -> bool:
+    """Whether SQLite finds no damage in it. About 1 s per 100 MB."""
+    try:
+        connection = connect_to_read(path)
+        try:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+        finally:
+            connection.close()
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        return False
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged history and what belongs to it; nothing of it is lost."""
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    aside = beside(path, f".damaged-{moment}")
+    for suffix in ("-wal", "-shm", ""):
+        if (part := beside(path, suffix)).exists():
+            part.rename(beside(aside, suffix))
+    return aside
+
+
+def _refuse_newer(path: Path) -> None:
+    # Asked through a connection that only reads: another one would check-point as it closes.
+    if not path.is_file() or not path.stat().st_size:
+        return
+    connection = connect_to_read(path)
+    try:
+        version = version_of(connection)
+    finally:
+        connection.close()
+    if version > len(MIGRATIONS):
+        raise HistoryTooNew(version, len(MIGRATIONS))

@@ -1,0 +1,494 @@
+"""The writer: intents, outcomes, and what becomes of them when the disk says no.
+
+One thread owns the only connection that writes. It takes whatever is waiting and commits it as
+one group: an intent so that it survives a kill, an outcome so that it survives a power cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.errors import HistoryUnavailable
+from core.types import Attempt, Message, RunRecord
+from db import files, queries
+from db.migrations import MIGRATIONS
+from db.rows import (
+    CALL_COLUMNS,
+    RUN_COLUMNS,
+    TEXT_COLUMNS,
+    Redact,
+    Row,
+    call_row,
+    request_text,
+    run_row,
+    storable,
+)
+
+_T = TypeVar("_T")
+_log = logging.getLogger("switchyard")
+
+_CHECKED_AT_ONCE = 64 << 20  # bytes; a larger file is checked while it is already in use
+_BUSY_TIMEOUT = 1.0  # seconds SQLite itself waits for another process's lock
+_INTENT_WAITS = 10.0  # seconds in all for such a lock, then nothing is asked
+_OUTCOME_WAITS = 5.0  # seconds in all, then it goes to the spool
+_RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
+_AT_ONCE = 64  # rows in one statement
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """Rows are put whole: a second one with the same key brings the first up to date."""
+
+    name: str
+    columns: Sequence[str]
+    kept: int  # the first columns, that a later row does not change
+
+    def put(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            connection.execute(_put(self, len(some)), tuple(chain.from_iterable(some)))
+
+
+@cache
+def _put(table: _Table, rows: int) -> str:
+    # One statement for many rows: CPython gives up the interpreter lock at every step, and a
+    # busy loop makes each of them wait. With executemany a full batch took nine times as long.
+    row = f"({', '.join('?' * len(table.columns))})"
+    news = ", ".join(f"{name} = excluded.{name}" for name in table.columns[table.kept :])
+    return f"""
+        INSERT INTO {table.name} ({", ".join(table.columns)})
+        VALUES {", ".join([row] * rows)}
+        ON CONFLICT ({table.columns[0]}) DO UPDATE SET {news}
+    """
+
+
+_CALL = _Table("call", CALL_COLUMNS, 7)
+_TEXT = _Table("call_text", TEXT_COLUMNS, 2)
+_RUN = _Table("run", RUN_COLUMNS, 2)
+_TABLES = {table.name: table for table in (_CALL, _TEXT, _RUN)}
+
+
+@dataclass(eq=False, slots=True)
+class _Record:
+    """Something to commit, and who waits for it."""
+
+    rows: tuple[tuple[_Table, Row], ...] = ()
+    outcome: bool = True  # must survive a power cut, and is spooled if the disk says no
+    act: Callable[[sqlite3.Connection], Any] | None = None
+    waiter: asyncio.Future[None] | Future[Any] | None = None
+    result: Any = None
+    arrived: float = field(default_factory=time.monotonic)
+
+
+class SqliteHistory:
+    """`core.types.History` in a SQLite file. Every method may be called from any thread.
+
+    `notice` is a sentence about what happened to the file at start, if anything did. `degraded`
+    is one about what is wrong now: records wait, and nothing new is asked.
+    """
+
+    def __init__(self, path: Path, redact: Redact) -> None:
+        self.path = path
+        self.notice: str | None = None
+        self.degraded: str | None = None
+        self._redact = redact
+        self._spool = files.beside(path, ".spool.jsonl")
+        self._suspect = files.beside(path, ".suspect")  # found damaged while it was in use
+        self._queue: queue.SimpleQueue[_Record | None] = queue.SimpleQueue()
+        self._ids: itertools.count[int] | None = None
+        self._lock: int | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._synchronous = ""
+        self._inode = 0
+        self._looked = 0.0
+        self._spooled = False
+        self._archive = queries.Archive(path)
+        self._closed = False
+        self._thread = threading.Thread(target=self._attend, name="switchyard-history", daemon=True)
+
+    @classmethod
+    def open(cls, path: str | Path, *, redact: Redact = lambda text: text) -> SqliteHistory:
+        """Open or make the history. With a disk that says no it is `degraded`, and tries again.
+
+        Raises:
+            HistoryInUse: another process writes to it.
+            HistoryTooNew: a later version wrote it.
+        """
+        history = cls(Path(path), redact)
+        try:
+            history._connect()
+        except (sqlite3.Error, OSError) as error:
+            history.degraded = _in_words(error)
+        except BaseException:
+            history._let_go()
+            raise
+        history._thread.start()
+        return history
+
+    def next_call_id(self) -> int:
+        if self._ids is None:
+            raise _unavailable(self.degraded)
+        return next(self._ids)
+
+    def begin(self, attempt: Attempt, messages: Sequence[Message]) -> Awaitable[None]:
+        text = (attempt.id, request_text(messages, self._redact), None)
+        rows = ((_CALL, call_row(attempt, self._redact)), (_TEXT, text))
+        return self._awaitable(_Record(rows, outcome=False))
+
+    def end(self, attempt: Attempt, response: str | None) -> Awaitable[None]:
+        row = (_CALL, call_row(attempt, self._redact))
+        if response is None:
+            return self._awaitable(_Record((row,)))
+        text = (attempt.id, "[]", storable(response, self._redact))
+        return self._awaitable(_Record((row, (_TEXT, text))))
+
+    def begin_run(self, run: RunRecord) -> Awaitable[None]:
+        return self._awaitable(_Record(((_RUN, run_row(run, self._redact)),), outcome=False))
+
+    def end_run(self, run: RunRecord) -> Awaitable[None]:
+        return self._awaitable(_Record(((_RUN, run_row(run, self._redact)),)))
+
+    def submit(self, act: Callable[[sqlite3.Connection], _T]) -> Future[_T]:
+        """Let the writer do `act` within a transaction, perhaps more than once until it holds."""
+        waiter: Future[_T] = Future()
+        self._add(_Record(act=act, waiter=waiter))
+        return waiter
+
+    def recent_attempts(self, *, simulated: bool, per_provider: int = 200) -> list[Attempt]:
+        """The last of each provider, oldest first."""
+        return self._archive.recent_attempts(simulated=simulated, per_provider=per_provider)
+
+    def totals(self, *, simulated: bool) -> dict[str, tuple[int, int, float]]:
+        """Per provider: answers, failures, and the sum of the answers' latencies in ms."""
+        return self._archive.totals(simulated=simulated)
+
+    def close(self) -> None:
+        """Commit what is waiting and leave one file behind."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._thread.join()
+
+    # -- who waits
+
+    def _awaitable(self, record: _Record) -> asyncio.Future[None]:
+        record.waiter = waiter = asyncio.get_running_loop().create_future()
+        self._add(record)
+        return waiter
+
+    def _add(self, record: _Record) -> None:
+        if self._closed:
+            _settle([record], HistoryUnavailable("Switchyard is stopping.", "Start it again."))
+        else:
+            self._queue.put(record)
+
+    # -- the writer's thread
+
+    def _attend(self) -> None:
+        kept: list[_Record] = []
+        going = True
+        while going:
+            arrived = self._arrivals(self._patience(kept))
+            if None in arrived:
+                going = False
+            records = [*kept, *(record for record in arrived if record)]
+            if records or self.degraded:
+                kept = self._commit(records)
+            if self._spooled and not kept:
+                self._spool.unlink(missing_ok=True)
+                self._spooled = False
+        _settle(kept, _unavailable(self.degraded))
+        self._leave()
+
+    def _patience(self, kept: Sequence[_Record]) -> float | None:
+        """Seconds to wait for something new, before what is kept is tried again."""
+        if any(record.waiter for record in kept):
+            return 0.01  # locked out; SQLite has waited already
+        return _RETRY_EVERY if kept or self.degraded else None
+
+    def _arrivals(self, patience: float | None) -> list[_Record | None]:
+        arrived: list[_Record | None] = []
+        try:
+            arrived.append(self._queue.get(timeout=patience))
+            while True:
+                arrived.append(self._queue.get_nowait())
+        except queue.Empty:
+            return arrived
+
+    def _commit(self, records: list[_Record]) -> list[_Record]:
+        """Commit all of `records`, or find each its place; what is to be tried again comes back."""
+        try:
+            self._write(records)
+        except Exception as error:  # noqa: BLE001 - told to who waits; this thread must live on
+            self._abandon()
+            if _is_the_disks(error):
+                return self._make_do(records, error)
+            if len(records) > 1:
+                return [kept for record in records for kept in self._commit([record])]
+            _log.error("a record was refused by the history: %s", error)
+            _settle(records, error if records and records[0].act else _unavailable(None))
+            return []
+        self.degraded = None
+        _settle(records, None)
+        return []
+
+    def _write(self, records: Sequence[_Record]) -> None:
+        connection = self._usable()
+        rows: defaultdict[_Table, list[Row]] = defaultdict(list)
+        outcome = False
+        for record in records:
+            outcome = outcome or record.outcome
+            for table, row in record.rows:
+                rows[table].append(row)
+        self._synchronise("FULL" if outcome else "NORMAL")
+        connection.execute("BEGIN IMMEDIATE")
+        for table, some in rows.items():
+            table.put(connection, some)
+        for record in records:
+            if record.act:
+                record.result = record.act(connection)
+        if not records:  # a trial: does the disk take a page again?
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+
+    def _synchronise(self, level: str) -> None:
+        if self._connection and self._synchronous != level:
+            self._connection.execute(f"PRAGMA synchronous = {level}")
+            self._synchronous = level
+
+    def _make_do(self, records: Iterable[_Record], error: Exception) -> list[_Record]:
+        """The disk says no: spool outcomes, turn intents away, and keep what may yet succeed."""
+        locked, now = _is_locked(error), time.monotonic()
+        kept, spooled, refused = [], [], []
+        for record in records:
+            age = now - record.arrived if locked else float("inf")
+            if record.rows and record.outcome:
+                kept.append(record)
+                if record.waiter and age >= _OUTCOME_WAITS:
+                    spooled.append(record)
+            elif age < _INTENT_WAITS:
+                kept.append(record)
+            else:
+                refused.append(record)
+        if not locked:
+            self._disconnect()
+        if not locked or spooled or refused:
+            self.degraded = _in_words(error)
+        self._append_to_spool(spooled)
+        _settle(spooled, None)
+        for record in spooled:
+            record.waiter = None
+        _settle(refused, _unavailable(self.degraded))
+        return kept
+
+    def _append_to_spool(self, records: Sequence[_Record]) -> None:
+        if not records:
+            return
+        self._spooled = True
+        try:
+            with self._spool.open("a", encoding="utf-8") as spool:
+                for record in records:
+                    rows = [(table.name, row) for table, row in record.rows]
+                    spool.write(json.dumps(rows) + "\n")
+                spool.flush()
+                os.fsync(spool.fileno())
+        except OSError:  # then they are in memory alone, until the disk gives way
+            _log.error("%d outcomes could not be spooled to %s", len(records), self._spool)
+
+    # -- the connection
+
+    def _usable(self) -> sqlite3.Connection:
+        now = time.monotonic()
+        if self._connection and now - self._looked > 1 and self._inode != files.inode(self.path):
+            _log.error("the history %s was replaced while it was in use", self.path)
+            self._disconnect()
+        self._looked = now
+        return self._connection or self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._lock is None:
+            self._lock = files.hold(self.path)
+        first = self._ids is None
+        if first:
+            self._check()
+        connection = self._connection = files.connect(self.path, busy_timeout=_BUSY_TIMEOUT)
+        self._synchronous, self._inode = "FULL", files.inode(self.path)
+        if first:
+            self._replay(connection)
+            _mark_interrupted(connection)
+            last = connection.execute("SELECT coalesce(max(id), 0) FROM call").fetchone()[0]
+            self._ids = itertools.count(last + 1)
+        self.degraded = None
+        return connection
+
+    def _check(self) -> None:
+        if not self.path.exists():
+            return
+        if self.path.stat().st_size > _CHECKED_AT_ONCE and not self._suspect.exists():
+            threading.Thread(target=self._check_in_use, daemon=True).start()
+        elif not files.is_sound(self.path):
+            aside = files.set_aside(self.path)
+            self.notice = (
+                f"The history was damaged. It was kept as {aside.name}, and a new one was begun."
+            )
+        self._suspect.unlink(missing_ok=True)
+
+    def _check_in_use(self) -> None:
+        if not files.is_sound(self.path):
+            self._suspect.touch()
+            self.notice = "The history is damaged. Start Switchyard again to begin a new one."
+
+    def _replay(self, connection: sqlite3.Connection) -> None:
+        if not self._spool.exists():
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        for line in self._spool.read_text(encoding="utf-8").splitlines():
+            try:
+                rows = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # cut off as it was written, so nobody was told that it is safe
+            for name, row in rows:
+                _TABLES[name].put(connection, [tuple(row)])
+        connection.execute("COMMIT")
+        self._spool.unlink()
+
+    def _abandon(self) -> None:
+        if self._connection and self._connection.in_transaction:
+            try:
+                self._connection.rollback()
+            except sqlite3.Error:
+                self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.close()
+
+    def _leave(self) -> None:
+        if self._connection:
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                _log.warning("the history's log stays beside it: %s", error)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._disconnect()
+        self._archive.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _settle(records: Iterable[_Record], error: Exception | None) -> None:
+    """Tell who waits; each loop is woken once."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = defaultdict(list)
+    for record in records:
+        waiter = record.waiter
+        if isinstance(waiter, Future):
+            _settle_future(waiter, record.result, error)
+        elif waiter is not None:
+            by_loop[waiter.get_loop()].append(waiter)
+    for loop, waiters in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle_on_loop, waiters, error)
+        except RuntimeError:
+            _log.debug("a loop was closed before its records were committed")
+
+
+def _settle_on_loop(waiters: Iterable[asyncio.Future[None]], error: Exception | None) -> None:
+    for waiter in waiters:
+        if waiter.done():
+            continue
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
+
+
+def _settle_future(waiter: Future[Any], result: Any, error: Exception | None) -> None:
+    try:
+        if error is None:
+            waiter.set_result(result)
+        else:
+            waiter.set_exception(error)
+    except InvalidStateError:
+        _log.debug("nobody waits for this record any more")
+
+
+def _mark_interrupted(connection: sqlite3.Connection) -> None:
+    """Whatever still runs belongs to a process that is gone."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("""
+        UPDATE call
+           SET status = 'interrupted',
+               error_kind = 'interrupted',
+               message = 'Switchyard stopped before the answer came.'
+         WHERE status = 'running'
+    """)
+    connection.execute("""
+        UPDATE run
+           SET status = 'interrupted',
+               error_kind = 'interrupted',
+               error = 'Switchyard stopped before the run had ended.',
+               finished_at = (
+                   SELECT max(run.started_at, coalesce(max(started_at), 0))
+                     FROM call
+                    WHERE run_id = run.id
+               )
+         WHERE status = 'running'
+    """)
+    connection.execute("COMMIT")
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary result code, 0 where there is none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _is_locked(error: Exception) -> bool:
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "The disk is full",
+    sqlite3.SQLITE_READONLY: "The history's file is read-only",
+    sqlite3.SQLITE_BUSY: "Another program keeps the history's file locked",
+    sqlite3.SQLITE_IOERR: "The disk reports errors",
+    sqlite3.SQLITE_CANTOPEN: "The history's file cannot be opened",
+    sqlite3.SQLITE_CORRUPT: "The history's file is damaged",
+    sqlite3.SQLITE_NOTADB: "The history's file is damaged",
+}
+
+
+def _is_the_disks(error: Exception) -> bool:
+    return isinstance(error, OSError) or _is_locked(error) or _code(error) in _REASONS
+
+
+def _in_words(error: Exception) -> str:
+    reason = _REASONS.get(_code(error), "The history's folder cannot be written to")
+    return f"{reason}, so new runs wait; answers already given are kept beside it."
+
+
+def _unavailable(reason: str | None) -> HistoryUnavailable:
+    return HistoryUnavailable(
+        reason or "The history cannot be written, so nothing was asked.",
+        "Free some space or give Switchyard access to its data folder, then try again.",
+    )

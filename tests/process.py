@@ -1,0 +1,83 @@
+"""The console as a process of its own, as the README starts it, on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx2
+
+from core.settings import VARIABLES
+from tests.standin import closed_port
+
+ROOT = Path(__file__).parent.parent
+
+
+class Console:
+    """Started with `streamlit run`; its history lives in `folder`. A context manager."""
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, *, wait: bool = True
+    ) -> None:
+        self.port = closed_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = folder / "console.db"
+        self.log = folder / "console.log"
+        own = {row.name for row in VARIABLES}
+        environ = {name: value for name, value in os.environ.items() if name not in own}
+        environ["DATABASE_URL"] = f"sqlite:///{self.database}"
+        environ |= environment or {}
+        command = [sys.executable, "-m", "streamlit", "run", "console_app.py"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--server.port", str(self.port)],
+                cwd=ROOT,
+                env=environ,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+        self.begun = time.monotonic()
+        self.client = httpx2.Client(base_url=self.url, timeout=60, trust_env=False)
+        if wait:
+            self.ready_after = self._ready()
+
+    def _ready(self) -> float:
+        """Seconds from the start to the first 200 of /healthz."""
+        while time.monotonic() - self.begun < 60:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if self.client.get("/healthz").status_code == 200:
+                    return time.monotonic() - self.begun
+            except httpx2.TransportError:
+                time.sleep(0.02)
+        raise AssertionError(self.log.read_text())
+
+    def plan(self, goal: str, **more: object) -> httpx2.Response:
+        return self.client.post("/autonomous/plan", json={"goal": goal, **more})
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop, as Ctrl+C does; its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
+
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()

@@ -1,0 +1,334 @@
+"""The whole console as a process, asked as scripts and shells ask it."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import httpx2
+import pytest
+
+from core.plan import Plan
+from tests import standin
+from tests.process import Console
+from tests.standin import PLAN, PROSE, Yard
+
+
+@pytest.fixture(scope="module")
+def practice(tmp_path_factory):
+    with Console(tmp_path_factory.mktemp("practice")) as console:
+        yield console
+
+
+@pytest.fixture
+def yard():
+    with Yard({}) as yard:
+        for name in yard:
+            yard[name].script = lambda received: standin.answer(PLAN)
+        yield yard
+
+
+def rows(console: Console, sql: str) -> list[tuple]:
+    with closing(sqlite3.connect(console.database)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def shell(console: Console, line: str) -> str:
+    """A line of the README or of the first description, but for the port and jq."""
+    line = line.replace("localhost:8000", f"localhost:{console.port}").split("|")[0]
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+CURL_PLANS = (
+    'curl -s -X POST http://localhost:8000/autonomous/plan -H "Content-Type: application/json"'
+    """ -d '{"goal": "Research AI and solve physics equation"}'""",
+    """curl -s -X POST http://localhost:8000/autonomous/plan -d '{"goal": "Test multi-provider"}' | jq '.plan.reasoning'""",
+    """curl -s -X POST http://localhost:8000/autonomous/plan -d '{"goal": "Test failover"}' | jq '.plan.reasoning'""",
+)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the lines under test are curl's")
+@pytest.mark.parametrize("line", CURL_PLANS)
+def test_the_curl_lines_give_a_plan(practice, line):
+    body = json.loads(shell(practice, line))
+    assert body["status"] == "success"
+    assert body["llm_powered"] is body["autonomous"] is body["simulated"] is True
+    assert Plan.model_validate(body["plan"]).steps
+    assert body["attempts"][-1]["provider"] == body["provider_used"]
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the lines under test are curl's")
+def test_the_status_line_shows_real_calls_only_and_practice_apart(practice):
+    practice.plan("One call at least")
+    line = "curl -s http://localhost:8000/autonomous/status | jq '.llm_providers'"
+    body = json.loads(shell(practice, line))
+    assert body["llm_providers"]["providers"] == {}
+    assert body["llm_providers"]["total_calls"] == 0
+    told = body["practice_providers"]["providers"]
+    assert told
+    for figures in told.values():
+        assert set(figures) == {
+            "total_calls", "successful_calls", "failed_calls", "success_rate", "avg_latency",
+            "is_healthy", "consecutive_failures", "circuit", "retry_in_seconds", "needs_attention",
+        }
+
+
+def test_the_first_plan_without_a_key_comes_within_five_seconds_of_ready(tmp_path):
+    with Console(tmp_path) as console:
+        begun = time.monotonic()
+        assert console.plan("Plan a weekend in Lisbon for two").json()["status"] == "success"
+        assert time.monotonic() - begun < 5 * slowness()
+
+
+def slowness() -> float:
+    """How much slower this machine is, now, than one on which a second is a second."""
+    begun = time.perf_counter()
+    sum(range(3_000_000))
+    return max(1.0, (time.perf_counter() - begun) / 0.06)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "kind"),
+    [
+        ("POST", "/autonomous/plan", b"not json", 400, "bad_request"),
+        ("POST", "/autonomous/plan", b"[" * 100_000, 400, "bad_request"),
+        ("POST", "/autonomous/plan", b"[]", 422, "bad_request"),
+        ("POST", "/autonomous/plan", b"{}", 422, "bad_request"),
+        ("POST", "/autonomous/plan", b'{"goal": "   "}', 422, "bad_request"),
+        ("POST", "/autonomous/plan", b'{"goal": "x", "base_url": "http://x"}', 422, "bad_request"),
+        ("POST", "/autonomous/plan", b'{"goal": "x", "temperature": 3}', 422, "bad_request"),
+        ("POST", "/autonomous/plan", b'{"goal": "x", "strategy": "fastest"}', 422, "bad_request"),
+        ("POST", "/autonomous/plan", b'{"goal": "x", "priority": ["nobody"]}', 422, "bad_request"),
+        ("POST", "/autonomous/plan", b" " * (2 * 1024 * 1024 + 1), 413, None),
+        ("GET", "/autonomous/plan", None, 405, "method_not_allowed"),
+        ("GET", "/autonomous/nowhere", None, 404, "not_found"),
+        ("GET", "/autonomous", None, 404, "not_found"),
+        ("GET", "/autonomous/runs/unknown", None, 404, "not_found"),
+    ],
+)
+def test_errors_are_json_and_plain(practice, method, path, body, status, kind):
+    answer = practice.client.request(method, path, content=body)
+    assert answer.status_code == status
+    told = answer.json()
+    assert told["status"] == "error"
+    assert kind is None or told["error"]["kind"] == kind
+    assert told["error"]["message"].endswith(".")
+    assert told["error"]["action"].endswith(".")
+    assert "Traceback" not in answer.text
+    if status == 405:
+        assert answer.headers["allow"] == "POST"
+
+
+def test_every_answer_carries_the_guards_headers(practice):
+    for path in ("/", "/healthz", "/autonomous/status", "/autonomous/docs", "/_stcore/health"):
+        headers = practice.client.get(path).headers
+        assert "default-src" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_another_site_cannot_start_a_run(practice):
+    before = rows(practice, "SELECT count(*) FROM run")
+    for headers in ({"origin": "http://evil.example"}, {"host": "evil.example"}, {"sec-fetch-site": "cross-site"}):
+        answer = practice.client.post("/autonomous/plan", json={"goal": "x"}, headers=headers)
+        assert answer.status_code in (403, 421)
+    assert rows(practice, "SELECT count(*) FROM run") == before
+
+
+def test_the_description_for_programs_and_the_page_for_people_are_there(practice):
+    paths = practice.client.get("/autonomous/openapi.json").json()["paths"]
+    assert {"/plan", "/plan/stream", "/plan-and-execute", "/status", "/runs/{run_id}"} <= set(paths)
+    page = practice.client.get("/autonomous/docs")
+    assert "/autonomous/plan/stream" in page.text
+    assert "<script" not in page.text
+
+
+def test_the_stream_tells_what_happens_as_it_happens(practice):
+    events = []
+    with practice.client.stream("POST", "/autonomous/plan/stream", json={"goal": "Plan a picnic"}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        for line in answer.iter_lines():
+            if line.startswith("event: "):
+                events.append([line.removeprefix("event: "), None, time.monotonic()])
+            if line.startswith("data: "):
+                events[-1][1] = json.loads(line.removeprefix("data: "))
+    types = [event[0] for event in events]
+    assert types[:2] == ["run_started", "attempt_started"]
+    assert types[-2:] == ["plan_created", "run_completed"]
+    assert types.count("token") > 3
+    assert len({event[1]["run_id"] for event in events}) == 1
+    assert events[-1][2] - events[0][2] > 0.2
+    last = max(event[1]["ordinal"] for event in events if event[0] == "token")
+    text = "".join(e[1]["text"] for e in events if e[0] == "token" and e[1]["ordinal"] == last)
+    assert json.loads(text)["steps"]
+
+
+def test_an_idempotency_key_gives_the_same_run_also_when_both_ask_at_once(practice):
+    headers = {"Idempotency-Key": "one and the same"}
+
+    def ask(goal: str = "Plan a picnic") -> httpx2.Response:
+        return practice.client.post("/autonomous/plan", json={"goal": goal}, headers=headers)
+
+    with ThreadPoolExecutor(4) as pool:
+        ids = {answer.json()["run_id"] for answer in pool.map(lambda _: ask(), range(4))}
+    assert len(ids) == 1
+    assert ask("Another goal").status_code == 422
+
+
+def test_a_run_can_be_found_again(practice):
+    made = practice.plan("Plan a picnic").json()
+    found = practice.client.get(f"/autonomous/runs/{made['run_id']}").json()
+    assert found["plan"] == made["plan"]
+    assert [a["provider"] for a in found["attempts"]] == [a["provider"] for a in made["attempts"]]
+
+
+def test_a_plan_is_carried_out_step_by_step(practice):
+    body = practice.client.post("/autonomous/plan-and-execute", json={"goal": "Plan a picnic"}).json()
+    assert body["status"] == "success"
+    assert len(body["execution_results"]) == len(body["plan"]["steps"])
+    steps = rows(practice, f"SELECT step FROM call WHERE run_id = '{body['run_id']}' AND status = 'ok'")
+    assert sorted(step for (step,) in steps if step is not None) == list(range(len(body["plan"]["steps"])))
+
+
+def test_the_history_can_be_taken_away_safe_for_spreadsheets(practice):
+    practice.plan("=HYPERLINK(1)")
+    table = practice.client.get("/autonomous/export.csv")
+    assert table.headers["content-type"].startswith("text/csv")
+    assert "\n=" not in table.text
+    lines = practice.client.get("/autonomous/export.jsonl").text.splitlines()
+    assert len(lines) == rows(practice, "SELECT count(*) FROM call")[0][0]
+    assert json.loads(lines[0])["provider"]
+
+
+def test_real_providers_fall_back_and_every_request_is_a_row(tmp_path, yard):
+    yard["anthropic"].script = lambda received: standin.status(529)
+    yard["openai"].script = lambda received: standin.answer(PROSE)
+    environment = {**yard.env("anthropic", "openai", "google"), "LLM_STRATEGY": "priority"}
+    with Console(tmp_path, environment) as console:
+        body = console.plan("Plan a picnic").json()
+        assert body["provider_used"] == "google"
+        assert body["simulated"] is False
+        kinds = [(attempt["provider"], attempt["error_kind"]) for attempt in body["attempts"]]
+        assert kinds == [
+            ("anthropic", "overloaded"), ("openai", "invalid_plan"), ("openai", "invalid_plan"), ("google", None)
+        ]
+        assert body["attempts"][0]["http_status"] == 529
+        received = [request for request in yard.requests if request.method == "POST"]
+        assert rows(console, "SELECT count(*) FROM call") == [(len(received),)] == [(4,)]
+        status = console.client.get("/autonomous/status").json()["llm_providers"]
+        assert status["providers"]["google"]["success_rate"] == "100.0%"
+        assert status["available_providers"] == ["anthropic", "openai", "google"]
+        assert "practice_providers" not in console.client.get("/autonomous/status").json()
+        chosen = console.plan("Plan a picnic", priority=["google"]).json()
+        assert [attempt["provider"] for attempt in chosen["attempts"]] == ["google"]
+        not_set_up = console.plan("Plan a picnic", priority=["kimi"])
+        assert (not_set_up.status_code, not_set_up.json()["error"]["kind"]) == (503, "no_provider_configured")
+
+
+def test_when_everybody_fails_the_answer_says_why_and_when(tmp_path, yard):
+    yard["openai"].script = lambda received: standin.status(429, headers={"retry-after": "30"})
+    with Console(tmp_path, yard.env("openai")) as console:
+        answer = console.plan("Plan a picnic")
+        assert (answer.status_code, answer.json()["error"]["kind"]) == (503, "all_providers_failed")
+        assert 0 < int(answer.headers["retry-after"]) <= 30
+        assert [a["error_kind"] for a in answer.json()["attempts"]] == ["rate_limited"]
+        yard["openai"].script = lambda received: standin.hang()
+    with Console(tmp_path / "..", yard.env("openai")) as console:
+        late = console.plan("Plan a picnic", timeout=0.5)
+        assert (late.status_code, late.json()["error"]["kind"]) == (504, "deadline")
+
+
+def test_no_key_and_no_practice_is_said_so(tmp_path):
+    with Console(tmp_path, {"CONSOLE_PRACTICE": "off"}) as console:
+        answer = console.plan("Plan a picnic")
+        assert (answer.status_code, answer.json()["error"]["kind"]) == (503, "no_provider_configured")
+
+
+def test_after_a_kill_the_figures_stand_and_what_ran_is_marked_interrupted(tmp_path, yard):
+    hold = threading.Event()
+    environment = yard.env("openai")
+    with Console(tmp_path, environment) as console:
+        for _ in range(3):
+            console.plan("Plan a picnic")
+        before = console.client.get("/autonomous/status").json()["llm_providers"]
+        yard["openai"].script = lambda received: standin.hang()
+        with pytest.raises(httpx2.TimeoutException):
+            console.client.post("/autonomous/plan", json={"goal": "x"}, timeout=0.7)
+        console.kill()
+    hold.set()
+    with Console(tmp_path, environment) as console:
+        after = console.client.get("/autonomous/status").json()["llm_providers"]
+        assert after == before
+        assert rows(console, "SELECT status, count(*) FROM run GROUP BY status ORDER BY 1") == [
+            ("completed", 3), ("interrupted", 1)
+        ]
+        assert rows(console, "SELECT count(*) FROM call WHERE status = 'interrupted'") == [(1,)]
+
+
+def test_a_key_is_nowhere_but_at_its_own_provider(tmp_path, yard):
+    environment = yard.env()
+    keys = [value for name, value in environment.items() if name.endswith("_API_KEY")]
+    for name in yard:
+        key = next((k for k in keys if name in k), "no key")
+        yard[name].script = lambda received, key=key: standin.status(401, {"error": {"message": f"bad {key}"}})
+    with Console(tmp_path, {**environment, "LOG_LEVEL": "DEBUG"}) as console:
+        answer = console.plan(f"My key is {keys[0]}")
+        pages = answer.text + console.client.get("/autonomous/status").text
+        pages += console.client.get("/autonomous/export.jsonl").text
+        assert console.stop() == 0
+        files = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+        for key in keys:
+            assert key not in pages
+            assert key.encode() not in files
+        for name in yard:
+            for request in yard[name].requests:
+                sent = str(request.headers) + request.raw.decode(errors="replace")
+                assert not [key for key in keys if key in sent and name not in key]
+
+
+def test_a_hundred_plans_at_once_all_end_and_the_page_stays_quick(tmp_path, yard):
+    for name in yard:
+        yard[name].script = lambda received: standin.answer(PLAN, delay=0.3)
+    with Console(tmp_path, yard.env()) as console:
+        console.plan("Warm")
+        waits: list[float] = []
+        done = threading.Event()
+
+        def look() -> None:
+            with httpx2.Client(base_url=console.url, trust_env=False) as client:
+                while not done.is_set():
+                    for path in ("/healthz", "/"):
+                        begun = time.monotonic()
+                        assert client.get(path).status_code == 200
+                        waits.append(time.monotonic() - begun)
+                    time.sleep(0.01)
+
+        watcher = threading.Thread(target=look)
+        watcher.start()
+        with ThreadPoolExecutor(100) as pool:
+            answers = list(pool.map(lambda n: console.plan(f"Goal {n}").json()["status"], range(100)))
+        done.set()
+        watcher.join()
+        assert answers == ["success"] * 100
+        waits.sort()
+        print(f"page and health: median {waits[len(waits) // 2]:.3f} s, 95 % {waits[int(len(waits) * 0.95)]:.3f} s")
+        assert waits[int(len(waits) * 0.95)] < 0.3 * slowness()
+
+
+def test_it_refuses_to_be_reached_from_elsewhere_without_a_password(tmp_path):
+    with Console(tmp_path, {"STREAMLIT_SERVER_ADDRESS": "0.0.0.0"}, wait=False) as console:
+        assert console.process.wait(30) != 0
+        said = console.log.read_text()
+        assert "CONSOLE_PASSWORD" in said
+        assert "Traceback" not in said
+
+
+def test_a_second_process_on_the_same_history_is_told_so(tmp_path):
+    with Console(tmp_path), Console(tmp_path, wait=False) as second:
+        assert second.process.wait(30) != 0
+        assert "Traceback" not in second.log.read_text()
