@@ -131,6 +131,10 @@ def _add_errors(api: FastAPI) -> None:
     async def refused(request: Request, error: _Refused) -> JSONResponse:
         return JSONResponse(error.body, error.status)
 
+    @api.exception_handler(BadRequest)
+    async def bad_request(request: Request, error: BadRequest) -> JSONResponse:
+        return JSONResponse(_error("bad_request", str(error), "Correct it and try again."), 422)
+
     @api.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         said = _HTTP.get(error.status_code, _HTTP[404])

@@ -29,10 +29,12 @@ _CHUNK = 500  # rows an export holds at once
 _MOST = (1 << 63) - 1
 _NO_FILE = -1
 
-_RUN_PAGE = (
-    "id goal status strategy provider model source error_kind error simulated started_at "
-    "finished_at chain"
-).split()
+# fmt: off
+_RUN_PAGE = [
+    "id", "goal", "status", "strategy", "provider", "model", "source", "error_kind", "error",
+    "simulated", "started_at", "finished_at", "chain",
+]
+# fmt: on
 # The frames' columns that are not text.
 _RUN_FRAME = {
     "chain": "object",

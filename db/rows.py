@@ -13,16 +13,22 @@ from core.types import Attempt, Message, RunRecord, Usage
 Row = tuple[Any, ...]
 Redact = Callable[[str], str]
 
-CALL_COLUMNS = (
-    "id run_id ordinal step provider model strategy status error_kind http_status message "
-    "started_at latency_ms ttft_ms input_tokens output_tokens cached_tokens cost_usd simulated "
-    "config retry_after request_id"
-).split()
+# fmt: off
+CALL_COLUMNS = [
+    "id", "run_id", "ordinal", "step", "provider", "model", "strategy", "status", "error_kind",
+    "http_status", "message", "started_at", "latency_ms", "ttft_ms", "input_tokens",
+    "output_tokens", "cached_tokens", "cost_usd", "simulated", "config", "retry_after",
+    "request_id",
+]
+# fmt: on
 TEXT_COLUMNS = ["call_id", "request", "response"]
-RUN_COLUMNS = (
-    "id goal status strategy provider model started_at finished_at source simulated error_kind "
-    "error plan options idempotency_key request_digest"
-).split()
+# fmt: off
+RUN_COLUMNS = [
+    "id", "goal", "status", "strategy", "provider", "model", "started_at", "finished_at",
+    "source", "simulated", "error_kind", "error", "plan", "options", "idempotency_key",
+    "request_digest",
+]
+# fmt: on
 
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 

@@ -171,7 +171,7 @@ def _load(path: Path, model: str, stop: threading.Event) -> Any:
         _read_ahead(path, stop)
         if stop.is_set():
             return None
-        return _engine(path, model)
+        return _start(path, model)
     except Exception as error:
         raise ProviderError(
             ErrorKind.MODEL_NOT_FOUND,
@@ -188,7 +188,7 @@ def _read_ahead(path: Path, stop: threading.Event) -> None:
             pass
 
 
-def _engine(path: Path, model: str) -> Any:
+def _start(path: Path, model: str) -> Any:
     xllamacpp: Any = importlib.import_module("xllamacpp")
     params = xllamacpp.CommonParams()
     params.model.path = str(path)

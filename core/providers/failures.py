@@ -133,6 +133,12 @@ _EXCEPTIONS: tuple[tuple[tuple[type[BaseException], ...], ErrorKind, str], ...] 
         ErrorKind.BAD_RESPONSE,
         "It sent an answer that cannot be read.",
     ),
+    # SDKs trust the shape of an answer: what they, and we, stumble over is not of that shape.
+    (
+        (AttributeError, TypeError, LookupError, ValueError),
+        ErrorKind.BAD_RESPONSE,
+        "It sent something that is not an answer.",
+    ),
 )
 
 
