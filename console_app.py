@@ -39,6 +39,8 @@ password = settings.password.reveal() if settings.password else None
 redact = Redactor([*(key.reveal() for key in settings.keys.values()), password or ""])
 install(redact)
 logging.basicConfig(level=settings.log_level)
+for chatty in ("httpx2", "google_genai", "watchdog"):
+    logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
 for problem in settings.problems:
     log.warning("%s", problem)
 

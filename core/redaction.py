@@ -46,7 +46,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield secret
     if len(secret) > 24:
         yield secret[:_HEAD]
-    raw = secret.encode("utf-8", "surrogateescape")
+    raw = secret.encode("utf-8", "surrogatepass")
     for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         yield encoded
         yield re.sub(r"%..", lambda code: code[0].lower(), encoded)

@@ -214,7 +214,7 @@ def _hosts(text: str) -> tuple[str, ...]:
     # Letters, digits, dots and dashes; or an IPv6 address, which has two colons at least.
     fitting = re.compile(r"[a-z0-9_.-]+|[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*")
     hosts = tuple(dict.fromkeys(host for host in given if fitting.fullmatch(host)))
-    if len(hosts) < len(set(given)):
+    if not hosts or len(hosts) < len(set(given)):
         raise _Unusable(
             "These must be host names without http:// and port; others are ignored.", hosts or None
         )
@@ -248,7 +248,10 @@ VARIABLES: tuple[Variable, ...] = (
         _file,
     ),
     Variable(
-        "DEFAULT_LLM_PROVIDER", "", "moved to the front of the default priority order", _names
+        "DEFAULT_LLM_PROVIDER",
+        "",
+        "moved to the front of the default priority order",
+        partial(_choice, among=tuple(PROVIDERS)),
     ),
     Variable(
         "LLM_STRATEGY",
@@ -312,7 +315,7 @@ def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
         values[row.name], origin[row.name] = _value(row, environ, written, problems)
 
     named = values["LLM_PRIORITY"] if origin["LLM_PRIORITY"] != "default" else ()
-    first = (values["DEFAULT_LLM_PROVIDER"] or ())[:1]
+    default = values["DEFAULT_LLM_PROVIDER"]
     password = values["CONSOLE_PASSWORD"]
     if password is None and any(problem.variable == "CONSOLE_PASSWORD" for problem in problems):
         # Somebody wanted a password: an open console would be the worse surprise.
@@ -320,8 +323,9 @@ def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
         problems.append(
             Problem("CONSOLE_PASSWORD", "The console stays locked until the password is mended.")
         )
+    keys = {name: _first(values, spec.key_env) for name, spec in PROVIDERS.items()}
     return Settings(
-        keys={name: key for name, spec in PROVIDERS.items() if (key := _first(values, spec.key_env))},
+        keys={name: key for name, key in keys.items() if key},
         models={name: values[spec.model_env] for name, spec in PROVIDERS.items()},
         base_urls={
             name: None if origin[spec.base_url_env] == "default" else values[spec.base_url_env]
@@ -329,7 +333,7 @@ def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
         },
         bitnet_model_path=values["BITNET_MODEL_PATH"],
         strategy=values["LLM_STRATEGY"],
-        priority=tuple(dict.fromkeys([*named, *first, *PROVIDERS])),
+        priority=tuple(dict.fromkeys([*named, *([default] if default else []), *PROVIDERS])),
         run_timeout=values["LLM_RUN_TIMEOUT"],
         attempt_timeout=values["LLM_ATTEMPT_TIMEOUT"],
         failure_threshold=values["LLM_FAILURE_THRESHOLD"],
@@ -360,15 +364,19 @@ def _value(
         text, line = environ[row.name], 0
     text = text.strip()
     try:
-        if len(text) > _VALUE_LIMIT:
-            raise _Unusable("This is far too long; it is not used.")
         if text:
-            return row.parse(text), source
+            return row.parse(_of_sane_length(text)), source
     except _Unusable as fault:
         problems.append(Problem(row.name, str(fault), line or None))
         if fault.instead:
             return fault.instead, source
     return row.parse(row.default) if row.default else None, "default"
+
+
+def _of_sane_length(text: str) -> str:
+    if len(text) > _VALUE_LIMIT:
+        raise _Unusable("This is far too long; it is not used.")
+    return text
 
 
 def _read_env_file(path: Path, problems: list[Problem]) -> dict[str, tuple[str, int]]:
@@ -387,9 +395,8 @@ def _read_env_file(path: Path, problems: list[Problem]) -> dict[str, tuple[str, 
             fault = "has an open quote" if binding.error else "is not of the form NAME=value"
         unread.append(Problem(_name_in(line), f"Line {number} {fault}; it is not used.", number))
     problems.extend(unread[:_NAMED_LINES])
-    if more := len(unread) - _NAMED_LINES:
-        if more > 0:
-            problems.append(Problem(".env", f"{more} more lines could not be read."))
+    if unnamed := unread[_NAMED_LINES:]:
+        problems.append(Problem(".env", f"{len(unnamed)} more lines could not be read."))
     return found
 
 

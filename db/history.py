@@ -49,6 +49,7 @@ _INTENT_WAITS = 10.0  # seconds in all for such a lock, then nothing is asked
 _OUTCOME_WAITS = 5.0  # seconds in all, then it goes to the spool
 _RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
 _AT_ONCE = 64  # rows in one statement
+_IN_FLIGHT = 100_000  # the last so many calls may have been under way when a process died
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -436,13 +437,16 @@ def _settle_future(waiter: Future[Any], result: Any, error: Exception | None) ->
 def _mark_interrupted(connection: sqlite3.Connection) -> None:
     """Whatever still runs belongs to a process that is gone."""
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("""
+    connection.execute(
+        """
         UPDATE call
            SET status = 'interrupted',
                error_kind = 'interrupted',
                message = 'Switchyard stopped before the answer came.'
-         WHERE status = 'running'
-    """)
+         WHERE id > (SELECT max(id) FROM call) - ? AND status = 'running'
+        """,
+        (_IN_FLIGHT,),
+    )
     connection.execute("""
         UPDATE run
            SET status = 'interrupted',

@@ -57,8 +57,6 @@ class Call(SQLModel, table=True):
         ),
         # The newest failures of a kind.
         Index("call_by_error", "error_kind", sqlite_where=text("error_kind IS NOT NULL")),
-        # What was cut off when the process stopped?
-        Index("call_unfinished", "id", sqlite_where=text("status = 'running'")),
     )
 
     id: int = Field(primary_key=True)

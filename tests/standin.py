@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gzip
 import json
 import re
 import socket
@@ -519,23 +520,24 @@ def huge_body(mb: int = 200) -> Act:
     return Act(f"huge_body({mb})", play)
 
 
-def gzip_bomb(mb: int = 300) -> Act:
-    """The same, compressed to about a thousandth."""
+def gzip_bomb(mb: int = 300, *, layers: int = 1) -> Act:
+    """The same, compressed to about a thousandth, or in layers to even less."""
 
     async def play(exchange: Exchange) -> None:
         padding, parts = _padded(exchange)
-        exchange.start({"content-encoding": "gzip"})
-        await exchange.pace((_bomb(padding, mb, b"".join(parts)),))
+        packed = _bomb(padding, mb, b"".join(parts))
+        for _ in range(layers - 1):
+            packed = gzip.compress(packed)
+        exchange.respond(200, packed, headers={"content-encoding": ", ".join(["gzip"] * layers)})
 
-    return Act(f"gzip_bomb({mb})", play)
+    return Act(f"gzip_bomb({mb}, {layers})", play)
 
 
 @cache
 def _bomb(padding: bytes, mb: int, rest: bytes) -> bytes:
-    gzip = zlib.compressobj(wbits=31)
-    return b"".join([*(gzip.compress(padding) for _ in range(mb)), gzip.compress(rest)]) + (
-        gzip.flush()
-    )
+    packer = zlib.compressobj(wbits=31)
+    packed = [packer.compress(padding) for _ in range(mb)]
+    return b"".join([*packed, packer.compress(rest), packer.flush()])
 
 
 def _padded(exchange: Exchange) -> tuple[bytes, tuple[bytes, ...]]:
@@ -939,6 +941,8 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        if self._buffer.startswith(b"\x16"):  # somebody speaks TLS
+            self.transport.close()
         while self._received is None and (received := self._next()) is not None:
             self._answer(received)
 

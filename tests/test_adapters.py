@@ -294,7 +294,6 @@ def test_models_on_offer_are_listed(name):
         (status(500), ErrorKind.SERVER_ERROR),
         (reset(), ErrorKind.CONNECTION),
         (html(), ErrorKind.BAD_RESPONSE),
-        (raw(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull"), ErrorKind.BAD_RESPONSE),
     ],
     ids=repr,
 )
@@ -610,7 +609,7 @@ def test_a_redirect_is_not_followed(name, code, streamed):
 
 @every_provider
 @both_ways
-@pytest.mark.parametrize("act", [gzip_bomb(100), huge_body(100)], ids=repr)
+@pytest.mark.parametrize("act", [gzip_bomb(100), gzip_bomb(100, layers=2), huge_body(100)], ids=repr)
 def test_a_body_that_swells_is_cut_off_before_it_fills_the_memory(name, act, streamed):
     with StandIn(SEATS[name].wire, gzip_bomb(100)) as warmed:  # packs the bomb once
         with pytest.raises(ProviderError):

@@ -26,7 +26,7 @@ class Google:
         self._profile = profile_of(name, model)
         self._key = api_key
         self._base_url = base_url
-        self._http = make_client()
+        self._http = make_client(strict_text=True)
         self._sdk: Any = None
 
     async def complete(

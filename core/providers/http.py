@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import httpx2
 
@@ -25,8 +27,11 @@ class BodyTooLarge(Exception):
 
 
 class _CappedStream(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, encoding: str) -> None:
+    def __init__(
+        self, stream: httpx2.AsyncByteStream, encoding: str, *, strict: bool = False
+    ) -> None:
         self._stream = stream
+        self._text = codecs.getincrementaldecoder("utf-8")() if strict else None
         self._decoder = zlib.decompressobj(wbits=47) if encoding in ("gzip", "deflate") else None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -37,23 +42,38 @@ class _CappedStream(httpx2.AsyncByteStream):
             room -= len(data)
             if room < 0:
                 raise BodyTooLarge
+            if self._text is not None:
+                self._text.decode(data)
             yield data
+        if self._text is not None:
+            self._text.decode(b"", final=True)
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
 class _CappedTransport(httpx2.AsyncHTTPTransport):
+    def __init__(self, *, strict_text: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self._strict_text = strict_text
+
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        # google-genai knows one time-out for connecting and reading, and sets it on each request.
+        timeouts = request.extensions.get("timeout", {})
+        request.extensions["timeout"] = {**timeouts, "connect": CONNECT_TIMEOUT}
         response = await super().handle_async_request(request)
-        encoding = response.headers.get("content-encoding", "").strip().lower()
-        if encoding in ("gzip", "deflate"):
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "gzip", "deflate"):
+            await response.aclose()
+            raise httpx2.DecodingError("an encoding that was not asked for", request=request)
+        strict = self._strict_text and response.status_code == 200
+        if encoding != "identity":
             del response.headers["content-encoding"]
             response.headers.pop("content-length", None)
-        elif _length(response) <= MAX_BODY:
+        elif not strict and _length(response) <= MAX_BODY:
             return response  # it cannot go over
         assert isinstance(response.stream, httpx2.AsyncByteStream)  # an async transport's always is
-        response.stream = _CappedStream(response.stream, encoding)
+        response.stream = _CappedStream(response.stream, encoding, strict=strict)
         return response
 
 
@@ -68,10 +88,14 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context()  # honours SSL_CERT_FILE
 
 
-def make_client() -> httpx2.AsyncClient:
-    """A client for one provider. It belongs to the event loop that first uses it."""
+def make_client(*, strict_text: bool = False) -> httpx2.AsyncClient:
+    """A client for one provider. It belongs to the event loop that first uses it.
+
+    With `strict_text` an answer that is no UTF-8 fails, for an SDK that would let it pass.
+    """
     return httpx2.AsyncClient(
         transport=_CappedTransport(
+            strict_text=strict_text,
             verify=_tls(),
             trust_env=False,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),

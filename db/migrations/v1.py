@@ -57,7 +57,6 @@ STATEMENTS = (
     WHERE status <> 'running'
     """,
     "CREATE INDEX call_by_error ON call (error_kind) WHERE error_kind IS NOT NULL",
-    "CREATE INDEX call_unfinished ON call (id) WHERE status = 'running'",
     """
     CREATE TABLE call_text (
         call_id  INTEGER NOT NULL PRIMARY KEY,

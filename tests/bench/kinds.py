@@ -94,6 +94,8 @@ def sdk(url: Url, environment: str) -> Kinds:
 async def switchyard(url: Url, folder: str) -> Kinds:
     import httpx2
 
+    from db.history import SqliteHistory
+
     http = httpx2.AsyncClient()
     body = {"model": MODEL, "messages": MESSAGES, **OPTIONS}
     file, size, block = os.open(f"{folder}/floor", os.O_RDWR | os.O_CREAT), 1 << 22, bytes(8192)
@@ -108,7 +110,9 @@ async def switchyard(url: Url, folder: str) -> Kinds:
         os.pwrite(file, block, next(at))
         os.fdatasync(file)
 
-    kinds = await routed(url, MEMORY, None)
+    memory = await routed(url, MEMORY, None)
+    durable = await routed(url, DURABLE, SqliteHistory.open(f"{folder}/history.db"))
+    kinds = {scenario: calls | durable[scenario] for scenario, calls in memory.items()}
     kinds["happy"][HTTPX2] = timed(post)
     return {**kinds, DISK: {FDATASYNC: timed(sync)}}
 

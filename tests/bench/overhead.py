@@ -199,9 +199,7 @@ def options() -> tuple[argparse.Namespace, dict[str, str]]:
     """The options, and per environment its interpreter."""
     parser = argparse.ArgumentParser(description="What Switchyard adds to the bare openai SDK.")
     parser.add_argument("--rounds", type=int, default=300)
-    parser.add_argument(
-        "--dir", type=Path, default=ROOT, help="where the history goes; a real disk"
-    )
+    parser.add_argument("--dir", type=Path, default=ROOT, help="for the history; a real disk")
     parser.add_argument("--peers-python", default=sys.executable, help="interpreter with all peers")
     for name in ENVIRONMENTS:
         if name != OURS:

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.providers.practice.kinds import GENERAL, KINDS, Kind
+from core.providers.practice.kinds import GENERAL, KINDS, MAKING, Kind
 
 READ = 4_000  # characters
 QUOTED = 80  # characters
@@ -30,16 +30,17 @@ class Goal:
     def slots(self) -> dict[str, str]:
         """Every slot that a sentence can have."""
         quoted = self.facts["goal"]
-        aim = f"deal with {quoted}" if self.text else "reach the goal"
+        doing = "answer" if self.text.endswith("?") and " " in self.text else "deal with"
+        aim = f"{doing} {quoted}" if self.text else "reach the goal"
         return {**_WORDING, "topic": quoted, "aim": aim, **self.kind.wording, **self.facts}
 
 
 def read_goal(raw: str) -> Goal:
     text = _one_line(raw[:READ])
     quoted = f"“{shortened(text)}”" if text else "the goal"
-    sentence = _wish(text)
-    kind = _kind_of(sentence, text)
-    facts = {"goal": quoted, **_figures(text, kind), **_phrases(sentence, kind)}
+    wish = _wish(text)
+    kind = _kind_of(wish, text)
+    facts = {"goal": quoted, **_figures(text, kind), **_phrases(wish, kind)}
     return Goal(text, kind, facts)
 
 
@@ -80,7 +81,28 @@ def _one_line(raw: str) -> str:
     return " ".join(re.sub(r"[\u202a-\u202e\u2066-\u2069\ufeff]", "", "".join(kept)).split())
 
 
-def _wish(text: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to be done, taken apart: "Please plan and book a trip"."""
+
+    sentence: str  # "plan and book a trip"
+    verbs: tuple[str, ...]  # "plan", "book"
+    wanted: str  # "a trip"
+    planned: bool  # "a plan for ..." stood before it
+
+
+def _wish(text: str) -> _Wish:
+    sentence = _asking_sentence(text)
+    planned = _PLAN_FOR.match(sentence)
+    rest = sentence[planned.end() :] if planned else sentence
+    found = _VERB.match(rest)
+    said = (found["verb"], found["second"]) if found else ()
+    verbs = tuple(_BASE_OF[verb.lower()] for verb in said if verb)
+    wanted = _to_you(_FOR_ME.sub("", rest[found.end() :] if found else rest))
+    return _Wish(sentence, verbs, wanted, planned is not None)
+
+
+def _asking_sentence(text: str) -> str:
     """The sentence that says what to do, without its polite beginning."""
     parts = re.split(r"(?<=[.!?;:])\s+|[\u3002\uff01\uff1f]", text)
     said = [plain for part in parts if (plain := _plainly(part.strip().rstrip(" .!?")))]
@@ -125,8 +147,13 @@ def _plainly(sentence: str) -> str:
     return sentence
 
 
-def _kind_of(sentence: str, text: str) -> Kind:
-    return _earliest_kind(sentence) or _earliest_kind(text) or GENERAL
+def _kind_of(wish: _Wish, text: str) -> Kind:
+    kind = _earliest_kind(wish.sentence) or _earliest_kind(text) or GENERAL
+    # "Sell my app" names an app and yet is no plan for making one.
+    meant = {*kind.verbs, *MAKING}.intersection(wish.verbs) or kind.named.match(wish.sentence)
+    if wish.verbs and not meant:
+        return GENERAL
+    return kind
 
 
 def _earliest_kind(text: str) -> Kind | None:
@@ -233,7 +260,7 @@ _NO_PLACE = (
 )
 _CAPITALISED = r"[A-ZÀ-ÖØ-Þ][\w'\u2019.-]{0,28}\w\b"
 _PLACE = re.compile(
-    r"\b(?P<preposition>to|in|at|near|around|across|nach|à|en|itinerary for)\s"
+    r"\b(?P<preposition>to|in|at|near|around|across|nach|à|en|itinerary for|[Vv]isit)\s"
     rf"(?P<place>(?:the\s)?{_NO_PLACE}{_CAPITALISED}"
     rf"(?:\s(?:(?:and|und|et|y|of|de|da|del|do|la|le)\s)?{_NO_PLACE}{_CAPITALISED}){{0,4}})"
 )
@@ -419,21 +446,16 @@ _TURN = re.compile(
 )
 
 
-def _phrases(sentence: str, kind: Kind) -> dict[str, str]:
+def _phrases(wish: _Wish, kind: Kind) -> dict[str, str]:
     """The goal's own words in forms that fit a sentence: aim, topic, thing and item."""
-    planned = _PLAN_FOR.match(sentence)
-    rest = sentence[planned.end() :] if planned else sentence
-    found = _VERB.match(rest)
-    if not (found or planned) or _STRANGE.search(sentence):
+    known = wish.verbs or wish.planned
+    if not known or _STRANGE.search(wish.sentence) or len(wish.wanted) > QUOTED:
         return {}
-    said = (found["verb"], found["second"]) if found else ()
-    verbs = [_BASE_OF[verb.lower()] for verb in said if verb]
-    wanted = _to_you(_FOR_ME.sub("", rest[found.end() :] if found else rest))
     phrases: dict[str, str] = {}
-    if verbs and len(wanted) <= QUOTED:
-        phrases["aim"] = f"{' and '.join(verbs)} {wanted}"
-    if len(wanted) <= QUOTED and (not verbs or kind.verbs & set(verbs)):
-        phrases |= _objects(wanted, kind, acted_on=bool(verbs))
+    if wish.verbs:
+        phrases["aim"] = f"{' and '.join(wish.verbs)} {wish.wanted}"
+    if not wish.verbs or kind.verbs & set(wish.verbs):
+        phrases |= _objects(wish.wanted, kind, acted_on=bool(wish.verbs))
     return phrases
 
 

@@ -54,7 +54,7 @@ def _words(words: str, *phrases: str) -> frozenset[str]:
     return frozenset((*words.split(), *phrases))
 
 
-_MAKING = _words(
+MAKING = _words(
     "plan organise organize arrange prepare create make build develop design write draft launch "
     "start run open manage book hold host produce publish",
     "set up",
@@ -64,12 +64,12 @@ _MAKING = _words(
 
 _TRIP = Kind(
     named=_named(
-        r"trips? travel\w* itinerary holidays? vacations? honeymoon flights? hotels? road.?trip "
-        r"sightseeing backpacking cruise weekend.(?:in|away) getaway tour reise\w* urlaub\w* "
-        r"ausflug städtereise voyages? vacances séjour viajes? vacaciones viajar",
+        r"trips? travel\w* visit itinerary holidays? vacations? honeymoon flights? hotels? "
+        r"road.?trip sightseeing backpacking cruise weekend.(?:in|away) getaway tour reise\w* "
+        r"urlaub\w* ausflug städtereise voyages? vacances séjour viajes? vacaciones viajar",
         "旅行 旅游 行程 여행 رحلة سفر путешеств поездк",
     ),
-    verbs=_MAKING,
+    verbs=MAKING | {"visit"},
     wording={"thing": "the trip", "time": "the stay", "people": "everyone coming along"},
     why="For {thing}, dates and the way there decide most of the cost, so they come first.",
     caution="Prices and opening hours move, so whatever can be cancelled is booked early and "
@@ -156,14 +156,14 @@ _TRIP = Kind(
 
 _EVENT = Kind(
     named=_named(
-        r"event party wedding birthday conference workshop meetup hackathon off-?site retreat "
-        r"reunion gala festival ceremony celebration celebrate concert exhibition dinner "
-        r"fundraiser anniversary barbecue seminar summit (?:sommer)?fest feier\w* hochzeit\w* "
+        r"events? team.building party wedding birthday conference workshop meetup hackathon "
+        r"off-?site retreat reunion gala festival ceremony celebration celebrate concert exhibition "
+        r"dinner fundraiser anniversary barbecue seminar summit (?:sommer)?fest feier\w* hochzeit\w* "
         r"geburtstag\w* veranstaltung konferenz fête mariage anniversaire conférence fiesta boda "
         r"cumpleaños evento",
         "婚礼 派对 会议 活动 パーティー 결혼식 حفل زفاف свадьб",
     ),
-    verbs=_MAKING | {"throw", "celebrate"},
+    verbs=MAKING | {"throw", "celebrate"},
     wording={"thing": "the event", "people": "all the guests", "time": "the weeks before"},
     why="{thing} depends first on a date, a room and who will come; the rest follows from those.",
     caution="Suppliers and guests both change their minds, so the plan keeps a reserve and a last "
@@ -256,7 +256,7 @@ _SOFTWARE = Kind(
         r"sitio.web",
         "软件 应用 网站 程序 アプリ 앱 تطبيق برنامج موقع приложени программ",
     ),
-    verbs=_MAKING | {"implement", "code", "program", "prototype", "release"},
+    verbs=MAKING | {"implement", "code", "program", "prototype", "release"},
     wording={
         "thing": "the software",
         "topic": "the software",
@@ -353,10 +353,10 @@ _REPAIR = Kind(
         r"legacy fehler\w* migrier\w+ bogue migrer migrar",
         "修复 故障 バグ 버그 ошибк",
     ),
-    verbs=_words("fix debug solve refactor migrate upgrade update replace repair"),
+    verbs=_words("fix debug solve refactor migrate upgrade update replace repair plan prepare"),
     wording={"thing": "the problem", "limits": "the time available"},
-    why="Before anyone tries to {aim}, today's state has to be measured; otherwise nobody can tell "
-    "whether the change helped.",
+    why="Before anyone touches {thing}, today's state has to be measured; otherwise nobody can "
+    "tell whether the change helped.",
     caution="Changes like this go wrong in the corner nobody looked at, so there is a way back "
     "before there is a way forward.",
     moves={
@@ -376,7 +376,7 @@ _REPAIR = Kind(
         ),
         "options": Move(
             "architecture",
-            "Compare two ways to {aim} by effort, risk and time offline.",
+            "Compare two ways to make the change by effort, risk and time offline.",
             tool="web_search",
             parameters={"query": "how to {aim}"},
         ),
@@ -450,7 +450,7 @@ _STUDY = Kind(
         "get better at",
     ),
     wording={"thing": "the subject", "topic": "the subject", "people": "other learners"},
-    why="Progress in {thing} comes from regular practice more than from long reading, so the plan "
+    why="Success in {thing} comes from regular practice more than from long reading, so the plan "
     "is built around short sessions and early tests.",
     caution="Most study plans fail in the second week, so this one keeps free slots and checks "
     "itself early.",
@@ -533,11 +533,11 @@ _STUDY = Kind(
 _HIRING = Kind(
     named=_named(
         r"hir(?:e|es|ing) recruit\w* candidates? job.(?:ad|advert|description|posting)s? "
-        r"onboard\w* vacanc(?:y|ies) headhunt\w* employ einstell\w* bewerb\w+ "
+        r"offre.d.emploi stellenanzeige vacanc(?:y|ies) headhunt\w* employ einstell\w* bewerb\w+ "
         r"personalsuche recrut\w+ embauch\w+ contratar contratación reclutar",
         "招聘 面试 採用 채용 توظيف нанять ваканси",
     ),
-    verbs=_words("hire recruit find employ fill onboard plan", "look for", "search for"),
+    verbs=_words("hire recruit find employ fill plan", "look for", "search for"),
     wording={
         "thing": "the new colleague",
         "item": "the new colleague",
@@ -629,7 +629,7 @@ _BUDGET = Kind(
         r"dépenses? presupuesto ahorr\w+ gastos",
         "预算 省钱 存钱 予算 예산 ميزانية бюджет",
     ),
-    verbs=_MAKING | _words("reduce cut lower manage balance track"),
+    verbs=MAKING | _words("reduce cut lower manage balance track"),
     wording={
         "thing": "the budget",
         "topic": "the budget",
@@ -715,12 +715,12 @@ _BUDGET = Kind(
 _LAUNCH = Kind(
     named=_named(
         r"launch\w* marketing campaign newsletter podcast business startup start-up shop store "
-        r"café cafe restaurant branding customers? sell(?:ing)? sales product advertis\w+ "
+        r"café cafe restaurant branding customers? sales product advertis\w+ "
         r"promot\w+ crowdfund\w* gründ\w+ werbung kampagne lancer lancement campagne lanzar "
         r"lanzamiento negocio tienda",
         "创业 营销 推广 起業 창업 تسويق إطلاق",
     ),
-    verbs=_MAKING | {"promote", "market", "grow", "introduce", "found", "release"},
+    verbs=MAKING | {"promote", "market", "grow", "introduce", "found", "release"},
     wording={
         "thing": "the launch",
         "topic": "the launch",

@@ -106,7 +106,11 @@ def _drawer(call_id: str) -> None:
         "Cost": "$0 (practice)" if call.simulated else show.money(call.cost_usd),
         "HTTP status": _or_unknown(call.http_status),
     }
-    st.table(pd.DataFrame({"": list(facts.values())}, index=list(facts)))
+    with st.container(border=True, gap="small"):
+        for name, fact in facts.items():
+            left, right = st.columns([1, 2], gap="small")
+            left.caption(name)
+            right.markdown(show.plain(fact))
     if call.run_id:
         st.page_link(
             "views/run_plan.py",

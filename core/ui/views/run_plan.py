@@ -159,11 +159,12 @@ def _view(run: Run) -> None:
 
 def _head(run: Run, *, live: bool) -> None:
     record = run.record
-    left, right = st.columns([4, 1], vertical_alignment="center")
+    left, right = st.columns([3, 2], vertical_alignment="center")
     with left.container(horizontal=True, vertical_alignment="center"):
         show.status_badge(record.status)
         if record.simulated:
             st.badge("Practice", icon=":material/school:", color="violet")
+    right = right.container(horizontal=True, horizontal_alignment="right")
     if live:
         if right.button("Stop", icon=":material/stop_circle:", key="stop"):
             services().engine.cancel(record.id)
@@ -175,7 +176,7 @@ def _writing(run: Run) -> None:
     if not run.attempts:
         st.caption("Starting.")
         return
-    text = run.texts.get(run.attempts[-1].ordinal, "")
+    text = run.texts.get(run.attempts[-1].ordinal, "").strip()
     if text and run.plan is None:
         st.code(text[-600:], language=None, wrap_lines=True)
 

@@ -1,0 +1,202 @@
+"""No form of a secret leaves by any way out."""
+
+import base64
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+import timeit
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.redaction import Redactor, install
+
+ROOT = Path(__file__).parent.parent
+KEY = "sk-ant-api03-Kanarienvogel/with+signs=and-40-more"
+SECRETS = [KEY, *(f"sk-{vendor}-{'x1Y2z3' * 8}" for vendor in ("a", "b", "c", "d", "e", "f"))]
+redact = Redactor(SECRETS)
+
+
+@pytest.fixture
+def log():
+    """Everything that is logged, through a handler that was there before the redactor."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
+    logger = logging.getLogger("tests.redaction")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    undo = install(redact)
+    yield logger, stream.getvalue
+    undo()
+    logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        KEY,
+        KEY[:20],
+        quote(KEY, safe=""),
+        quote(KEY),
+        quote(KEY, safe="").lower().replace(KEY.lower()[:21], KEY[:21]),
+        base64.b64encode(KEY.encode()).decode(),
+        base64.urlsafe_b64encode(KEY.encode()).decode().rstrip("="),
+        json.dumps(KEY),
+        repr(f"Bearer {KEY}".encode()),
+    ],
+)
+def test_every_form_of_a_key_is_replaced(form):
+    said = redact(f"before {form} after")
+
+    assert "[key]" in said
+    assert said.startswith("before ")
+    assert said.endswith(" after")
+    assert KEY[:20] not in said
+
+
+def test_a_password_with_quotes_and_umlauts_is_found_in_json():
+    password = 'grün"\\käse'
+    hide = Redactor([password])
+    for ascii_only in (True, False):
+        assert hide(json.dumps({"a": password}, ensure_ascii=ascii_only)) == '{"a": "[key]"}'
+
+
+def test_the_longest_form_goes_first():
+    assert Redactor(["secret-one", "secret-one-longer"])("secret-one-longer") == "[key]"
+
+
+def test_short_secrets_and_none_leave_text_alone():
+    assert Redactor(["abc", ""])("abcdef") == "abcdef"
+    assert Redactor([])("anything") == "anything"
+
+
+@given(st.text(), st.text(min_size=6), st.text())
+def test_no_text_around_it_hides_a_secret(before, secret, after):
+    said = Redactor([secret])(before + secret + after)
+    assert secret not in said.replace("[key]", "")
+
+
+@given(st.text(alphabet="abc ", max_size=200))
+def test_text_without_a_secret_is_untouched(text):
+    assert redact(text) == text
+
+
+def test_text_without_a_secret_costs_next_to_nothing():
+    text = ("The plan has seven steps, sk-ant is only how a key begins, and so on. " * 80)[:5000]
+    best = min(timeit.repeat(lambda: redact(text), number=50, repeat=40)) / 50
+    assert best < 20e-6
+
+
+def test_a_message_and_its_arguments_are_scrubbed(log):
+    logger, said = log
+    logger.info("plain %s", KEY)
+    logger.info(f"in the text {KEY}")
+    logger.info("by name %(key)s", {"key": KEY})
+    logger.info("an object %s", ValueError(KEY))
+    assert said().count("[key]") == 4
+    assert KEY[:20] not in said()
+
+
+def test_a_record_without_a_secret_keeps_its_arguments(log):
+    logger, _ = log
+    record = logger.makeRecord("n", logging.INFO, "f", 1, "%s - %d", ("GET /", 200), None)
+    assert record.args == ("GET /", 200)
+
+
+def test_an_access_log_keeps_the_number_of_its_arguments(log):
+    logger, _ = log
+    record = logger.makeRecord("n", 20, "f", 1, "%s %s %d", ("GET", f"/?key={KEY}", 200), None)
+    assert record.args == ("GET", "/?key=[key]", 200)
+
+
+def test_a_log_call_with_the_wrong_arguments_shows_no_key(log, capsys):
+    logger, said = log
+    logger.info("two %s %s", KEY)
+    assert "[key]" in said()
+    assert KEY[:20] not in said() + capsys.readouterr().err
+
+
+def test_a_traceback_with_a_chain_of_causes_is_scrubbed(log):
+    logger, said = log
+    try:
+        try:
+            raise ValueError(f"Illegal header value b'Bearer {KEY}\\n'")
+        except ValueError as error:
+            raise RuntimeError("the call failed") from error
+    except RuntimeError:
+        logger.exception("it broke")
+    assert "Illegal header value b'Bearer [key]" in said()
+    assert "RuntimeError: the call failed" in said()
+    assert KEY[:20] not in said()
+
+
+def test_a_stack_is_scrubbed(log):
+    logger, said = log
+    logger.info("here", stack_info=True)
+    assert "Stack (most recent call last)" in said()
+
+
+def test_a_real_client_that_quotes_the_key_is_scrubbed(log):
+    import httpx2
+
+    logger, said = log
+    try:
+        httpx2.get("http://127.0.0.1:1/", headers={"authorization": f"Bearer {KEY}\n"})
+    except (httpx2.HTTPError, ValueError):
+        logger.exception("refused")
+    assert "Traceback" in said()
+    assert KEY[:20] not in said()
+
+
+def test_undo_puts_everything_back():
+    before = logging.getLogRecordFactory(), sys.excepthook, sys.unraisablehook
+    install(redact)()
+    assert (logging.getLogRecordFactory(), sys.excepthook, sys.unraisablehook) == before
+
+
+UNCAUGHT = {
+    "the main thread": "raise ValueError(KEY)",
+    "another thread": """
+import threading
+def fail(): raise ValueError(KEY)
+thread = threading.Thread(target=fail); thread.start(); thread.join()
+""",
+    "a finaliser": """
+class Dying:
+    def __del__(self): raise ValueError(KEY)
+Dying()
+""",
+    "a task nobody awaits": """
+import asyncio, gc
+async def fail(): raise ValueError(KEY)
+async def main():
+    task = asyncio.ensure_future(fail())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    del task
+    gc.collect()
+asyncio.run(main())
+""",
+}
+
+
+@pytest.mark.parametrize("code", UNCAUGHT.values(), ids=UNCAUGHT)
+def test_what_nobody_catches_is_printed_without_the_key(code):
+    head = (
+        "from core.redaction import Redactor, install\n"
+        "import os; KEY = os.environ['KEY']\n"
+        "install(Redactor([KEY]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", head + code],
+        cwd=ROOT, env={**os.environ, "KEY": KEY}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "ValueError: [key]" in done.stderr
+    assert KEY[:20] not in done.stderr
