@@ -120,7 +120,7 @@ class Guard:
             body = await _read_body(receive)
             if body is None:
                 return  # the client left, nobody is there to be answered
-            answer = self._answer_to(body, scope, headers)
+            answer = self._answer_to(body, scope)
             receive = _replaying(body, receive)
         if answer is not None:
             await _send_answer(answer, scope, receive, answering)
@@ -152,7 +152,7 @@ class Guard:
             return page
         return _refuse(NO_PASSWORD, scope)
 
-    def _answer_to(self, body: bytes, scope: Scope, headers: Headers) -> Response | None:
+    def _answer_to(self, body: bytes, scope: Scope) -> Response | None:
         if len(body) > MAX_BODY:
             return _refuse(TOO_LARGE, scope)
         if self._login and _posts_password(scope):

@@ -96,6 +96,7 @@ class MultiProviderStrategy:
         self._redact = redact
         self._healths = {name: Health(name) for name in llm_provider}
         self._dropped: dict[str, frozenset[str]] = {}
+        self._waiting: set[asyncio.Future[None]] = set()  # for any request to end
 
     async def call_with_fallback(
         self,
@@ -210,23 +211,60 @@ class _Walk:
             )
         resting: list[str] = []
         for place, name in enumerate(ordered):
+            # Before the circuit is asked: between that and the lease nothing may be awaited.
+            await router.providers[name].prepare()
             if not router.health(name).breaker.admits(clock()):
                 resting.append(name)
                 continue
             others = self._still_to_ask(ordered[place + 1 :], resting)
             if answer := await self._try(name, others=others):
                 return answer
-        # Who opened its circuit in this very walk has been asked already.
-        asked = {attempt.provider for attempt in self.attempts}
-        resting = [name for name in ordered if name not in asked]
+        while True:
+            if answer := await self._last_resort(ordered):
+                return answer
+            if not await self._somebody_may_be_back(ordered):
+                raise self._failed(ordered)
+
+    async def _last_resort(self, ordered: Sequence[str]) -> Answer | None:
+        """Ask those who rest, soonest back first; whoever failed in this walk has had its turn."""
+        router, clock = self.router, self.router.clock
+        resting = self._unasked(ordered)
         resting.sort(key=lambda name: router.health(name).breaker.until or 0.0)
         for place, name in enumerate(resting):
+            await router.providers[name].prepare()
             breaker = router.health(name).breaker
             if breaker.admits(clock()) or breaker.admits_last_resort(clock()):
                 others = self._still_to_ask((), resting[place + 1 :])
                 if answer := await self._try(name, others=others):
                     return answer
-        raise self._failed(ordered)
+        return None
+
+    async def _somebody_may_be_back(self, ordered: Sequence[str]) -> bool:
+        """Wait until a provider not asked yet may be back; False when that is too far off.
+
+        That is when another run's request to a resting provider ends, or, within a fair share
+        of time, when a vendor wants to be asked again by its own word.
+        """
+        now = self.router.clock()
+        breakers = [self.router.health(name).breaker for name in self._unasked(ordered)]
+        patience = min(self.deadline, now + self.router.policy.fair_share)
+        stated = [b.until for b in breakers if b.stated and b.until and b.until <= patience]
+        leased = any(b.until and b.lease_until > now for b in breakers)
+        if self.deadline <= now or not (stated or leased):
+            return False
+        wake = min(stated, default=self.deadline) - now
+        ended = asyncio.get_running_loop().create_future()
+        self.router._waiting.add(ended)
+        try:
+            # A millisecond late rather than early: early would find the door still shut.
+            await asyncio.wait([ended], timeout=max(0.0, wake) + 0.001)
+        finally:
+            self.router._waiting.discard(ended)
+        return True
+
+    def _unasked(self, ordered: Sequence[str]) -> list[str]:
+        asked = {attempt.provider for attempt in self.attempts}
+        return [name for name in ordered if name not in asked]
 
     def _still_to_ask(self, closed: Sequence[str], resting: Sequence[str]) -> int:
         now, health = self.router.clock(), self.router.health
@@ -271,7 +309,6 @@ class _Walk:
         """
         router = self.router
         provider = router.providers[name]
-        await provider.prepare()
         begun = router.clock()
         limit = self._limit(begun, others=others)
         attempt = self._intent(name, provider.model)
@@ -356,6 +393,9 @@ class _Walk:
         router._advance(
             name, healths.ended(health, done, began=begun, now=now, policy=router.policy)
         )
+        for waiter in router._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
         return done
 
     async def _record(self, done: Attempt, reply: Reply | None) -> None:

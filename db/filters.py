@@ -63,7 +63,7 @@ def filter_from(asked: Mapping[str, Sequence[str]]) -> CallFilter:
     Raises:
         BadRequest: there is no such filter, or it cannot be read.
     """
-    given = {name: tuple(filter(None, values)) for name, values in asked.items()}
+    given = {name: tuple(map(escaped, filter(None, values))) for name, values in asked.items()}
     given = {name: values for name, values in given.items() if values}
     if strange := sorted(given.keys() - {*_CHOICES, "simulated", "since", "until", "text"}):
         raise BadRequest(f"There is no filter “{strange[0][:40]}”.")
@@ -95,4 +95,4 @@ def _moment(given: Mapping[str, Sequence[str]], name: str) -> float | None:
 def _escaped(text: str) -> str:
     for character in "\\%_":
         text = text.replace(character, f"\\{character}")
-    return escaped(text)
+    return text

@@ -90,18 +90,22 @@ class _Record:
     """Something to commit, and who waits for it."""
 
     rows: tuple[tuple[_Table, Row], ...] = ()
-    outcome: bool = True  # must survive a power cut, and is spooled if the disk says no
+    outcome: bool = True  # must survive a power cut
     act: Callable[[sqlite3.Connection], Any] | None = None
     waiter: asyncio.Future[None] | Future[Any] | None = None
     result: Any = None
     arrived: float = field(default_factory=time.monotonic)
+
+    @property
+    def spoolable(self) -> bool:
+        return self.outcome and self.act is None
 
 
 class SqliteHistory:
     """`core.types.History` in a SQLite file. Every method may be called from any thread.
 
     `notice` is a sentence about what happened to the file at start, if anything did. `degraded`
-    is one about what is wrong now: records wait, and nothing new is asked.
+    is one about what is wrong now: outcomes wait to be stored, and nothing new can be asked.
     """
 
     def __init__(self, path: Path, redact: Redact) -> None:
@@ -172,11 +176,15 @@ class SqliteHistory:
         return waiter
 
     def recent_attempts(self, *, simulated: bool, per_provider: int = 200) -> list[Attempt]:
-        """The last of each provider, oldest first."""
+        """The last of each provider that have ended, oldest first."""
+        if self._ids is None:
+            return []
         return self._archive.recent_attempts(simulated=simulated, per_provider=per_provider)
 
     def totals(self, *, simulated: bool) -> dict[str, tuple[int, int, float]]:
         """Per provider: answers, failures, and the sum of the answers' latencies in ms."""
+        if self._ids is None:
+            return {}
         return self._archive.totals(simulated=simulated)
 
     def close(self) -> None:
@@ -214,7 +222,9 @@ class SqliteHistory:
             if self._spooled and not kept:
                 self._spool.unlink(missing_ok=True)
                 self._spooled = False
-        _settle(kept, _unavailable(self.degraded))
+        waiting = [record for record in kept if record.waiter]
+        self._spool_and_settle([record for record in waiting if record.spoolable])
+        _settle(waiting, _unavailable(self.degraded))
         self._leave()
 
     def _patience(self, kept: Sequence[_Record]) -> float | None:
@@ -279,7 +289,7 @@ class SqliteHistory:
         kept, spooled, refused = [], [], []
         for record in records:
             age = now - record.arrived if locked else float("inf")
-            if record.rows and record.outcome:
+            if record.spoolable:
                 kept.append(record)
                 if record.waiter and age >= _OUTCOME_WAITS:
                     spooled.append(record)
@@ -291,26 +301,28 @@ class SqliteHistory:
             self._disconnect()
         if not locked or spooled or refused:
             self.degraded = _in_words(error)
-        self._append_to_spool(spooled)
-        _settle(spooled, None)
-        for record in spooled:
-            record.waiter = None
+        self._spool_and_settle(spooled)
         _settle(refused, _unavailable(self.degraded))
         return kept
 
-    def _append_to_spool(self, records: Sequence[_Record]) -> None:
-        if not records:
-            return
-        self._spooled = True
+    def _spool_and_settle(self, records: Sequence[_Record]) -> None:
+        if records:
+            self._spooled = True
+            self._append_to_spool(records)
+            _settle(records, None)
+        for record in records:
+            record.waiter = None
+
+    def _append_to_spool(self, records: Iterable[_Record]) -> None:
         try:
             with self._spool.open("a", encoding="utf-8") as spool:
                 for record in records:
                     rows = [(table.name, row) for table, row in record.rows]
-                    spool.write(json.dumps(rows) + "\n")
+                    spool.write(f"\n{json.dumps(rows)}\n")  # a line before may be cut off
                 spool.flush()
                 os.fsync(spool.fileno())
         except OSError:  # then they are in memory alone, until the disk gives way
-            _log.error("%d outcomes could not be spooled to %s", len(records), self._spool)
+            _log.exception("outcomes could not be spooled to %s", self._spool)
 
     # -- the connection
 
@@ -334,7 +346,8 @@ class SqliteHistory:
         if first:
             self._replay(connection)
             _mark_interrupted(connection)
-            last = connection.execute("SELECT coalesce(max(id), 0) FROM call").fetchone()[0]
+        last = connection.execute("SELECT coalesce(max(id), 0) FROM call").fetchone()[0]
+        if self._ids is None or last >= next(self._ids):  # another file may have taken its place
             self._ids = itertools.count(last + 1)
         self.degraded = None
         return connection
@@ -488,7 +501,7 @@ def _is_the_disks(error: Exception) -> bool:
 
 def _in_words(error: Exception) -> str:
     reason = _REASONS.get(_code(error), "The history's folder cannot be written to")
-    return f"{reason}, so new runs wait; answers already given are kept beside it."
+    return f"{reason}, so no new run can start; answers already given are kept."
 
 
 def _unavailable(reason: str | None) -> HistoryUnavailable:

@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from core.errors import HistoryUnavailable
 from core.types import Attempt, RunRecord
 from db import files
 from db.filters import EVERY_CALL, CallFilter, filter_from
@@ -53,7 +54,10 @@ _CALL_FRAME = {
 
 
 class Archive:
-    """`core.types.Archive` and the pages' records. Every method may be called from any thread."""
+    """`core.types.Archive` and the pages' records. Every method may be called from any thread.
+
+    Each raises HistoryUnavailable when the file cannot be read.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
@@ -231,11 +235,15 @@ class Archive:
     def _reader(self) -> Iterator[sqlite3.Connection]:
         # Handed round rather than one a thread: pages come with a new thread each time.
         inode = files.inode(self._path)
-        connection = self._take(inode) or files.connect_to_read(self._path)
+        connection = self._take(inode)
         try:
+            connection = connection or files.connect_to_read(self._path)
             yield connection
-        except BaseException:
-            connection.close()
+        except BaseException as error:
+            if connection:
+                connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise _unreadable() from error
             raise
         self._idle.put((inode, connection))
 
@@ -288,6 +296,13 @@ def _jsonl(archive: Archive, wanted: CallFilter) -> Iterator[str]:
             call["simulated"] = bool(call["simulated"])
             call["request"] = json.loads(call["request"] or "null")
             yield json.dumps(call) + "\n"
+
+
+def _unreadable() -> HistoryUnavailable:
+    return HistoryUnavailable(
+        "The history cannot be read just now.",
+        "Check that Switchyard may read its data folder, then try again.",
+    )
 
 
 def _inert(value: Any) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import HistoryUnavailable
 from db.history import SqliteHistory
 from db.queries import Archive
 
@@ -33,11 +34,11 @@ class Choices:
         self._history = history
         self._clock = clock
         self._archive = Archive(history.path)
-        self._values = {key: json.loads(value) for key, value in self._archive.settings()}
+        self._values: dict[str, Any] | None = None
 
     def get(self, key: str) -> Any:
         """None where nothing was chosen."""
-        return self._values.get(key)
+        return self._known().get(key)
 
     def set(self, key: str, value: Any) -> None:
         """`value` as JSON can hold it; None goes back to the default."""
@@ -56,8 +57,19 @@ class Choices:
             for name, old, new, changed_at in self._archive.changes(key, limit)
         ]
 
+    def _known(self) -> dict[str, Any]:
+        if self._values is None:
+            try:
+                rows = self._archive.settings()
+            except HistoryUnavailable:
+                return {}  # the defaults hold, and it is asked again
+            self._archive.close()
+            self._values = {key: json.loads(value) for key, value in rows}
+        return self._values
+
     def _keep(self, key: str, act: Callable[[sqlite3.Connection], str | None]) -> None:
-        self._values[key] = _value(self._history.submit(act).result())
+        kept = _value(self._history.submit(act).result())
+        self._known()[key] = kept
 
 
 def _change(connection: sqlite3.Connection, key: str, new: str | None, now: float) -> str | None:

@@ -65,10 +65,10 @@ class Console:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def stop(self) -> int:
-        """Ask it to stop, as Ctrl+C does; its exit code."""
+    def stop(self) -> None:
+        """Ask it to stop, as Ctrl+C does, and wait until it has."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+        self.process.wait(30)
 
     def __enter__(self) -> Console:
         return self

@@ -200,6 +200,27 @@ def test_when_all_rest_the_soonest_back_is_asked_after_all():
     assert router.health("a").breaker.state(clock.now) == "closed"
 
 
+def test_when_all_rest_everyone_waits_for_the_one_probe_that_brings_a_provider_back():
+    class Recovers(Scripted):
+        async def complete(self, request, *, on_text=None):
+            await asyncio.sleep(0.02)
+            return await super().complete(request)
+
+    clock = Clock()
+    only = Recovers(*[ErrorKind.SERVER_ERROR] * 3, None)
+    router = made(clock, only=only)
+    for _ in range(3):
+        with pytest.raises(AllProvidersFailed):
+            call(router)
+    clock.tick(10)
+
+    async def crowd():
+        ask = Ask(Request((Message("user", "hello"),)), "priority")
+        return await asyncio.gather(*(router.ask(ask) for _ in range(50)))
+
+    assert [answer.provider for answer in asyncio.run(crowd())] == ["only"] * 50
+
+
 def test_a_full_outage_makes_no_storm():
     clock, a, b = Clock(), Scripted(ErrorKind.SERVER_ERROR), Scripted(ErrorKind.SERVER_ERROR)
     router = made(clock, a=a, b=b)

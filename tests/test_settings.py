@@ -148,8 +148,8 @@ def test_a_sensible_number_is_used():
 @pytest.mark.parametrize(
     "text",
     ["ftp://host/", "host:8080", "http://", "https://user:canary@host/", "http://host\r\nX: y",
-     "http://host:99999/", "http://[::1", "http://ho st/", "https://host/?key=canary", "javascript:x",
-     "http://host:0", "http://höst"],
+     "http://host:99999/", "http://[::1", "http://ho st/", "https://host/?key=canary",
+     "javascript:x", "http://host:0", "http://höst"],
 )  # fmt: skip
 def test_a_bad_address_gives_the_vendors_own(text):
     settings = read(OPENAI_BASE_URL=text)

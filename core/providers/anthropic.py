@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -11,6 +12,7 @@ from core.errors import ErrorKind, ProviderError
 from core.providers import failures
 from core.providers.http import make_client, without_sdk_variables
 from core.providers.profiles import profile_of
+from core.providers.shape import sound
 from core.types import Reply, Request, Usage
 
 
@@ -32,8 +34,10 @@ class Anthropic:
         try:
             client = self._sdk or await self._connect()
             if on_text is None:
-                return self._read(await client.messages.create(**arguments))
-            return await self._stream(client, arguments, on_text)
+                reply = self._read(await client.messages.create(**arguments))
+            else:
+                reply = await self._stream(client, arguments, on_text)
+            return sound(reply, asked=self.model)
         except ProviderError:
             raise
         except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
@@ -61,6 +65,8 @@ class Anthropic:
     async def _connect(self) -> Any:
         anthropic = await asyncio.to_thread(import_module, "anthropic")
         if self._sdk is None:
+            # That a model is about to retire is told in the console, by its own words.
+            warnings.filterwarnings("ignore", message="The model '", category=DeprecationWarning)
             with without_sdk_variables():
                 self._sdk = anthropic.AsyncAnthropic(
                     api_key=self._key,

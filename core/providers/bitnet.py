@@ -67,6 +67,9 @@ class LocalBitNet:
             raise ProviderError(ErrorKind.MODEL_NOT_FOUND, fault)
         return [self.model]
 
+    async def prepare(self) -> None:
+        """Nothing: the file is loaded by the first request, which its deadline can end."""
+
     async def aclose(self) -> None:
         """Stop what is being written and free the memory."""
         if self._closed:

@@ -153,9 +153,12 @@ def not_an_answer(value: object) -> ProviderError:
     return bad_response("It sent something that is not an answer.")
 
 
-def refused(explanation: str | None = None) -> ProviderError:
+def refused(explanation: object = None) -> ProviderError:
+    words = explanation if isinstance(explanation, str) else ""
     return ProviderError(
-        ErrorKind.REFUSED, explanation or "It declined to answer this.", http_status=200
+        ErrorKind.REFUSED,
+        words.strip()[:_MAX_MESSAGE] or "It declined to answer this.",
+        http_status=200,
     )
 
 
@@ -230,7 +233,7 @@ def _until(text: str | None, date: str | None) -> float | None:
         # Judged against the vendor's own clock where it tells: ours may be wrong.
         now = parsedate_to_datetime(date) if date else datetime.now(UTC)
         seconds = (moment - now).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return seconds if seconds > 0 else None
 

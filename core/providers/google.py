@@ -13,6 +13,7 @@ from core.errors import ProviderError
 from core.providers import failures
 from core.providers.http import READ_TIMEOUT, make_client, without_sdk_variables
 from core.providers.profiles import profile_of
+from core.providers.shape import sound
 from core.types import Reply, Request, Usage
 
 _REFUSALS = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE")
@@ -48,8 +49,10 @@ class Google:
         try:
             client = self._sdk or await self._connect()
             if on_text is None:
-                return self._read(await client.aio.models.generate_content(**arguments))
-            return await self._stream(client, arguments, on_text)
+                reply = self._read(await client.aio.models.generate_content(**arguments))
+            else:
+                reply = await self._stream(client, arguments, on_text)
+            return sound(reply, asked=self.model)
         except ProviderError:
             raise
         except Exception as error:  # noqa: BLE001 - the SDK lets foreign exceptions through
@@ -104,8 +107,8 @@ class Google:
             config["system_instruction"] = system
         if profile.temperature and request.temperature is not None:
             config["temperature"] = request.temperature
-        if profile.extra:
-            config["thinking_config"] = dict(profile.extra)
+        if thinking := {k: v for k, v in profile.extra.items() if k not in request.dropped}:
+            config["thinking_config"] = thinking
         if request.json_schema is not None and "response_json_schema" not in request.dropped:
             config["response_mime_type"] = "application/json"
             config["response_json_schema"] = request.json_schema
@@ -165,7 +168,11 @@ class Google:
             code,
             getattr(error, "details", None),
             headers=headers,
-            optional=[name for name in optional or () if name not in _NEEDED],
+            optional=[
+                name
+                for name in (*(optional or ()), *(optional or {}).get("thinking_config", ()))
+                if name not in _NEEDED
+            ],
         )
 
 

@@ -11,6 +11,7 @@ from core.errors import ProviderError
 from core.providers import failures
 from core.providers.http import make_client, without_sdk_variables
 from core.providers.profiles import profile_of
+from core.providers.shape import sound
 from core.types import Reply, Request, Usage
 
 _REFUSALS = ("content_filter",)
@@ -35,8 +36,10 @@ class OpenAICompatible:
         try:
             client = self._sdk or await self._connect()
             if on_text is None:
-                return self._read(await client.chat.completions.create(**arguments))
-            return await self._stream(client, arguments, on_text)
+                reply = self._read(await client.chat.completions.create(**arguments))
+            else:
+                reply = await self._stream(client, arguments, on_text)
+            return sound(reply, asked=self.model)
         except ProviderError:
             raise
         except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through

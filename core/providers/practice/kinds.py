@@ -157,10 +157,10 @@ _TRIP = Kind(
 _EVENT = Kind(
     named=_named(
         r"events? team.building party wedding birthday conference workshop meetup hackathon "
-        r"off-?site retreat reunion gala festival ceremony celebration celebrate concert exhibition "
-        r"dinner fundraiser anniversary barbecue seminar summit (?:sommer)?fest feier\w* hochzeit\w* "
-        r"geburtstag\w* veranstaltung konferenz fête mariage anniversaire conférence fiesta boda "
-        r"cumpleaños evento",
+        r"off-?site retreat reunion gala festival ceremony celebration celebrate concert "
+        r"exhibition dinner fundraiser anniversary barbecue seminar summit (?:sommer)?fest "
+        r"feier\w* hochzeit\w* geburtstag\w* veranstaltung konferenz fête mariage "
+        r"anniversaire conférence fiesta boda cumpleaños evento",
         "婚礼 派对 会议 活动 パーティー 결혼식 حفل زفاف свадьб",
     ),
     verbs=MAKING | {"throw", "celebrate"},

@@ -1,0 +1,24 @@
+"""The types of a reply: SDKs pass on whatever JSON a vendor sent, our records do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.types import Reply, Usage
+
+
+def sound(reply: Reply, *, asked: str) -> Reply:
+    """The reply; what has not the type it should have is unknown, or the model that was asked."""
+    usage = reply.usage
+    return replace(
+        reply,
+        model=reply.model if isinstance(reply.model, str) and reply.model else asked,
+        usage=Usage(
+            _count(usage.input_tokens), _count(usage.output_tokens), _count(usage.cached_tokens)
+        ),
+        request_id=reply.request_id if isinstance(reply.request_id, str) else None,
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None

@@ -1,0 +1,90 @@
+"""The schema: from blank, from each version, and from one that is newer than ours."""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+
+import pytest
+from sqlalchemy import create_engine
+from sqlmodel import SQLModel
+
+import db.tables
+from db.errors import HistoryTooNew
+from db.history import SqliteHistory
+from db.migrations import MIGRATIONS, migrate, version_of
+
+
+def connected(path=":memory:"):
+    return closing(sqlite3.connect(path, isolation_level=None))
+
+
+def schema(connection):
+    """Per table its columns, and its indexes with their columns and conditions."""
+    found = {}
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        columns = connection.execute(
+            "SELECT name, type, [notnull], dflt_value, pk FROM pragma_table_info(?)", (table,)
+        ).fetchall()
+        indexes = {}
+        for name, unique, origin in connection.execute(
+            "SELECT name, [unique], origin FROM pragma_index_list(?)", (table,)
+        ).fetchall():
+            of = connection.execute("SELECT name FROM pragma_index_info(?)", (name,)).fetchall()
+            (sql,) = connection.execute(
+                "SELECT sql FROM sqlite_master WHERE name = ?", (name,)
+            ).fetchone()
+            condition = (sql or "").partition("WHERE ")[2].strip()
+            indexes[name] = (unique, origin, of, condition)
+        found[table] = (columns, indexes)
+    return found
+
+
+def test_the_models_and_the_migrated_schema_agree(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'models.db'}")
+    tables = [getattr(db.tables, name).__table__ for name in ("Run", "Call", "CallText", "Setting")]
+    SQLModel.metadata.create_all(engine, tables=[*tables, db.tables.Change.__table__])
+    engine.dispose()
+
+    with connected() as migrated, connected(tmp_path / "models.db") as modelled:
+        migrate(migrated)
+        assert schema(migrated) == schema(modelled)
+
+
+def test_a_blank_file_is_brought_up_to_date_once():
+    with connected() as connection:
+        migrate(connection)
+        before = schema(connection)
+        migrate(connection)
+        assert version_of(connection) == len(MIGRATIONS)
+        assert schema(connection) == before
+
+
+def test_a_step_that_fails_leaves_the_version_before_it_whole():
+    with connected() as connection:
+        migrate(connection)
+        connection.execute("INSERT INTO setting (key, value) VALUES ('strategy', '\"random\"')")
+        before = schema(connection)
+        bad = ("CREATE TABLE extra (id INTEGER)", "DROP TABLE setting", "SELECT * FROM nowhere")
+        with pytest.raises(sqlite3.OperationalError):
+            migrate(connection, [*MIGRATIONS, bad])
+
+        assert version_of(connection) == len(MIGRATIONS)
+        assert schema(connection) == before
+        assert connection.execute("SELECT count(*) FROM setting").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+def test_a_history_of_a_newer_version_is_refused_and_untouched(journal, tmp_path):
+    path = tmp_path / "console.db"
+    with connected(path) as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+        connection.execute("CREATE TABLE call (of, another, shape)")
+        connection.execute("PRAGMA user_version = 999")
+    before = hashlib.sha256(path.read_bytes()).digest()
+
+    with pytest.raises(HistoryTooNew, match="newer Switchyard"):
+        SqliteHistory.open(path)
+
+    assert hashlib.sha256(path.read_bytes()).digest() == before
+    with pytest.raises(HistoryTooNew):  # its lock was let go
+        SqliteHistory.open(path)

@@ -1,0 +1,332 @@
+"""The reading side: empty, full, filtered, and in constant memory."""
+
+import asyncio
+import csv
+import io
+import json
+import threading
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+
+from core.errors import BadRequest, ErrorKind, HistoryUnavailable
+from core.types import Attempt, Message, RunRecord, Usage
+from db import queries
+from db.filters import CallFilter, filter_from
+from db.history import SqliteHistory
+from db.queries import Archive
+
+START = 1_790_000_000.0
+
+
+@pytest.fixture
+def history(tmp_path):
+    opened = SqliteHistory.open(tmp_path / "console.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def archive(history):
+    opened = Archive(history.path)
+    yield opened
+    opened.close()
+
+
+def fill(history, *calls, runs=()):
+    """Each call is what differs from an answer of OpenAI's, and maybe `asked` and `said`."""
+
+    async def write():
+        for run in runs:
+            await history.begin_run(run)
+        for number, changes in enumerate(calls):
+            asked, said = changes.pop("asked", "a goal"), changes.pop("said", "a plan")
+            begun = Attempt(
+                history.next_call_id(), number, "openai", "gpt-4o", "random", START + number
+            )
+            done = replace(begun, **{"status": "ok", "latency_ms": 100.0, **changes})
+            await history.begin(replace(done, status="running"), (Message("user", asked),))
+            if done.status != "running":
+                await history.end(done, said)
+
+    asyncio.run(write())
+
+
+def failed(kind=ErrorKind.TIMEOUT, **changes):
+    return {"status": "failed", "error_kind": kind, **changes}
+
+
+def a_run(run_id, number=0, **changes):
+    return RunRecord(run_id, "Plan it", "random", "ui", False, START + number, {}, **changes)
+
+
+def ids(archive, **wanted):
+    return archive.page_of_calls(limit=100, wanted=CallFilter(**wanted))["id"].tolist()
+
+
+CALL_TYPES = {
+    "id": "int64",
+    "provider": "str",
+    "error_kind": "str",
+    "http_status": "Int64",
+    "output_tokens": "Int64",
+    "started_at": "float64",
+    "latency_ms": "float64",
+    "cost_usd": "float64",
+    "simulated": "bool",
+}
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_page_of_calls_has_its_types_full_or_empty(full, history, archive):
+    if full:
+        fill(history, {}, failed(http_status=500, usage=Usage(1, 2)), {"status": "running"})
+    frame = archive.page_of_calls(limit=25)
+    assert len(frame) == (3 if full else 0)
+    assert {name: str(frame[name].dtype) for name in CALL_TYPES} == CALL_TYPES
+    assert frame["id"].tolist() == ([3, 2, 1] if full else [])
+    assert frame["started_at"].tolist() == ([START + 2, START + 1, START] if full else [])
+
+
+def test_pages_follow_one_another_without_gap_or_overlap(history, archive):
+    fill(history, *({} for _ in range(10)), runs=[a_run(f"r{n}", n) for n in range(10)])
+    seen, before = [], None
+    while not (page := archive.page_of_calls(limit=3, before_id=before)).empty:
+        before = int(page["id"].iloc[-1])
+        seen += page["id"].tolist()
+    assert seen == list(range(10, 0, -1))
+
+    seen, before = [], None
+    while not (page := archive.page_of_runs(limit=3, before=before)).empty:
+        before = float(page["started_at"].iloc[-1])
+        seen += page["id"].tolist()
+    assert seen == [f"r{n}" for n in range(9, -1, -1)]
+
+
+def test_a_page_of_runs_shows_each_runs_chain_of_calls(history, archive):
+    fill(
+        history,
+        failed(provider="anthropic", run_id="r1"),
+        {"run_id": "r1"},
+        {"run_id": "r2", "provider": "google"},
+        runs=[a_run("r0"), a_run("r1", 1), a_run("r2", 2, status="completed", finished_at=START)],
+    )
+    frame = archive.page_of_runs(limit=10)
+    assert dict(zip(frame["id"], frame["chain"], strict=True)) == {
+        "r2": [["google", "ok"]],
+        "r1": [["anthropic", "failed"], ["openai", "ok"]],
+        "r0": [],
+    }
+    assert frame["finished_at"].isna().tolist() == [False, True, True]
+
+
+def test_an_empty_page_of_runs_has_its_types(archive):
+    frame = archive.page_of_runs(limit=10)
+    assert frame.empty
+    assert str(frame["finished_at"].dtype) == "float64"
+    assert str(frame["goal"].dtype) == "str"
+    assert list(frame.columns)[-1] == "chain"
+
+
+def test_what_is_not_there_is_none(archive):
+    assert archive.run("nobody") is None
+    assert archive.call(7) is None
+    assert archive.call_text(7) is None
+    assert archive.calls_of("nobody") == []
+    assert archive.count_calls() == 0
+    assert archive.recent_attempts(simulated=False) == []
+    assert archive.totals(simulated=False) == {}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, [5, 4, 3, 2, 1]),
+        ({"provider": ("google", "kimi")}, [3, 2]),
+        ({"provider": ("google",), "status": ("failed",)}, [2]),
+        ({"status": ("ok",)}, [5, 4, 3, 1]),
+        ({"strategy": ("priority",)}, [4]),
+        ({"error_kind": ("timeout",)}, [2]),
+        ({"model": ("gpt-5",)}, [4]),
+        ({"simulated": True}, [5]),
+        ({"simulated": False}, [4, 3, 2, 1]),
+        ({"since": START + 1, "until": START + 3}, [3, 2]),
+        ({"text": "tea"}, [3, 1]),
+        ({"text": "100%"}, [4]),
+        ({"text": "_"}, []),
+    ],
+)
+def test_a_filter_finds_its_calls(wanted, found, history, archive):
+    fill(
+        history,
+        {"asked": "make TEA"},
+        failed(provider="google"),
+        {"provider": "kimi", "said": "tea is made"},
+        {"strategy": "priority", "model": "gpt-5", "said": "100% sure"},
+        {"simulated": True, "said": "1000 ways"},
+    )
+    assert ids(archive, **wanted) == found
+    assert archive.count_calls(CallFilter(**wanted)) == len(found)
+
+
+def test_a_filter_is_read_from_an_address():
+    asked = {
+        "provider": ["google", "kimi"],
+        "simulated": ["false"],
+        "since": ["1.5"],
+        "text": ["\ud800"],
+    }
+    assert filter_from(asked) == CallFilter(
+        provider=("google", "kimi"), simulated=False, since=1.5, text=r"\ud800"
+    )
+    assert filter_from({"provider": [""], "text": []}) == CallFilter()
+
+
+@pytest.mark.parametrize(
+    "asked", [{"simulated": ["maybe"]}, {"since": ["yesterday"]}, {"colour": ["red"]}]
+)
+def test_a_filter_that_cannot_be_read_is_named(asked, history):
+    with pytest.raises(BadRequest, match=next(iter(asked))):
+        queries.export_csv(history.path, asked)
+
+
+def test_the_recent_attempts_are_the_last_of_each_provider_oldest_first(history, archive):
+    fill(
+        history,
+        *({"provider": "openai"} for _ in range(5)),
+        failed(provider="google"),
+        {"provider": "google", "status": "running"},
+        {"provider": "kimi", "simulated": True},
+        {"provider": "openai"},
+    )
+    recent = archive.recent_attempts(simulated=False, per_provider=2)
+    assert [(a.id, a.provider, a.status) for a in recent] == [
+        (5, "openai", "ok"),
+        (6, "google", "failed"),
+        (9, "openai", "ok"),
+    ]
+    assert recent == [archive.call(5), archive.call(6), archive.call(9)]
+    assert [a.provider for a in history.recent_attempts(simulated=True)] == ["kimi"]
+
+
+def test_totals_count_answers_and_failures_and_keep_practice_apart(history):
+    fill(
+        history,
+        {"latency_ms": 50.0},
+        {},
+        failed(latency_ms=9000.0),
+        {"status": "cancelled"},
+        {"status": "running"},
+        {"simulated": True},
+    )
+    assert history.totals(simulated=False) == {"openai": (2, 1, 150.0)}
+    assert history.totals(simulated=True) == {"openai": (1, 0, 100.0)}
+
+
+def test_an_export_holds_every_call_once_even_while_calls_are_made(history, archive, monkeypatch):
+    monkeypatch.setattr(queries, "_CHUNK", 4)
+    fill(history, *({"said": f"answer {n}"} for n in range(10)))
+    exported = archive.export_calls()
+    first = next(exported)
+    fill(history, {"said": "late"})
+    rest = list(exported)
+    assert [call["response"] for call in (first, *rest)] == [
+        *(f"answer {n}" for n in range(10)),
+        "late",
+    ]
+
+
+def test_an_export_takes_the_pages_filters(history):
+    fill(history, failed(provider="google", message="=1+1"), {}, {"provider": "google"})
+    asked = {"provider": ["google"]}
+
+    rows = list(csv.DictReader(io.StringIO("".join(queries.export_csv(history.path, asked)))))
+    assert [row["status"] for row in rows] == ["failed", "ok"]
+    assert rows[0]["message"] == "'=1+1"  # no spreadsheet takes it for a formula
+    assert rows[1]["latency_ms"] == "100.0"
+
+    lines = [json.loads(line) for line in queries.export_jsonl(history.path, asked)]
+    assert [line["id"] for line in lines] == [1, 3]
+    assert lines[0]["message"] == "=1+1"
+    assert lines[0]["request"] == [{"role": "user", "content": "a goal"}]
+    assert lines[0]["simulated"] is False
+
+
+def test_an_export_of_nothing_is_a_heading(history):
+    assert "".join(queries.export_csv(history.path, {})).startswith("id,run_id,ordinal,")
+    assert list(queries.export_jsonl(history.path, {})) == []
+
+
+def test_an_export_stays_small_however_long_it_is(history, monkeypatch):
+    monkeypatch.setattr(queries, "_CHUNK", 10)
+    fill(history, *({"said": "x" * 20_000} for _ in range(300)))
+    tracemalloc.start()
+    size = sum(len(piece) for piece in queries.export_jsonl(history.path, {}))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size > 6_000_000
+    assert peak < 1_500_000
+
+
+def test_a_reader_waits_for_no_writer(history, archive):
+    fill(history, {})
+    inside, let_go = threading.Event(), threading.Event()
+
+    def hold(connection):
+        connection.execute("DELETE FROM call")
+        inside.set()
+        let_go.wait(5)
+        raise LookupError
+
+    held = history.submit(hold)
+    inside.wait(5)
+    assert archive.count_calls() == 1
+    let_go.set()
+    with pytest.raises(LookupError):
+        held.result(5)
+
+
+def test_readers_write_nothing_and_many_threads_share_them(history, archive):
+    fill(history, {})
+    with pytest.raises(HistoryUnavailable):
+        archive._rows("DELETE FROM call")
+    counts = []
+    threads = [
+        threading.Thread(target=lambda: counts.append(archive.count_calls())) for _ in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [1] * 20
+
+
+def test_a_history_that_cannot_be_read_says_so_in_a_sentence(tmp_path):
+    with pytest.raises(HistoryUnavailable, match="cannot be read"):
+        Archive(tmp_path / "nowhere.db").count_calls()
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        ("SELECT * FROM call WHERE run_id = 'r' ORDER BY ordinal", "call_of_run"),
+        (
+            "SELECT * FROM call WHERE simulated = 0 AND provider = 'a' ORDER BY id DESC",
+            "call_by_provider",
+        ),
+        (
+            "SELECT provider, latency_ms FROM call WHERE status <> 'running' AND started_at > 1",
+            "COVERING INDEX call_outcome",
+        ),
+        ("SELECT * FROM call WHERE error_kind = 'timeout' ORDER BY id DESC", "call_by_error"),
+        ("SELECT * FROM run ORDER BY started_at DESC, id DESC", "run_newest"),
+        ("SELECT * FROM run WHERE idempotency_key = 'k'", "run_by_key"),
+        ("SELECT id FROM run WHERE status = 'running'", "run_unfinished"),
+        ("SELECT * FROM change WHERE key = 'k' ORDER BY id DESC", "change_of_key"),
+    ],
+)
+def test_each_index_serves_its_question_without_a_sort(sql, index, archive):
+    plan = " ".join(row[-1] for row in archive._rows(f"EXPLAIN QUERY PLAN {sql}"))
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
