@@ -14,10 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from core.redaction import Redactor, install
-from core.settings import read_settings
-from db.history import SqliteHistory
-from db.settings import Choices
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -28,8 +24,12 @@ from core.api import make_api
 from core.engine import Engine
 from core.errors import SwitchyardError
 from core.guard import Guard, check_bind
+from core.redaction import Redactor, install
+from core.settings import read_settings
 from core.ui.services import Services, provide
 from db import queries
+from db.history import SqliteHistory
+from db.settings import Choices
 
 HERE = Path(__file__).resolve().parent
 

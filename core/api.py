@@ -296,7 +296,7 @@ def _rows(rows: list[tuple[str, str, str]]) -> str:
     return "".join(f"<tr>{row}</tr>" for row in cells)
 
 
-_DOCS = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Switchyard API</title>
+_DOCS = r"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Switchyard API</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
 :root {{ color-scheme: light dark }}
 body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
@@ -308,7 +308,8 @@ pre {{ padding: 1rem; background: #8882; border-radius: 8px; overflow: auto }}
 </style><h1>Switchyard API</h1>
 <p>The same engine as the console, for scripts. The description for
 programs is at <a href="openapi.json">openapi.json</a>.</p>
-<pre>curl -X POST http://localhost:8000/autonomous/plan -d '{{"goal": "Plan a weekend in Lisbon"}}'</pre>
+<pre>curl -X POST http://localhost:8000/autonomous/plan \
+  -d '{{"goal": "Plan a weekend in Lisbon"}}'</pre>
 <h2>Addresses</h2><table>
 <tr><th>Method</th><th>Address</th><th>What it does</th></tr>
 {rows}</table>

@@ -16,8 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from core.settings import Settings
-
 from core.autonomous_orchestrator import AutonomousOrchestrator, Goal
 from core.breaker import Policy
 from core.errors import BadRequest, NoProviderConfigured, RunCancelled, RunError
@@ -25,8 +23,9 @@ from core.llm_planner import LLMPlanner
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
 from core.providers import PROVIDERS, Connected, connect_practice, connect_real
 from core.runs import Run
+from core.settings import Settings
 from core.strategies import STRATEGIES
-from core.types import Archive, Choices, History, Request, RunRecord, Source
+from core.types import Archive, Choices, History, Request, RunRecord, RunStatus, Source
 
 _log = logging.getLogger("switchyard")
 _KEPT = 200  # finished runs kept in memory; older ones are read from the history
@@ -264,17 +263,15 @@ class Engine:
             await self._finish(run, run.succeeded_with(outcome))
         except asyncio.CancelledError:
             by_shutdown = self.stopping.is_set()
-            error = RunCancelled("The run was stopped.", "Run it again when you like.")
-            status = "interrupted" if by_shutdown else "cancelled"
-            await self._finish(run, run.failed_with(error, status=status))
+            stopped = RunCancelled("The run was stopped.", "Run it again when you like.")
+            status: RunStatus = "interrupted" if by_shutdown else "cancelled"
+            await self._finish(run, run.failed_with(stopped, status=status))
         except RunError as error:
             await self._finish(run, run.failed_with(error))
         except Exception:  # noqa: BLE001 - a bug of ours must end the run, not hang it
             _log.exception("run %s failed in Switchyard itself", record.id)
-            error = RunError(
-                "Switchyard itself failed.", "Try again; if it stays, look into the log."
-            )
-            await self._finish(run, run.failed_with(error))
+            ours = RunError("Switchyard itself failed.", "Try again; if it stays, see the log.")
+            await self._finish(run, run.failed_with(ours))
 
     async def _finish(self, run: Run, ended: RunRecord) -> None:
         # Once an answer is paid for it is shown, whatever the disk says.

@@ -285,9 +285,7 @@ VARIABLES: tuple[Variable, ...] = (
         "the history; a relative path starts at the folder of `console_app.py`",
         _database,
     ),
-    Variable(
-        "LOG_LEVEL", "INFO", "what goes to standard error", partial(_choice, among=_LEVELS)
-    ),
+    Variable("LOG_LEVEL", "INFO", "what goes to standard error", partial(_choice, among=_LEVELS)),
     Variable(
         "CONSOLE_PRACTICE",
         "auto",

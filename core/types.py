@@ -136,6 +136,8 @@ class History(Calls, Protocol):
         """Per provider: answers, failures, and the sum of the answers' latencies in ms."""
         ...
 
+    def close(self) -> None: ...
+
 
 class Archive(Protocol):
     """What was recorded, to read."""

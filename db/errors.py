@@ -1,10 +1,21 @@
-"""Why the history cannot be opened. Each message is a sentence for a person."""
+"""Why the history cannot be opened or written. Each message is a sentence for a person."""
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
-from core.errors import SwitchyardError
+from core.errors import HistoryUnavailable, SwitchyardError
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "The disk is full",
+    sqlite3.SQLITE_READONLY: "The history's file is read-only",
+    sqlite3.SQLITE_BUSY: "Another program keeps the history's file locked",
+    sqlite3.SQLITE_IOERR: "The disk reports errors",
+    sqlite3.SQLITE_CANTOPEN: "The history's file cannot be opened",
+    sqlite3.SQLITE_CORRUPT: "The history's file is damaged",
+    sqlite3.SQLITE_NOTADB: "The history's file is damaged",
+}
 
 
 class HistoryInUse(SwitchyardError):
@@ -25,3 +36,30 @@ class HistoryTooNew(SwitchyardError):
             f"This history was written by a newer Switchyard (format {found}; this one knows "
             f"{known}); update Switchyard, or set DATABASE_URL to another file."
         )
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether another program is in the way, which passes."""
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def is_the_disks(error: Exception) -> bool:
+    """Whether the file or its disk is at fault, not what was to be written."""
+    return isinstance(error, OSError) or is_locked(error) or _code(error) in _REASONS
+
+
+def in_words(error: Exception) -> str:
+    reason = _REASONS.get(_code(error), "The history's folder cannot be written to")
+    return f"{reason}, so no new run can start; answers already given are kept."
+
+
+def unavailable(reason: str | None) -> HistoryUnavailable:
+    return HistoryUnavailable(
+        reason or "The history cannot be written, so nothing was asked.",
+        "Free some space or give Switchyard access to its data folder, then try again.",
+    )
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary result code, 0 where there is none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -32,7 +32,7 @@ def inode(path: Path) -> int:
     """Which file this is; 0 if there is none."""
     try:
         return path.stat().st_ino
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 

@@ -17,23 +17,25 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field
-from functools import cache
-from itertools import chain
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from core.errors import HistoryUnavailable
 from core.types import Attempt, Message, RunRecord
 from db import files, queries
+from db.errors import in_words, is_locked, is_the_disks, unavailable
 from db.migrations import MIGRATIONS
+from db.records import Record, settle
 from db.rows import (
-    CALL_COLUMNS,
-    RUN_COLUMNS,
-    TEXT_COLUMNS,
+    CALL,
+    RUN,
+    TABLES,
+    TEXT,
     Redact,
     Row,
+    Table,
     call_row,
     request_text,
     run_row,
@@ -48,57 +50,7 @@ _BUSY_TIMEOUT = 1.0  # seconds SQLite itself waits for another process's lock
 _INTENT_WAITS = 10.0  # seconds in all for such a lock, then nothing is asked
 _OUTCOME_WAITS = 5.0  # seconds in all, then it goes to the spool
 _RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
-_AT_ONCE = 64  # rows in one statement
 _IN_FLIGHT = 100_000  # the last so many calls may have been under way when a process died
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """Rows are put whole: a second one with the same key brings the first up to date."""
-
-    name: str
-    columns: Sequence[str]
-    kept: int  # the first columns, that a later row does not change
-
-    def put(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-        for start in range(0, len(rows), _AT_ONCE):
-            some = rows[start : start + _AT_ONCE]
-            connection.execute(_put(self, len(some)), tuple(chain.from_iterable(some)))
-
-
-@cache
-def _put(table: _Table, rows: int) -> str:
-    # One statement for many rows: CPython gives up the interpreter lock at every step, and a
-    # busy loop makes each of them wait. With executemany a full batch took nine times as long.
-    row = f"({', '.join('?' * len(table.columns))})"
-    news = ", ".join(f"{name} = excluded.{name}" for name in table.columns[table.kept :])
-    return f"""
-        INSERT INTO {table.name} ({", ".join(table.columns)})
-        VALUES {", ".join([row] * rows)}
-        ON CONFLICT ({table.columns[0]}) DO UPDATE SET {news}
-    """
-
-
-_CALL = _Table("call", CALL_COLUMNS, 7)
-_TEXT = _Table("call_text", TEXT_COLUMNS, 2)
-_RUN = _Table("run", RUN_COLUMNS, 2)
-_TABLES = {table.name: table for table in (_CALL, _TEXT, _RUN)}
-
-
-@dataclass(eq=False, slots=True)
-class _Record:
-    """Something to commit, and who waits for it."""
-
-    rows: tuple[tuple[_Table, Row], ...] = ()
-    outcome: bool = True  # must survive a power cut
-    act: Callable[[sqlite3.Connection], Any] | None = None
-    waiter: asyncio.Future[None] | Future[Any] | None = None
-    result: Any = None
-    arrived: float = field(default_factory=time.monotonic)
-
-    @property
-    def spoolable(self) -> bool:
-        return self.outcome and self.act is None
 
 
 class SqliteHistory:
@@ -115,12 +67,13 @@ class SqliteHistory:
         self._redact = redact
         self._spool = files.beside(path, ".spool.jsonl")
         self._suspect = files.beside(path, ".suspect")  # found damaged while it was in use
-        self._queue: queue.SimpleQueue[_Record | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
         self._ids: itertools.count[int] | None = None
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
         self._synchronous = ""
         self._inode = 0
+        self._doubtful = False  # replaced once another can be had; till then readers need it open
         self._looked = 0.0
         self._spooled = False
         self._archive = queries.Archive(path)
@@ -139,7 +92,7 @@ class SqliteHistory:
         try:
             history._connect()
         except (sqlite3.Error, OSError) as error:
-            history.degraded = _in_words(error)
+            history.degraded = in_words(error)
         except BaseException:
             history._let_go()
             raise
@@ -148,31 +101,31 @@ class SqliteHistory:
 
     def next_call_id(self) -> int:
         if self._ids is None:
-            raise _unavailable(self.degraded)
+            raise unavailable(self.degraded)
         return next(self._ids)
 
     def begin(self, attempt: Attempt, messages: Sequence[Message]) -> Awaitable[None]:
         text = (attempt.id, request_text(messages, self._redact), None)
-        rows = ((_CALL, call_row(attempt, self._redact)), (_TEXT, text))
-        return self._awaitable(_Record(rows, outcome=False))
+        rows = ((CALL, call_row(attempt, self._redact)), (TEXT, text))
+        return self._awaitable(Record(rows, outcome=False))
 
     def end(self, attempt: Attempt, response: str | None) -> Awaitable[None]:
-        row = (_CALL, call_row(attempt, self._redact))
+        row = (CALL, call_row(attempt, self._redact))
         if response is None:
-            return self._awaitable(_Record((row,)))
+            return self._awaitable(Record((row,)))
         text = (attempt.id, "[]", storable(response, self._redact))
-        return self._awaitable(_Record((row, (_TEXT, text))))
+        return self._awaitable(Record((row, (TEXT, text))))
 
     def begin_run(self, run: RunRecord) -> Awaitable[None]:
-        return self._awaitable(_Record(((_RUN, run_row(run, self._redact)),), outcome=False))
+        return self._awaitable(Record(((RUN, run_row(run, self._redact)),), outcome=False))
 
     def end_run(self, run: RunRecord) -> Awaitable[None]:
-        return self._awaitable(_Record(((_RUN, run_row(run, self._redact)),)))
+        return self._awaitable(Record(((RUN, run_row(run, self._redact)),)))
 
     def submit(self, act: Callable[[sqlite3.Connection], _T]) -> Future[_T]:
         """Let the writer do `act` within a transaction, perhaps more than once until it holds."""
         waiter: Future[_T] = Future()
-        self._add(_Record(act=act, waiter=waiter))
+        self._add(Record(act=act, waiter=waiter))
         return waiter
 
     def recent_attempts(self, *, simulated: bool, per_provider: int = 200) -> list[Attempt]:
@@ -196,21 +149,21 @@ class SqliteHistory:
 
     # -- who waits
 
-    def _awaitable(self, record: _Record) -> asyncio.Future[None]:
+    def _awaitable(self, record: Record) -> asyncio.Future[None]:
         record.waiter = waiter = asyncio.get_running_loop().create_future()
         self._add(record)
         return waiter
 
-    def _add(self, record: _Record) -> None:
+    def _add(self, record: Record) -> None:
         if self._closed:
-            _settle([record], HistoryUnavailable("Switchyard is stopping.", "Start it again."))
+            settle([record], HistoryUnavailable("Switchyard is stopping.", "Start it again."))
         else:
             self._queue.put(record)
 
     # -- the writer's thread
 
     def _attend(self) -> None:
-        kept: list[_Record] = []
+        kept: list[Record] = []
         going = True
         while going:
             arrived = self._arrivals(self._patience(kept))
@@ -224,17 +177,17 @@ class SqliteHistory:
                 self._spooled = False
         waiting = [record for record in kept if record.waiter]
         self._spool_and_settle([record for record in waiting if record.spoolable])
-        _settle(waiting, _unavailable(self.degraded))
+        settle(waiting, unavailable(self.degraded))
         self._leave()
 
-    def _patience(self, kept: Sequence[_Record]) -> float | None:
+    def _patience(self, kept: Sequence[Record]) -> float | None:
         """Seconds to wait for something new, before what is kept is tried again."""
         if any(record.waiter for record in kept):
             return 0.01  # locked out; SQLite has waited already
         return _RETRY_EVERY if kept or self.degraded else None
 
-    def _arrivals(self, patience: float | None) -> list[_Record | None]:
-        arrived: list[_Record | None] = []
+    def _arrivals(self, patience: float | None) -> list[Record | None]:
+        arrived: list[Record | None] = []
         try:
             arrived.append(self._queue.get(timeout=patience))
             while True:
@@ -242,26 +195,26 @@ class SqliteHistory:
         except queue.Empty:
             return arrived
 
-    def _commit(self, records: list[_Record]) -> list[_Record]:
+    def _commit(self, records: list[Record]) -> list[Record]:
         """Commit all of `records`, or find each its place; what is to be tried again comes back."""
         try:
             self._write(records)
         except Exception as error:  # noqa: BLE001 - told to who waits; this thread must live on
             self._abandon()
-            if _is_the_disks(error):
+            if is_the_disks(error):
                 return self._make_do(records, error)
             if len(records) > 1:
                 return [kept for record in records for kept in self._commit([record])]
             _log.error("a record was refused by the history: %s", error)
-            _settle(records, error if records and records[0].act else _unavailable(None))
+            settle(records, error if records and records[0].act else unavailable(None))
             return []
         self.degraded = None
-        _settle(records, None)
+        settle(records, None)
         return []
 
-    def _write(self, records: Sequence[_Record]) -> None:
+    def _write(self, records: Sequence[Record]) -> None:
         connection = self._usable()
-        rows: defaultdict[_Table, list[Row]] = defaultdict(list)
+        rows: defaultdict[Table, list[Row]] = defaultdict(list)
         outcome = False
         for record in records:
             outcome = outcome or record.outcome
@@ -283,9 +236,9 @@ class SqliteHistory:
             self._connection.execute(f"PRAGMA synchronous = {level}")
             self._synchronous = level
 
-    def _make_do(self, records: Iterable[_Record], error: Exception) -> list[_Record]:
+    def _make_do(self, records: Iterable[Record], error: Exception) -> list[Record]:
         """The disk says no: spool outcomes, turn intents away, and keep what may yet succeed."""
-        locked, now = _is_locked(error), time.monotonic()
+        locked, now = is_locked(error), time.monotonic()
         kept, spooled, refused = [], [], []
         for record in records:
             age = now - record.arrived if locked else float("inf")
@@ -298,22 +251,22 @@ class SqliteHistory:
             else:
                 refused.append(record)
         if not locked:
-            self._disconnect()
+            self._doubtful = True
         if not locked or spooled or refused:
-            self.degraded = _in_words(error)
+            self.degraded = in_words(error)
         self._spool_and_settle(spooled)
-        _settle(refused, _unavailable(self.degraded))
+        settle(refused, unavailable(self.degraded))
         return kept
 
-    def _spool_and_settle(self, records: Sequence[_Record]) -> None:
+    def _spool_and_settle(self, records: Sequence[Record]) -> None:
         if records:
             self._spooled = True
             self._append_to_spool(records)
-            _settle(records, None)
+            settle(records, None)
         for record in records:
             record.waiter = None
 
-    def _append_to_spool(self, records: Iterable[_Record]) -> None:
+    def _append_to_spool(self, records: Iterable[Record]) -> None:
         try:
             with self._spool.open("a", encoding="utf-8") as spool:
                 for record in records:
@@ -328,11 +281,12 @@ class SqliteHistory:
 
     def _usable(self) -> sqlite3.Connection:
         now = time.monotonic()
-        if self._connection and now - self._looked > 1 and self._inode != files.inode(self.path):
-            _log.error("the history %s was replaced while it was in use", self.path)
-            self._disconnect()
+        if now - self._looked > 1 and self._inode != files.inode(self.path):
+            self._doubtful = True  # another file has taken its place
         self._looked = now
-        return self._connection or self._connect()
+        if self._connection is None or self._doubtful:
+            return self._connect()
+        return self._connection
 
     def _connect(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -341,7 +295,9 @@ class SqliteHistory:
         first = self._ids is None
         if first:
             self._check()
-        connection = self._connection = files.connect(self.path, busy_timeout=_BUSY_TIMEOUT)
+        connection = files.connect(self.path, busy_timeout=_BUSY_TIMEOUT)
+        self._disconnect()
+        self._connection, self._doubtful = connection, False
         self._synchronous, self._inode = "FULL", files.inode(self.path)
         if first:
             self._replay(connection)
@@ -349,7 +305,6 @@ class SqliteHistory:
         last = connection.execute("SELECT coalesce(max(id), 0) FROM call").fetchone()[0]
         if self._ids is None or last >= next(self._ids):  # another file may have taken its place
             self._ids = itertools.count(last + 1)
-        self.degraded = None
         return connection
 
     def _check(self) -> None:
@@ -379,16 +334,14 @@ class SqliteHistory:
             except json.JSONDecodeError:
                 continue  # cut off as it was written, so nobody was told that it is safe
             for name, row in rows:
-                _TABLES[name].put(connection, [tuple(row)])
+                TABLES[name].put(connection, [tuple(row)])
         connection.execute("COMMIT")
         self._spool.unlink()
 
     def _abandon(self) -> None:
         if self._connection and self._connection.in_transaction:
-            try:
+            with suppress(sqlite3.Error):  # SQLite may have done so by itself
                 self._connection.rollback()
-            except sqlite3.Error:
-                self._disconnect()
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -409,42 +362,6 @@ class SqliteHistory:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def _settle(records: Iterable[_Record], error: Exception | None) -> None:
-    """Tell who waits; each loop is woken once."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = defaultdict(list)
-    for record in records:
-        waiter = record.waiter
-        if isinstance(waiter, Future):
-            _settle_future(waiter, record.result, error)
-        elif waiter is not None:
-            by_loop[waiter.get_loop()].append(waiter)
-    for loop, waiters in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_settle_on_loop, waiters, error)
-        except RuntimeError:
-            _log.debug("a loop was closed before its records were committed")
-
-
-def _settle_on_loop(waiters: Iterable[asyncio.Future[None]], error: Exception | None) -> None:
-    for waiter in waiters:
-        if waiter.done():
-            continue
-        if error is None:
-            waiter.set_result(None)
-        else:
-            waiter.set_exception(error)
-
-
-def _settle_future(waiter: Future[Any], result: Any, error: Exception | None) -> None:
-    try:
-        if error is None:
-            waiter.set_result(result)
-        else:
-            waiter.set_exception(error)
-    except InvalidStateError:
-        _log.debug("nobody waits for this record any more")
 
 
 def _mark_interrupted(connection: sqlite3.Connection) -> None:
@@ -473,39 +390,3 @@ def _mark_interrupted(connection: sqlite3.Connection) -> None:
          WHERE status = 'running'
     """)
     connection.execute("COMMIT")
-
-
-def _code(error: Exception) -> int:
-    """SQLite's primary result code, 0 where there is none."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _is_locked(error: Exception) -> bool:
-    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-_REASONS = {
-    sqlite3.SQLITE_FULL: "The disk is full",
-    sqlite3.SQLITE_READONLY: "The history's file is read-only",
-    sqlite3.SQLITE_BUSY: "Another program keeps the history's file locked",
-    sqlite3.SQLITE_IOERR: "The disk reports errors",
-    sqlite3.SQLITE_CANTOPEN: "The history's file cannot be opened",
-    sqlite3.SQLITE_CORRUPT: "The history's file is damaged",
-    sqlite3.SQLITE_NOTADB: "The history's file is damaged",
-}
-
-
-def _is_the_disks(error: Exception) -> bool:
-    return isinstance(error, OSError) or _is_locked(error) or _code(error) in _REASONS
-
-
-def _in_words(error: Exception) -> str:
-    reason = _REASONS.get(_code(error), "The history's folder cannot be written to")
-    return f"{reason}, so no new run can start; answers already given are kept."
-
-
-def _unavailable(reason: str | None) -> HistoryUnavailable:
-    return HistoryUnavailable(
-        reason or "The history cannot be written, so nothing was asked.",
-        "Free some space or give Switchyard access to its data folder, then try again.",
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -75,11 +76,24 @@ def outcomes() -> str:
     )
 
 
+def files() -> str:
+    """Every module, with the first line of its docstring."""
+    root = README.parent
+    modules = [root / "console_app.py"]
+    modules += sorted(path for folder in ("core", "db") for path in (root / folder).rglob("*.py"))
+    rows = []
+    for path in modules:
+        said = ast.get_docstring(ast.parse(path.read_text())) or ""
+        rows.append((f"`{path.relative_to(root)}`", said.splitlines()[0].rstrip(".")))
+    return _table(("File", "What it is for"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "providers": providers,
     "strategies": strategies,
     "variables": variables,
     "outcomes": outcomes,
+    "files": files,
 }
 
 

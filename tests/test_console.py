@@ -48,8 +48,10 @@ def shell(console: Console, line: str) -> str:
 CURL_PLANS = (
     'curl -s -X POST http://localhost:8000/autonomous/plan -H "Content-Type: application/json"'
     """ -d '{"goal": "Research AI and solve physics equation"}'""",
-    """curl -s -X POST http://localhost:8000/autonomous/plan -d '{"goal": "Test multi-provider"}' | jq '.plan.reasoning'""",
-    """curl -s -X POST http://localhost:8000/autonomous/plan -d '{"goal": "Test failover"}' | jq '.plan.reasoning'""",
+    "curl -s -X POST http://localhost:8000/autonomous/plan"
+    """ -d '{"goal": "Test multi-provider"}' | jq '.plan.reasoning'""",
+    "curl -s -X POST http://localhost:8000/autonomous/plan"
+    """ -d '{"goal": "Test failover"}' | jq '.plan.reasoning'""",
 )
 
 
@@ -74,8 +76,16 @@ def test_the_status_line_shows_real_calls_only_and_practice_apart(practice):
     assert told
     for figures in told.values():
         assert set(figures) == {
-            "total_calls", "successful_calls", "failed_calls", "success_rate", "avg_latency",
-            "is_healthy", "consecutive_failures", "circuit", "retry_in_seconds", "needs_attention",
+            "total_calls",
+            "successful_calls",
+            "failed_calls",
+            "success_rate",
+            "avg_latency",
+            "is_healthy",
+            "consecutive_failures",
+            "circuit",
+            "retry_in_seconds",
+            "needs_attention",
         }
 
 
@@ -134,7 +144,12 @@ def test_every_answer_carries_the_guards_headers(practice):
 
 def test_another_site_cannot_start_a_run(practice):
     before = rows(practice, "SELECT count(*) FROM run")
-    for headers in ({"origin": "http://evil.example"}, {"host": "evil.example"}, {"sec-fetch-site": "cross-site"}):
+    for name, value in (
+        ("origin", "http://evil.example"),
+        ("host", "evil.example"),
+        ("sec-fetch-site", "cross-site"),
+    ):
+        headers = {name: value}
         answer = practice.client.post("/autonomous/plan", json={"goal": "x"}, headers=headers)
         assert answer.status_code in (403, 421)
     assert rows(practice, "SELECT count(*) FROM run") == before
@@ -150,7 +165,8 @@ def test_the_description_for_programs_and_the_page_for_people_are_there(practice
 
 def test_the_stream_tells_what_happens_as_it_happens(practice):
     events = []
-    with practice.client.stream("POST", "/autonomous/plan/stream", json={"goal": "Plan a picnic"}) as answer:
+    body = {"goal": "Plan a picnic"}
+    with practice.client.stream("POST", "/autonomous/plan/stream", json=body) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         for line in answer.iter_lines():
             if line.startswith("event: "):
@@ -188,11 +204,13 @@ def test_a_run_can_be_found_again(practice):
 
 
 def test_a_plan_is_carried_out_step_by_step(practice):
-    body = practice.client.post("/autonomous/plan-and-execute", json={"goal": "Plan a picnic"}).json()
+    goal = {"goal": "Plan a picnic"}
+    body = practice.client.post("/autonomous/plan-and-execute", json=goal).json()
     assert body["status"] == "success"
     assert len(body["execution_results"]) == len(body["plan"]["steps"])
-    steps = rows(practice, f"SELECT step FROM call WHERE run_id = '{body['run_id']}' AND status = 'ok'")
-    assert sorted(step for (step,) in steps if step is not None) == list(range(len(body["plan"]["steps"])))
+    of_run = f"run_id = '{body['run_id']}' AND status = 'ok' AND step IS NOT NULL"
+    steps = rows(practice, f"SELECT step FROM call WHERE {of_run} ORDER BY step")
+    assert [step for (step,) in steps] == list(range(len(body["plan"]["steps"])))
 
 
 def test_the_history_can_be_taken_away_safe_for_spreadsheets(practice):
@@ -215,7 +233,10 @@ def test_real_providers_fall_back_and_every_request_is_a_row(tmp_path, yard):
         assert body["simulated"] is False
         kinds = [(attempt["provider"], attempt["error_kind"]) for attempt in body["attempts"]]
         assert kinds == [
-            ("anthropic", "overloaded"), ("openai", "invalid_plan"), ("openai", "invalid_plan"), ("google", None)
+            ("anthropic", "overloaded"),
+            ("openai", "invalid_plan"),
+            ("openai", "invalid_plan"),
+            ("google", None),
         ]
         assert body["attempts"][0]["http_status"] == 529
         received = [request for request in yard.requests if request.method == "POST"]
@@ -227,7 +248,8 @@ def test_real_providers_fall_back_and_every_request_is_a_row(tmp_path, yard):
         chosen = console.plan("Plan a picnic", priority=["google"]).json()
         assert [attempt["provider"] for attempt in chosen["attempts"]] == ["google"]
         not_set_up = console.plan("Plan a picnic", priority=["kimi"])
-        assert (not_set_up.status_code, not_set_up.json()["error"]["kind"]) == (503, "no_provider_configured")
+        assert not_set_up.status_code == 503
+        assert not_set_up.json()["error"]["kind"] == "no_provider_configured"
 
 
 def test_when_everybody_fails_the_answer_says_why_and_when(tmp_path, yard):
@@ -246,7 +268,8 @@ def test_when_everybody_fails_the_answer_says_why_and_when(tmp_path, yard):
 def test_no_key_and_no_practice_is_said_so(tmp_path):
     with Console(tmp_path, {"CONSOLE_PRACTICE": "off"}) as console:
         answer = console.plan("Plan a picnic")
-        assert (answer.status_code, answer.json()["error"]["kind"]) == (503, "no_provider_configured")
+        assert answer.status_code == 503
+        assert answer.json()["error"]["kind"] == "no_provider_configured"
 
 
 def test_after_a_kill_the_figures_stand_and_what_ran_is_marked_interrupted(tmp_path, yard):
@@ -265,7 +288,8 @@ def test_after_a_kill_the_figures_stand_and_what_ran_is_marked_interrupted(tmp_p
         after = console.client.get("/autonomous/status").json()["llm_providers"]
         assert after == before
         assert rows(console, "SELECT status, count(*) FROM run GROUP BY status ORDER BY 1") == [
-            ("completed", 3), ("interrupted", 1)
+            ("completed", 3),
+            ("interrupted", 1),
         ]
         assert rows(console, "SELECT count(*) FROM call WHERE status = 'interrupted'") == [(1,)]
 
@@ -275,7 +299,8 @@ def test_a_key_is_nowhere_but_at_its_own_provider(tmp_path, yard):
     keys = [value for name, value in environment.items() if name.endswith("_API_KEY")]
     for name in yard:
         key = next((k for k in keys if name in k), "no key")
-        yard[name].script = lambda received, key=key: standin.status(401, {"error": {"message": f"bad {key}"}})
+        body = {"error": {"message": f"bad {key}"}}
+        yard[name].script = lambda received, body=body: standin.status(401, body)
     with Console(tmp_path, {**environment, "LOG_LEVEL": "DEBUG"}) as console:
         answer = console.plan(f"My key is {keys[0]}")
         pages = answer.text + console.client.get("/autonomous/status").text
@@ -311,12 +336,12 @@ def test_a_hundred_plans_at_once_all_end_and_the_page_stays_quick(tmp_path, yard
         watcher = threading.Thread(target=look)
         watcher.start()
         with ThreadPoolExecutor(100) as pool:
-            answers = list(pool.map(lambda n: console.plan(f"Goal {n}").json()["status"], range(100)))
+            bodies = pool.map(lambda n: console.plan(f"Goal {n}").json(), range(100))
+            answers = [body["status"] for body in bodies]
         done.set()
         watcher.join()
         assert answers == ["success"] * 100
         waits.sort()
-        print(f"page and health: median {waits[len(waits) // 2]:.3f} s, 95 % {waits[int(len(waits) * 0.95)]:.3f} s")
         assert waits[int(len(waits) * 0.95)] < 0.3 * slowness()
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import resource
 import signal
 import sqlite3
 import subprocess
@@ -24,6 +23,7 @@ from db.errors import HistoryInUse
 from db.history import SqliteHistory
 from db.queries import Archive
 
+resource = pytest.importorskip("resource")  # a full disk is made with it
 ROOT = Path(__file__).resolve().parent.parent
 HELLO = (Message("system", "You plan."), Message("user", "Plan this task"))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.breaker import Policy
+from core.errors import RunError
 from core.llm_planner import LLMPlanner
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
 from core.providers import connect
@@ -77,7 +78,7 @@ def test_none_of_500_users_sees_a_failure_and_every_request_is_a_row(strategy, t
                     try:
                         ask = Ask(Request(()), strategy)
                         return await planner.create_plan(f"Goal {number}", ask=ask)
-                    except Exception as error:
+                    except RunError as error:
                         return error
 
             try:
@@ -88,7 +89,7 @@ def test_none_of_500_users_sees_a_failure_and_every_request_is_a_row(strategy, t
                 history.close()
 
         results = asyncio.run(everyone())
-        assert [str(result) for result in results if isinstance(result, Exception)] == []
+        assert [str(result) for result in results if isinstance(result, RunError)] == []
         received: dict[str, int] = {}
         for name in yard:
             asked = [request for request in yard[name].requests if request.method == "POST"]

@@ -1,0 +1,69 @@
+"""What is to be committed, and telling those who wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
+from typing import Any
+
+from db.rows import Row, Table
+
+_log = logging.getLogger("switchyard")
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """Something to commit, and who waits for it."""
+
+    rows: tuple[tuple[Table, Row], ...] = ()
+    outcome: bool = True  # must survive a power cut
+    act: Callable[[sqlite3.Connection], Any] | None = None
+    waiter: asyncio.Future[None] | Future[Any] | None = None
+    result: Any = None
+    arrived: float = field(default_factory=time.monotonic)
+
+    @property
+    def spoolable(self) -> bool:
+        return self.outcome and self.act is None
+
+
+def settle(records: Iterable[Record], error: Exception | None) -> None:
+    """Tell who waits; each loop is woken once."""
+    by_loop: defaultdict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = defaultdict(list)
+    for record in records:
+        waiter = record.waiter
+        if isinstance(waiter, Future):
+            _settle_future(waiter, record.result, error)
+        elif waiter is not None:
+            by_loop[waiter.get_loop()].append(waiter)
+    for loop, waiters in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle_on_loop, waiters, error)
+        except RuntimeError:
+            _log.debug("a loop was closed before its records were committed")
+
+
+def _settle_on_loop(waiters: Iterable[asyncio.Future[None]], error: Exception | None) -> None:
+    for waiter in waiters:
+        if waiter.done():
+            continue
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
+
+
+def _settle_future(waiter: Future[Any], result: Any, error: Exception | None) -> None:
+    try:
+        if error is None:
+            waiter.set_result(result)
+        else:
+            waiter.set_exception(error)
+    except InvalidStateError:
+        _log.debug("nobody waits for this record any more")
