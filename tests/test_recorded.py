@@ -242,13 +242,13 @@ def test_a_recorded_stream_reads_the_same_in_splinters(recording):
 
 @pytest.mark.parametrize("recording", [one for one in ANSWERS if one.streamed], ids=str)
 def test_a_recorded_stream_that_breaks_off_before_its_finish_is_never_an_answer(recording):
-    cut = recording.body.encode()
+    cut = recording.body.encode().replace(b'": "', b'":"')
     mark = {
         "anthropic": b'"message_delta"',
         "openai": b'"finish_reason":"',
         "google": b"finishReas",
     }
-    place = cut.replace(b'": "', b'":"').find(mark[recording.wire])
+    place = cut.find(mark[recording.wire])
     assert place > 0
 
     end, _ = end_of(recording, replay(cut[: cut.rfind(b"\n", 0, place) + 1], headers={}))
@@ -346,17 +346,18 @@ def test_the_recorded_waits_are_read():
 @pytest.mark.parametrize("recording", LISTS, ids=str)
 def test_a_recorded_list_of_models_is_read(recording):
     body = json.loads(recording.body)
-    names = [model.get("id") or model["name"] for model in body.get("data") or body["models"]]
+    writing = [
+        model.get("id") or model["name"].removeprefix("models/")
+        for model in body.get("data") or body["models"]
+        if "generateContent" in model.get("supportedGenerationMethods", ["generateContent"])
+    ]
 
     async def list_models(provider: Any) -> list[str]:
         return await provider.models()
 
     with StandIn(recording.wire) as vendor:
         vendor.listing = recording.act()
-        listed = _with_provider(recording.name, vendor, list_models)
-
-    assert listed
-    assert set(listed) <= {name.removeprefix("models/") for name in names}
+        assert _with_provider(recording.name, vendor, list_models) == writing
 
 
 def test_every_recording_is_replayed_or_known_to_be_none_of_our_requests():

@@ -1,0 +1,175 @@
+"""The first two pages in a real browser, with practice providers and with a hostile one."""
+
+import json
+import re
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests import standin
+from tests.process import Console
+from tests.standin import Yard
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+READY = (
+    "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
+)
+SLOWLY = 30_000  # milliseconds; a machine may be busy
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory):
+    with Console(tmp_path_factory.mktemp("browser")) as console:
+        yield console
+
+
+@pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desk, light", "phone, dark"])
+def page(browser, request):
+    width, theme = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=theme, timezone_id="Asia/Kolkata"
+    )
+    page = context.new_page()
+    page.set_default_timeout(SLOWLY)
+    page.foreign = []
+    page.on("request", lambda request: page.foreign.append(request.url))
+    yield page
+    context.close()
+
+
+def opened(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector(READY)
+
+
+def strangers(page: Page, console: Console) -> list[str]:
+    own = (console.url, console.url.replace("http", "ws"), "data:", "blob:")
+    return [url for url in page.foreign if not url.startswith(own)]
+
+
+def run(page: Page, goal: str) -> None:
+    page.get_by_label("Goal").fill(goal)
+    page.keyboard.press("Control+Enter")
+
+
+def test_a_goal_becomes_a_plan_that_survives_a_reload(page, console):
+    opened(page, console.url)
+    expect(page.get_by_text("Nothing has run yet.")).to_be_visible()
+    run(page, "Plan a weekend in Lisbon for two, under 900 euros")
+    page.wait_for_url(re.compile(r"run=[0-9a-f]{32}"))
+    page.reload()  # in the middle of it
+    expect(page.get_by_text("Run again")).to_be_visible(timeout=SLOWLY)
+    expect(page.get_by_text("Completed")).to_be_visible()
+    expect(page.get_by_text("Confidence")).to_be_visible()
+    expect(page.get_by_text("Practice", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Lisbon").first).to_be_visible()
+    width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert width <= 0
+    assert strangers(page, console) == []
+
+
+def test_a_run_can_be_stopped(page, console):
+    opened(page, console.url)
+    run(page, "Plan a conference for two hundred people")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Cancelled")).to_be_visible(timeout=SLOWLY)
+
+
+def test_strategy_and_order_are_kept_at_once(page, console):
+    opened(page, console.url)
+    chosen = page.get_by_text("By lot", exact=True)
+    chosen.click()
+    page.get_by_role("button", name="Down").first.click()
+    page.wait_for_selector(READY)
+    first = page.get_by_text(re.compile(r"^OpenAI|^Anthropic")).first
+    expect(first).to_be_visible()
+    page.reload()
+    page.wait_for_selector(READY)
+    expect(page.get_by_role("radio", name="By lot")).to_be_checked()
+
+
+def test_the_history_shows_a_call_in_full_and_by_its_address(page, console):
+    console.plan("Research how small clinics schedule appointments")
+    opened(page, f"{console.url}/history")
+    rows = page.locator(".dvn-scroller")
+    expect(rows).to_be_visible()
+    rows.click(position={"x": 120, "y": 35 + 17})
+    expect(page.get_by_text("Request", exact=True)).to_be_visible()
+    expect(page.get_by_text("You are a planner.").first).to_be_visible()
+    page.wait_for_url(re.compile(r"call=\d+"))
+    opened(page, page.url)
+    expect(page.get_by_text("Request", exact=True)).to_be_visible()
+    assert strangers(page, console) == []
+
+
+def test_what_a_model_writes_is_shown_and_never_acted_on(browser, tmp_path):
+    hits: list[str] = []
+
+    class Trap(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            hits.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    trap = HTTPServer(("127.0.0.2", 0), Trap)
+    threading.Thread(target=trap.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.2:{trap.server_port}"
+    evil = (
+        f"![a]({address}/a.png) <img src={address}/b.png onerror=alert(1)> [x](javascript:alert(1))"
+        f" <script>fetch('{address}/c')</script> :red[no] $x^2$ `code` :material/home:"
+        f' ![r][1]\n\n[1]: {address}/d.png\n```mermaid\nflowchart LR\n a-->b\n click a "{address}"\n```'
+    )
+    step = {"agent_type": evil[:80], "description": evil, "tool_name": evil[:40], "parameters": {}}
+    plan = {"reasoning": evil, "confidence": 1, "estimated_duration": 1}
+    hostile = json.dumps({**plan, "steps": [{**step, "dependencies": []}]})
+    with Yard({}) as yard:
+        yard["openai"].script = lambda received: standin.answer(hostile)
+        yard["google"].script = lambda received: standin.status(
+            400, {"error": {"code": 400, "message": evil, "status": "INVALID_ARGUMENT"}}
+        )
+        environment = {**yard.env("google", "openai"), "LLM_STRATEGY": "priority"}
+        environment["LLM_PRIORITY"] = "google,openai"
+        with Console(tmp_path, environment) as console:
+            made = console.plan(evil).json()
+            assert made["status"] == "success"
+            page = browser.new_page()
+            page.set_default_timeout(SLOWLY)
+            page.on("dialog", lambda dialog: hits.append(dialog.message))
+            opened(page, f"{console.url}/?run={made['run_id']}")
+            expect(page.get_by_text("Completed")).to_be_visible()
+            expect(page.get_by_text("<script>").first).to_be_visible()
+            for call in (1, 2):
+                opened(page, f"{console.url}/history?call={call}")
+                expect(page.get_by_text("Request", exact=True)).to_be_visible()
+            page.close()
+    trap.shutdown()
+    trap.server_close()
+    assert hits == []
