@@ -86,18 +86,23 @@ def test_a_goal_becomes_a_plan_that_survives_a_reload(page, console):
     expect(page.get_by_text("Run again")).to_be_visible(timeout=SLOWLY)
     expect(page.get_by_text("Completed")).to_be_visible()
     expect(page.get_by_text("Confidence")).to_be_visible()
-    expect(page.get_by_text("Practice", exact=True).first).to_be_visible()
+    expect(page.locator(".stMarkdownBadge", has_text="Practice")).to_be_visible()
     expect(page.get_by_text("Lisbon").first).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert width <= 0
     assert strangers(page, console) == []
 
 
-def test_a_run_can_be_stopped(page, console):
-    opened(page, console.url)
-    run(page, "Plan a conference for two hundred people")
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("Cancelled")).to_be_visible(timeout=SLOWLY)
+def test_a_run_can_be_stopped_and_the_providers_connection_is_closed(page, tmp_path):
+    yard = Yard({"openai": [standin.hang()]})
+    with yard, Console(tmp_path, yard.env("openai")) as console:
+        opened(page, console.url)
+        run(page, "Plan a conference for two hundred people")
+        expect(page.get_by_text("Asking OpenAI.")).to_be_visible(timeout=SLOWLY)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".stMarkdownBadge", has_text="Cancelled")).to_be_visible()
+        asked = yard["openai"].requests[0]
+        assert standin.eventually(lambda: asked.disconnected_at is not None)
 
 
 def test_strategy_and_order_are_kept_at_once(page, console):
@@ -145,7 +150,8 @@ def test_what_a_model_writes_is_shown_and_never_acted_on(browser, tmp_path):
     evil = (
         f"![a]({address}/a.png) <img src={address}/b.png onerror=alert(1)> [x](javascript:alert(1))"
         f" <script>fetch('{address}/c')</script> :red[no] $x^2$ `code` :material/home:"
-        f' ![r][1]\n\n[1]: {address}/d.png\n```mermaid\nflowchart LR\n a-->b\n click a "{address}"\n```'
+        f" ![r][1]\n\n[1]: {address}/d.png\n"
+        f'```mermaid\nflowchart LR\n a-->b\n click a "{address}"\n```'
     )
     step = {"agent_type": evil[:80], "description": evil, "tool_name": evil[:40], "parameters": {}}
     plan = {"reasoning": evil, "confidence": 1, "estimated_duration": 1}
