@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from core import health as healths
 from core.breaker import Policy
@@ -35,8 +36,7 @@ from core.strategies import STRATEGIES
 from core.types import Attempt, Calls, CallStatus, Message, Provider, Reply, Request, Watcher
 from core.words import seconds_in_words
 
-T = TypeVar("T")
-
+_log = logging.getLogger("switchyard")
 _LEASE_SLACK = 5.0  # seconds a lease outlives its request's deadline
 
 
@@ -530,7 +530,11 @@ class _Listener:
     def text(self, text: str) -> None:
         if self.first_at is None:
             self.first_at = self._router.clock()
-        self._watcher.token(self._ordinal, self._router._redact(text))
+        try:
+            self._watcher.token(self._ordinal, self._router._redact(text))
+        except Exception:
+            # Raised through the adapter it would look like the provider's failure.
+            _log.exception("a watcher failed")
 
 
 class _Unrecorded:

@@ -1,6 +1,7 @@
 """BitNet in this process, against the real engine with a model of 0.4 MB, and GGUF headers."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import struct
@@ -8,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def run(path: Path, use: Callable[[LocalBitNet], Coroutine[Any, Any, Any]]) -> A
     """What `use` makes of a provider, which is closed afterwards."""
 
     async def main() -> Any:
-        async with aclosing(LocalBitNet(path, "bitnet-local")) as provider:
+        async with contextlib.aclosing(LocalBitNet(path, "bitnet-local")) as provider:
             return await use(provider)
 
     return asyncio.run(main())
@@ -212,6 +212,34 @@ def test_closing_stops_who_is_waiting_and_ends_the_thread(model):
     while any(thread.name.startswith("bitnet") for thread in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_model_that_is_closed_while_it_loads_is_freed(model, monkeypatch):
+    start, started, closing = bitnet._start, threading.Event(), threading.Event()
+
+    def start_slowly(path: Path, model: str) -> Any:
+        engine = start(path, model)
+        started.set()
+        closing.wait()
+        return engine
+
+    async def close_early(provider: LocalBitNet) -> None:
+        task = asyncio.create_task(provider.complete(ask(SAYS)))
+        await asyncio.to_thread(started.wait)
+        closed = asyncio.create_task(provider.aclose())
+        await asyncio.sleep(0)
+        closing.set()
+        await closed
+        with pytest.raises(ProviderError, match="stopped before it had answered"):
+            await task
+
+    monkeypatch.setattr(bitnet, "_start", start_slowly)
+    run(model, close_early)
+
+
+def test_an_engine_that_is_freed_at_once_does_not_hang(model):
+    for _ in range(10):
+        bitnet._start(model, "bitnet-local")
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no such sockets")
@@ -391,6 +419,7 @@ def test_a_file_that_changes_is_looked_at_again(tmp_path):
 async def is_up(answer: bytes | None, *, path: str = "/v1") -> bool:
     """What `server_is_up` says of a server that gives this answer; None: it stays silent."""
     asked: list[bytes] = []
+    ended = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(await reader.readline())
@@ -399,11 +428,15 @@ async def is_up(answer: bytes | None, *, path: str = "/v1") -> bool:
         else:
             await reader.read()  # until the other side has had enough
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with httpx2.AsyncClient(trust_env=False) as client:
             up = await bitnet.server_is_up(f"http://127.0.0.1:{port}{path}", client)
+        await ended.wait()
     assert asked == [b"GET /health HTTP/1.1\r\n"]
     return up
 

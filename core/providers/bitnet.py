@@ -210,7 +210,10 @@ def _start(path: Path, model: str) -> Any:
     with tempfile.TemporaryDirectory() as private:
         local = hasattr(socket, "AF_UNIX")
         params.hostnames = [f"{private}/s.sock" if local else "127.0.0.1"]
-        return xllamacpp.Server(params)
+        engine = xllamacpp.Server(params)
+    # To free an engine that has never answered blocks the whole process for good.
+    engine.handle_completions({"prompt": "a", "n_predict": 1})
+    return engine
 
 
 def _body(request: Request) -> dict[str, Any]:

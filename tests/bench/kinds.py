@@ -264,6 +264,7 @@ async def burst(call: Call, calls: int) -> float:
         for _ in turns:
             await call()
 
+    await asyncio.gather(*(call() for _ in range(AT_ONCE)))  # so that all are connected
     start = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(AT_ONCE)))
     return calls / (time.perf_counter() - start)

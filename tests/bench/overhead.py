@@ -25,6 +25,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from math import ceil
 from pathlib import Path
 from statistics import median
@@ -154,12 +155,11 @@ def shuffled(things: Iterable[T]) -> list[T]:
 
 
 def measure_latency(workers: dict[str, Worker], results: Results, rounds: int) -> None:
-    for scenario in (DISK, *SCENARIOS):
-        for block in range(1 + ceil(rounds / BLOCK)):
-            for environment in shuffled(workers):
-                for seconds in workers[environment].ask("rounds", scenario, BLOCK):
-                    if block:
-                        results.add(scenario, environment, seconds)
+    for block in range(1 + ceil(rounds / BLOCK)):
+        for scenario, environment in shuffled(product((DISK, *SCENARIOS), workers)):
+            for seconds in workers[environment].ask("rounds", scenario, BLOCK):
+                if block:
+                    results.add(scenario, environment, seconds)
 
 
 def measure_throughput(workers: dict[str, Worker], results: Results) -> None:
