@@ -532,7 +532,7 @@ class _Listener:
             self.first_at = self._router.clock()
         try:
             self._watcher.token(self._ordinal, self._router._redact(text))
-        except Exception:
+        except Exception:  # noqa: BLE001 - the watcher's fault, whatever it is
             # Raised through the adapter it would look like the provider's failure.
             _log.exception("a watcher failed")
 
