@@ -50,8 +50,8 @@ _BUSY_TIMEOUT = 1.0  # seconds SQLite itself waits for another process's lock
 _INTENT_WAITS = 10.0  # seconds in all for such a lock, then nothing is asked
 _OUTCOME_WAITS = 5.0  # seconds in all, then it goes to the spool
 _FEW = 4  # calls under way that are too few to wait for one another
-_GATHER = 0.00015  # seconds a call under way, to gather records that commit together
-_GATHER_MOST = 0.005  # seconds
+_GATHER = 0.0005  # seconds without a new record, after which those at hand are committed
+_GATHER_MOST = 10  # times that long, and no longer
 _RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
 _IN_FLIGHT = 100_000  # the last so many calls may have been under way when a process died
 
@@ -198,11 +198,19 @@ class SqliteHistory:
             arrived.append(self._queue.get(timeout=patience))
             # Many at once share a commit: it costs the loop's thread more than it costs the disk.
             if self._under_way > _FEW:
-                time.sleep(min(_GATHER * self._under_way, _GATHER_MOST))
+                self._gather()
             while True:
                 arrived.append(self._queue.get_nowait())
         except queue.Empty:
             return arrived
+
+    def _gather(self) -> None:
+        """Wait while more keeps coming, at most for a few milliseconds."""
+        for _ in range(_GATHER_MOST):
+            size = self._queue.qsize()
+            time.sleep(_GATHER)
+            if self._queue.qsize() == size:
+                return
 
     def _commit(self, records: list[Record]) -> list[Record]:
         """Commit all of `records`, or find each its place; what is to be tried again comes back."""
