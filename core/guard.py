@@ -8,10 +8,12 @@ A refusal is JSON in the API's error shape where programs ask, one plain sentenc
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import IPv6Address, ip_address
@@ -64,6 +66,8 @@ BAD_LENGTH = Refusal(
     "The length of the request could not be read.",
     "Send one Content-Length header with the number of bytes in the body.",
 )
+_DISCARDED = 64 * 1024 * 1024  # bytes of a body too large that are read after all, and dropped
+_PATIENCE = 2.0  # seconds they may take
 TOO_LARGE = Refusal(
     413,
     ErrorKind.BAD_REQUEST,
@@ -376,10 +380,35 @@ def _refuse(refusal: Refusal, scope: Scope) -> Response:
 
 async def _send_answer(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
-        await answer(scope, receive, send)
+        late = _after_the_body(receive, send) if answer.status_code == TOO_LARGE.status else send
+        await answer(scope, receive, late)
         return
     await receive()  # the client's "connect"; closing before accepting is answered with 403
     await send({"type": "websocket.close", "code": 1008})
+
+
+def _after_the_body(receive: Receive, send: Send) -> Send:
+    """Answer at once, and close only when the client has sent what it is sending.
+
+    A connection closed on unread bytes is reset, and the answer may be lost with it.
+    """
+
+    async def sending(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        unread = _DISCARDED
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while unread > 0:
+                    arrived = await receive()
+                    unread -= len(arrived.get("body", b""))
+                    if not arrived.get("more_body", False):
+                        break
+        await send({"type": "http.response.body", "body": b""})
+
+    return sending
 
 
 def _is_loopback(address: str) -> bool:
