@@ -73,7 +73,7 @@ TOO_LARGE = Refusal(
     ErrorKind.BAD_REQUEST,
     "The request is larger than 2 MB.",
     "Send a shorter goal or context.",
-    {"Connection": "close"},  # the rest of the body is not going to be read
+    {"Connection": "close"},
 )
 NO_PASSWORD = Refusal(
     401,

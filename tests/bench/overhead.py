@@ -8,8 +8,12 @@
 
 One stand-in on one core answers all; the callers take turns on another. In each round every kind
 of an environment is called once, in random order, and compared with the bare SDK call of that
-round; shown is the median over the rounds. Throughput is measured apart, in turns. The last table
-holds the bars and whether each is met.
+round; shown is the median over the rounds. An fdatasync is one of the kinds, for a disk that had a
+rest takes longer than one that had none. Throughput is measured apart, in turns.
+
+Switchyard can be below the bare call, for it asks by the SDK's post(), which is quicker than its
+create(). So what its routing costs is taken over one of its own providers, asked directly. The
+last table holds the bars and whether each is met.
 """
 
 from __future__ import annotations
@@ -47,7 +51,8 @@ SCENARIOS = {
 
 T = TypeVar("T")
 Key = tuple[str, str]  # environment, kind
-MEMORY, DURABLE, FLOOR = (OURS, kinds.MEMORY), (OURS, kinds.DURABLE), (OURS, kinds.FDATASYNC)
+MEMORY, DURABLE = (OURS, kinds.MEMORY), (OURS, kinds.DURABLE)
+ADAPTER, FLOOR = (OURS, kinds.ADAPTER), (OURS, kinds.FDATASYNC)
 LITELLM = ("litellm", kinds.LITELLM)
 
 
@@ -97,26 +102,27 @@ class Bar:
         return [self.says, limit, f"{value:.3g} {self.unit}", "yes" if met else "**no**"]
 
 
-def over_litellm(results: Results) -> float | None:
-    ours, theirs = results.added("happy", MEMORY), results.added("happy", LITELLM)
-    return None if ours is None or theirs is None else theirs / ours
+def of_litellm(results: Results) -> float | None:
+    ours, theirs = results.added("happy", MEMORY, ADAPTER), results.added("happy", LITELLM)
+    return None if ours is None or theirs is None else ours / theirs
 
 
 def in_fdatasyncs(results: Results) -> float | None:
-    durable, floor = results.added("happy", DURABLE, MEMORY), results.alone(DISK, FLOOR)
+    durable, floor = results.added("happy", DURABLE, MEMORY), results.alone("happy", FLOOR)
     return None if durable is None or floor is None else durable / floor / 1e6
 
 
 BARS = (
-    Bar("choosing, breaker, statistics", 60, "µs", lambda r: r.added("happy", MEMORY)),
-    Bar("LiteLLM's Router adds, of that", 50, "x", over_litellm, True),
+    Bar("all of Switchyard, over a bare call", 60, "µs", lambda r: r.added("happy", MEMORY)),
+    Bar("choosing, breaker, statistics", 60, "µs", lambda r: r.added("happy", MEMORY, ADAPTER)),
+    Bar("the same, of what LiteLLM's Router adds", 0.02, "x", of_litellm),
     Bar("durable history on top, in fdatasyncs of 8 KB", 3, "x", in_fdatasyncs),
     Bar(
         "durable throughput, of the bare SDK's", 0.9, "x", lambda r: r.ratio("burst", DURABLE), True
     ),
-    Bar("of LiteLLM's", 2.8, "x", lambda r: r.ratio("burst", DURABLE, LITELLM), True),
+    Bar("the same, of LiteLLM's", 2.8, "x", lambda r: r.ratio("burst", DURABLE, LITELLM), True),
     Bar("falling back, over two bare calls", 100, "µs", lambda r: r.added("fallback", MEMORY)),
-    Bar("of LiteLLM's time", 0.2, "x", lambda r: r.ratio("fallback", MEMORY, LITELLM)),
+    Bar("the same, of LiteLLM's time", 0.2, "x", lambda r: r.ratio("fallback", MEMORY, LITELLM)),
     Bar("past an open circuit, of a bare call", 1.1, "x", lambda r: r.ratio("open", MEMORY)),
     Bar("first token, after the SDK's", 150, "µs", lambda r: r.added("stream", MEMORY)),
 )
@@ -164,7 +170,7 @@ def measure_latency(workers: dict[str, Worker], results: Results, rounds: int) -
 
 def measure_throughput(workers: dict[str, Worker], results: Results) -> None:
     for turn in range(BURSTS):
-        for environment, kind in shuffled(results.series["happy"]):
+        for environment, kind in shuffled(key for key in results.series["happy"] if key != FLOOR):
             value = workers[environment].ask("burst", "happy", kind, BURST)
             if turn:
                 results.add("burst", environment, {kind: value})
@@ -228,10 +234,12 @@ def main() -> None:
         measure_throughput(workers, results)
         with urllib.request.urlopen(f"http://127.0.0.1:{stand_in.hello}/counts") as answer:
             check(json.load(answer), chosen.rounds)
-    print(f"fdatasync of 8 KB: {(results.alone(DISK, FLOOR) or 0) * 1e6:.0f} µs\n")
+    apart, among = (1e6 * (results.alone(when, FLOOR) or 0) for when in (DISK, "happy"))
+    print(f"fdatasync of 8 KB: {among:.0f} µs among the calls, {apart:.0f} µs time after time\n")
     places = list(ENVIRONMENTS)
     keys = sorted(
-        results.series["happy"], key=lambda key: (places.index(key[0]), key[1] != SDK, key)
+        results.series["happy"].keys() - {FLOOR},
+        key=lambda key: (places.index(key[0]), key[1] != SDK, key),
     )
     head = ["", *SCENARIOS.values(), f"{AT_ONCE} at once"]
     print(table(head, [[label(key), *cells(results, key)] for key in keys]), end="\n\n")
