@@ -31,7 +31,7 @@ MESSAGES = [{"role": "user", "content": "Plan this task"}]
 OPTIONS: dict[str, Any] = {"temperature": 0.3, "max_tokens": 100}
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 AT_ONCE = 32
-DISK = "disk"  # the scenario in which it alone is asked, time after time
+DISK = "disk"  # the scenario in which nothing else is asked
 
 Url = Callable[[str], str]  # of the stand-in, by path
 Call = Callable[[], Awaitable[float]]  # gives the moment that counts, by time.perf_counter()

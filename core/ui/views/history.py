@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.providers import label_of
+from core.strategies import STRATEGIES
 from core.ui import show
 from core.ui.services import services
 from core.words import attempt_in_words, seconds_in_words
@@ -100,7 +101,7 @@ def _drawer(call_id: str) -> None:
     facts = {
         "Provider": label_of(call.provider),
         "Model": call.model,
-        "Strategy": call.strategy,
+        "Strategy": STRATEGIES[call.strategy].label,
         "Time": took,
         "Tokens in, out": f"{_or_unknown(usage.input_tokens)}, {_or_unknown(usage.output_tokens)}",
         "Cost": "$0 (practice)" if call.simulated else show.money(call.cost_usd),

@@ -37,6 +37,14 @@ def _form() -> None:
             st.button(
                 example, key=f"example {example}", type="tertiary", on_click=_use, args=(example,)
             )
+    if st.button(
+        "Run plan",
+        type="primary",
+        icon=":material/play_arrow:",
+        shortcut="Ctrl+Enter",
+        width="stretch",
+    ):
+        _submit(goal or "")
     names = list(STRATEGIES)
     chosen = st.radio(
         "Strategy",
@@ -48,14 +56,6 @@ def _form() -> None:
     if chosen != engine.strategy:
         engine.choices.set("strategy", chosen)
     _order()
-    if st.button(
-        "Run plan",
-        type="primary",
-        icon=":material/play_arrow:",
-        shortcut="Ctrl+Enter",
-        width="stretch",
-    ):
-        _submit(goal or "")
 
 
 def _use(example: str) -> None:
@@ -70,14 +70,14 @@ def _order() -> None:
     order = engine.priority
     st.markdown("Order", help="Strategies that follow your order start at the top.")
     for place, name in enumerate(order):
-        words, up, down = st.columns([6, 1, 1], vertical_alignment="center", gap="small")
+        row = st.container(horizontal=True, vertical_alignment="center", gap="small")
         state = (
             show.state_in_words(router.health(name), router.clock())
             if name in able
             else "not set up"
         )
-        words.markdown(f"{place + 1}. {show.plain(label_of(name))} :gray[{show.plain(state)}]")
-        up.button(
+        row.markdown(f"{place + 1}. {show.plain(label_of(name))} :gray[{show.plain(state)}]")
+        row.button(
             "Up",
             key=f"up {name}",
             help=f"Move {label_of(name)} up",
@@ -86,7 +86,7 @@ def _order() -> None:
             on_click=_move,
             args=(order, place, -1),
         )
-        down.button(
+        row.button(
             "Down",
             key=f"down {name}",
             help=f"Move {label_of(name)} down",
