@@ -35,8 +35,7 @@ HERE = Path(__file__).resolve().parent
 
 log = logging.getLogger("switchyard")
 settings = read_settings(os.environ, HERE / ".env")
-password = settings.password.reveal() if settings.password else None
-redact = Redactor([*(key.reveal() for key in settings.keys.values()), password or ""])
+redact = Redactor(settings.secrets)
 install(redact)
 logging.basicConfig(level=settings.log_level)
 for chatty in ("httpx2", "google_genai", "watchdog"):
@@ -66,7 +65,7 @@ def _open() -> Services:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
-    if fault := check_bind(str(config.get_option("server.address") or ""), password):
+    if fault := check_bind(str(config.get_option("server.address") or ""), settings.password_text):
         _refuse_to_start(fault)
     try:
         services = _open()
@@ -140,7 +139,7 @@ app = st.App(
         Middleware(
             Guard,
             hosts=frozenset(settings.allowed_hosts),
-            password=password,
+            password=settings.password_text,
             secret_file=settings.database_path.with_name("console.key"),
         )
     ],

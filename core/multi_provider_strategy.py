@@ -478,7 +478,9 @@ class _Walk:
         if not self.attempts:
             return AllProvidersFailed(
                 "Every provider is resting after failures, so nobody was asked.",
-                f"Look at the reasons under Providers{back}.",
+                f"Try again in {seconds_in_words(soonest)}, when the first is back."
+                if soonest
+                else "See to the providers' keys and accounts.",
                 retry_after=soonest,
             )
         last: dict[str, Attempt] = {attempt.provider: attempt for attempt in self.attempts}
