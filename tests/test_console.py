@@ -15,21 +15,13 @@ import pytest
 from core.plan import Plan
 from tests import standin
 from tests.process import Console
-from tests.standin import PLAN, PROSE, Yard
+from tests.standin import PLAN, PROSE
 
 
 @pytest.fixture(scope="module")
 def practice(tmp_path_factory):
     with Console(tmp_path_factory.mktemp("practice")) as console:
         yield console
-
-
-@pytest.fixture
-def yard():
-    with Yard({}) as yard:
-        for name in yard:
-            yard[name].script = lambda received: standin.answer(PLAN)
-        yield yard
 
 
 def rows(console: Console, sql: str) -> list[tuple]:

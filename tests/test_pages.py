@@ -12,17 +12,8 @@ from db.history import SqliteHistory
 from db.queries import Archive
 from db.settings import Choices
 from tests import standin
-from tests.standin import PLAN, Yard
 
 MAIN = Path(__file__).parent.parent / "core" / "ui" / "main.py"
-
-
-@pytest.fixture
-def yard():
-    with Yard({}) as yard:
-        for name in yard:
-            yard[name].script = lambda received: standin.answer(PLAN)
-        yield yard
 
 
 @pytest.fixture
