@@ -325,15 +325,13 @@ class SqliteHistory:
         return connection
 
     def _check(self) -> None:
-        if not self.path.exists():
-            return
-        if self.path.stat().st_size > _CHECKED_AT_ONCE and not self._suspect.exists():
-            threading.Thread(target=self._check_in_use, daemon=True).start()
-        elif not files.is_sound(self.path):
-            aside = files.set_aside(self.path)
-            self.notice = (
-                f"The history was damaged. It was kept as {aside.name}, and a new one was begun."
-            )
+        if self.path.exists():
+            if self.path.stat().st_size > _CHECKED_AT_ONCE and not self._suspect.exists():
+                threading.Thread(target=self._check_in_use, daemon=True).start()
+                return  # whether it is suspect is for that thread to say
+            if not files.is_sound(self.path):
+                aside = files.set_aside(self.path)
+                self.notice = f"The history was damaged. It was kept as {aside.name}, and a new one was begun."
         self._suspect.unlink(missing_ok=True)
 
     def _check_in_use(self) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -308,33 +309,46 @@ def test_a_key_is_nowhere_but_at_its_own_provider(tmp_path, yard):
                 assert not [key for key in keys if key in sent and name not in key]
 
 
+# A process of its own, so that it waits for the console and not for this one's hundred clients.
+# Prints the 95th percentile of the waits in units of 3 ms of work, timed between them.
+LOOK = """
+import http.client, select, sys, time
+console = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+waits, works = [], []
+print("looking", flush=True)
+while not select.select([sys.stdin], [], [], 0)[0]:
+    for path in ("/healthz", "/"):
+        begun = time.perf_counter()
+        console.request("GET", path)
+        answer = console.getresponse()
+        answer.read()
+        assert answer.status == 200
+        looked = time.perf_counter()
+        sum(range(150_000))
+        works.append(time.perf_counter() - looked)
+        waits.append(looked - begun)
+at = int(len(waits) * 0.95)
+print(sorted(waits)[at] / sorted(works)[at])
+"""
+
+
 def test_a_hundred_plans_at_once_all_end_and_the_page_stays_quick(tmp_path, yard):
     for name in yard:
         yard[name].script = lambda received: standin.answer(PLAN, delay=0.3)
     with Console(tmp_path, yard.env()) as console:
         console.plan("Warm")
-        waits: list[float] = []
-        done = threading.Event()
-
-        def look() -> None:
-            with httpx2.Client(base_url=console.url, trust_env=False) as client:
-                while not done.is_set():
-                    for path in ("/healthz", "/"):
-                        begun = time.monotonic()
-                        assert client.get(path).status_code == 200
-                        waits.append(time.monotonic() - begun)
-                    time.sleep(0.01)
-
-        watcher = threading.Thread(target=look)
-        watcher.start()
-        with ThreadPoolExecutor(100) as pool:
-            bodies = pool.map(lambda n: console.plan(f"Goal {n}").json(), range(100))
-            answers = [body["status"] for body in bodies]
-        done.set()
-        watcher.join()
+        command = [sys.executable, "-c", LOOK, str(console.port)]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as look:
+            assert look.stdout is not None
+            assert look.stdout.readline() == "looking\n"
+            with ThreadPoolExecutor(100) as pool:
+                bodies = pool.map(lambda n: console.plan(f"Goal {n}").json(), range(100))
+                answers = [body["status"] for body in bodies]
+            waited = float(look.communicate()[0])
         assert answers == ["success"] * 100
-        waits.sort()
-        assert waits[int(len(waits) * 0.95)] < 0.3 * slowness()
+        assert waited < 100  # 0.3 s where the work takes its 3 ms
 
 
 def test_it_refuses_to_be_reached_from_elsewhere_without_a_password(tmp_path):
