@@ -331,7 +331,10 @@ class SqliteHistory:
                 return  # whether it is suspect is for that thread to say
             if not files.is_sound(self.path):
                 aside = files.set_aside(self.path)
-                self.notice = f"The history was damaged. It was kept as {aside.name}, and a new one was begun."
+                self.notice = (
+                    "The history was damaged. "
+                    f"It was kept as {aside.name}, and a new one was begun."
+                )
         self._suspect.unlink(missing_ok=True)
 
     def _check_in_use(self) -> None:

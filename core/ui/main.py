@@ -23,7 +23,28 @@ page = st.navigation(
             st.Page(
                 "views/history.py", title="History", icon=":material/history:", url_path="history"
             ),
-        ]
+            st.Page("views/run.py", title="Run", url_path="run", visibility="hidden"),
+            st.Page("views/call.py", title="Call", url_path="call", visibility="hidden"),
+        ],
+        "Insight": [
+            st.Page(
+                "views/performance.py",
+                title="Performance",
+                icon=":material/monitoring:",
+                url_path="performance",
+            ),
+        ],
+        "Configure": [
+            st.Page(
+                "views/providers.py",
+                title="Providers",
+                icon=":material/dns:",
+                url_path="providers",
+            ),
+            st.Page(
+                "views/settings.py", title="Settings", icon=":material/tune:", url_path="settings"
+            ),
+        ],
     }
 )
 

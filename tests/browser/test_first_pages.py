@@ -2,74 +2,25 @@
 
 import json
 import re
-import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests import standin
+from tests.browser.window import IN_CHROMIUM, READY, SLOWLY, opened, opened_window, strangers
 from tests.process import Console
 from tests.standin import Yard
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-READY = (
-    "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
-)
-SLOWLY = 30_000  # milliseconds; a machine may be busy
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory):
-    with Console(tmp_path_factory.mktemp("browser")) as console:
-        yield console
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desk, light", "phone, dark"])
 def page(browser, request):
     width, theme = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=theme, timezone_id="Asia/Kolkata"
-    )
-    page = context.new_page()
-    page.set_default_timeout(SLOWLY)
-    page.foreign = []
-    page.on("request", lambda request: page.foreign.append(request.url))
-    yield page
-    context.close()
-
-
-def opened(page: Page, url: str) -> None:
-    page.goto(url)
-    page.wait_for_selector(READY)
-
-
-def strangers(page: Page, console: Console) -> list[str]:
-    own = (console.url, console.url.replace("http", "ws"), "data:", "blob:")
-    return [url for url in page.foreign if not url.startswith(own)]
+    with opened_window(browser, width=width, theme=theme) as page:
+        yield page
 
 
 def run(page: Page, goal: str) -> None:

@@ -1,0 +1,7 @@
+"""Run: one run on a page of its own."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+st.title("Run")

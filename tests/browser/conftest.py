@@ -1,0 +1,22 @@
+"""What the browser tests start from."""
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser.window import launched
+from tests.process import Console
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        browser = launched(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory):
+    """A console of practice providers, for the tests of one file."""
+    with Console(tmp_path_factory.mktemp("browser")) as console:
+        yield console

@@ -1,0 +1,80 @@
+"""A window of Debian's Chromium on the console."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright
+
+from tests.process import Console
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+READY = (
+    "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
+)
+SLOWLY = 30_000  # milliseconds; a machine may be busy
+
+IN_CHROMIUM = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
+]
+
+
+def launched(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+
+
+@contextmanager
+def opened_window(
+    browser: Browser, *, width: int = 1440, height: int = 900, theme: str = "light"
+) -> Iterator[Page]:
+    """A window in a time zone with half hours. `page.asked` has each address it requested,
+    `page.said` each error in its console."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=theme,
+        timezone_id="Asia/Kolkata",
+        accept_downloads=True,
+    )
+    page = context.new_page()
+    page.set_default_timeout(SLOWLY)
+    page.asked, page.said = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on(
+        "console",
+        lambda message: page.said.append(message.text) if message.type == "error" else None,
+    )
+    yield page
+    context.close()
+
+
+def opened(page: Page, url: str) -> None:
+    page.goto(url)
+    settled(page)
+
+
+def settled(page: Page) -> None:
+    page.wait_for_selector(READY)
+
+
+def strangers(page: Page, console: Console) -> list[str]:
+    """Each address beyond the console that the page asked for."""
+    own = (console.url, console.url.replace("http", "ws"), "data:", "blob:")
+    return [url for url in page.asked if not url.startswith(own)]
+
+
+def overflow(page: Page) -> int:
+    """Pixels by which the page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
