@@ -1,0 +1,242 @@
+"""The walk: providers asked in a strategy's order until one answers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from core.attempt import Asking
+from core.errors import (
+    OUTCOMES,
+    AllProvidersFailed,
+    DeadlineExceeded,
+    InvalidAnswer,
+    NoProviderConfigured,
+    ProviderError,
+    RunError,
+)
+from core.providers import label_of
+from core.types import Attempt, Message, Reply, Request, Watcher
+from core.words import seconds_in_words
+
+if TYPE_CHECKING:
+    from core.multi_provider_strategy import MultiProviderStrategy
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Who answered with what, after which attempts. `value` is what `read` made of it."""
+
+    reply: Reply
+    provider: str
+    value: Any
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a walk is after. `deadline` is in seconds of the router's clock."""
+
+    request: Request
+    strategy: str = "round_robin"
+    order: tuple[str, ...] | None = None  # who may be asked, by priority; None: everyone
+    read: Callable[[Reply], Any] | None = None  # raises InvalidAnswer
+    repair: Callable[[str], Message] | None = None  # a fault in words -> the message that names it
+    deadline: float | None = None
+    run_id: str | None = None
+    step: int | None = None
+    ordinals: Iterator[int] = field(default_factory=itertools.count)  # of the whole run
+    watcher: Watcher | None = None
+
+
+@dataclass(slots=True)
+class Walk:
+    router: MultiProviderStrategy
+    ask: Ask
+    deadline: float
+    attempts: list[Attempt] = field(default_factory=list)
+    objectors: set[str] = field(default_factory=set)  # who found the request itself wrong
+    asking: Asking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asking = Asking(self.router, self.ask, self.attempts)
+
+    async def run(self) -> Answer:
+        router, clock = self.router, self.router.clock
+        ordered = [health.name for health in router.order(self.ask.strategy, self.ask.order)]
+        if not ordered:
+            raise NoProviderConfigured(
+                "No provider is set up.",
+                "Set a key such as ANTHROPIC_API_KEY, or switch practice providers on.",
+            )
+        resting: list[str] = []
+        for place, name in enumerate(ordered):
+            # Before the circuit is asked: between that and the lease nothing may be awaited.
+            await router.providers[name].prepare()
+            if not router.health(name).breaker.admits(clock()):
+                resting.append(name)
+                continue
+            others = self._still_to_ask(ordered[place + 1 :], resting)
+            if answer := await self._try(name, others=others):
+                return answer
+        while True:
+            if answer := await self._last_resort(ordered):
+                return answer
+            if not await self._somebody_may_be_back(ordered):
+                raise self._failed(ordered)
+
+    async def _last_resort(self, ordered: Sequence[str]) -> Answer | None:
+        """Ask those who rest, soonest back first; whoever failed in this walk has had its turn."""
+        router, clock = self.router, self.router.clock
+        resting = self._unasked(ordered)
+        resting.sort(key=lambda name: router.health(name).breaker.until or 0.0)
+        for place, name in enumerate(resting):
+            await router.providers[name].prepare()
+            breaker = router.health(name).breaker
+            if breaker.admits(clock()) or breaker.admits_last_resort(clock()):
+                others = self._still_to_ask((), resting[place + 1 :])
+                if answer := await self._try(name, others=others):
+                    return answer
+        return None
+
+    async def _somebody_may_be_back(self, ordered: Sequence[str]) -> bool:
+        """Wait until a provider not asked yet may be back; False when that is too far off.
+
+        That is when another run's request to a resting provider ends, or, within a fair share
+        of time, when a vendor wants to be asked again by its own word.
+        """
+        now = self.router.clock()
+        breakers = [self.router.health(name).breaker for name in self._unasked(ordered)]
+        patience = min(self.deadline, now + self.router.policy.fair_share)
+        stated = [b.until for b in breakers if b.stated and b.until and b.until <= patience]
+        leased = any(b.until and b.lease_until > now for b in breakers)
+        if self.deadline <= now or not (stated or leased):
+            return False
+        wake = min(stated, default=self.deadline) - now
+        ended = asyncio.get_running_loop().create_future()
+        self.router.waiting.add(ended)
+        try:
+            # A millisecond late rather than early: early would find the door still shut.
+            await asyncio.wait([ended], timeout=max(0.0, wake) + 0.001)
+        finally:
+            self.router.waiting.discard(ended)
+        return True
+
+    def _unasked(self, ordered: Sequence[str]) -> list[str]:
+        asked = {attempt.provider for attempt in self.attempts}
+        return [name for name in ordered if name not in asked]
+
+    def _still_to_ask(self, closed: Sequence[str], resting: Sequence[str]) -> int:
+        now, health = self.router.clock(), self.router.health
+        return sum(health(name).breaker.admits(now) for name in closed) + sum(
+            health(name).breaker.admits_last_resort(now) for name in resting
+        )
+
+    async def _try(self, name: str, *, others: int) -> Answer | None:
+        """One provider's turn: a request, and at most one repeat and one repair."""
+        request = self.ask.request
+        repeated = repaired = False
+        while True:
+            dropped = self.router.dropped.get(name, frozenset())
+            asked = replace(request, dropped=dropped) if dropped else request
+            limit = self._limit(self.router.clock(), others=others)
+            sent = await self.asking.once(name, asked, limit=limit)
+            reply, failure = sent.reply, sent.failure
+            self._note_objection(name, failure)
+            if failure is None and reply is not None:
+                return Answer(reply, name, sent.value, tuple(self.attempts))
+            if isinstance(failure, ProviderError):
+                if repeated or failure.parameter is None:
+                    return None
+                repeated = True
+                self.router.dropped[name] = dropped | {failure.parameter}
+                continue
+            if failure is None or reply is None or repaired or self.ask.repair is None:
+                return None
+            repaired = True
+            request = replace(
+                self.ask.request,
+                messages=(
+                    *self.ask.request.messages,
+                    Message("assistant", reply.content),
+                    self.ask.repair(failure.fault),
+                ),
+            )
+
+    def _note_objection(self, name: str, failure: ProviderError | InvalidAnswer | None) -> None:
+        """Two providers that find the request itself wrong are believed."""
+        if not isinstance(failure, ProviderError) or failure.kind not in _ABOUT_THE_REQUEST:
+            return
+        if failure.parameter is None:
+            self.objectors.add(name)
+        if len(self.objectors) == 2:
+            raise self._objected(failure)
+
+    def _limit(self, now: float, *, others: int) -> float:
+        """Seconds this attempt may take, so that everyone still to come gets a fair share."""
+        remaining = self.deadline - now
+        if remaining <= 0:
+            raise self._late()
+        if others == 0:
+            return remaining
+        policy = self.router.policy
+        kept = max(remaining - others * policy.fair_share, remaining / (others + 1))
+        return min(policy.attempt_timeout, kept)
+
+    def _failed(self, ordered: Sequence[str]) -> RunError:
+        now = self.router.clock()
+        if now >= self.deadline:
+            return self._late()
+        waits = []
+        for name in ordered:
+            breaker = self.router.health(name).breaker
+            if breaker.until is not None and not breaker.needs_you:
+                waits.append(max(breaker.until - now, 1.0))
+        soonest = min(waits, default=None)
+        back = f", or wait {seconds_in_words(soonest)} until one is back" if soonest else ""
+        if not self.attempts:
+            return AllProvidersFailed(
+                "Every provider is resting after failures, so nobody was asked.",
+                f"Try again in {seconds_in_words(soonest)}, when the first is back."
+                if soonest
+                else "See to the providers' keys and accounts.",
+                retry_after=soonest,
+            )
+        last: dict[str, Attempt] = {attempt.provider: attempt for attempt in self.attempts}
+        reasons = "; ".join(
+            f"{label_of(name)} {OUTCOMES[attempt.error_kind].said}"
+            for name, attempt in last.items()
+            if attempt.error_kind
+        )
+        first = next(iter(last.values())).error_kind
+        action = OUTCOMES[first].action if first and len(last) == 1 else "Read the reasons below"
+        return AllProvidersFailed(
+            f"No provider gave an answer: {reasons}.",
+            f"{action.rstrip('.')}{back}.",
+            attempts=self.attempts,
+            retry_after=soonest,
+        )
+
+    def _late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            "Time ran out before a provider had answered.",
+            "Allow more time for a run, or put a faster provider first.",
+            attempts=self.attempts,
+        )
+
+    def _objected(self, failure: ProviderError) -> RunError:
+        outcome = OUTCOMES[failure.kind]
+        names = " and ".join(sorted(label_of(name) for name in self.objectors))
+        return AllProvidersFailed(
+            f"{names} both found fault with the request: {failure.message[:200].rstrip('.')}.",
+            outcome.action,
+            attempts=self.attempts,
+        )
+
+
+_ABOUT_THE_REQUEST = tuple(
+    kind for kind, outcome in OUTCOMES.items() if outcome.next_provider == "until two agree"
+)
