@@ -1,60 +1,76 @@
-"""Which calls: the history page's filters and the export's."""
+"""Which calls or runs: the history page's filters and the export's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 from core.errors import BadRequest
 from db.rows import escaped
 
-_CHOICES = ("provider", "status", "strategy", "error_kind", "model")
+CHOICES = ("provider", "model", "strategy", "status", "error_kind")  # each one of several
+_LONGEST = 1_000  # characters of text to look for
 _YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
-class CallFilter:
-    """Which calls; an empty tuple or None leaves that question open.
+class Filter:
+    """An empty tuple or None leaves that question open.
 
     `since` and `until` are UTC seconds since the epoch, the first included, the second not.
-    `text` is looked for in what was asked and answered, whatever its case (of ASCII letters).
+    `text` is in the language of `db.search`.
     """
 
     provider: tuple[str, ...] = ()
-    status: tuple[str, ...] = ()
-    strategy: tuple[str, ...] = ()
-    error_kind: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
+    strategy: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    error_kind: tuple[str, ...] = ()
     simulated: bool | None = None
     since: float | None = None
     until: float | None = None
     text: str | None = None
 
     def where(self) -> tuple[str, list[Any]]:
-        """A condition on `call`, and its parameters."""
+        """A condition on the rows' own columns, which the text is not, and its parameters."""
+        terms, values = self.choices()
+        for term, moment in (("started_at >= ?", self.since), ("started_at < ?", self.until)):
+            if moment is not None:
+                terms += f" AND {term}"
+                values.append(moment)
+        return terms, values
+
+    def choices(self) -> tuple[str, list[Any]]:
+        """The same without the moments."""
         terms, values = ["TRUE"], list[Any]()
-        for column in _CHOICES:
+        for column in CHOICES:
             if wanted := getattr(self, column):
                 terms.append(f"{column} IN ({', '.join('?' * len(wanted))})")
                 values += wanted
-        for term, value in (
-            ("simulated = ?", self.simulated),
-            ("started_at >= ?", self.since),
-            ("started_at < ?", self.until),
-            (_SAYS, None if self.text is None else f"%{_escaped(self.text)}%"),
-        ):
-            if value is not None:
-                terms.append(term)
-                values.append(value)
+        if self.simulated is not None:
+            terms.append("simulated = ?")
+            values.append(self.simulated)
         return " AND ".join(terms), values
 
 
-_SAYS = r"""id IN (
-    SELECT call_id FROM call_text
-     WHERE request || char(10) || coalesce(response, '') LIKE ? ESCAPE '\'
-)"""
-EVERY_CALL = CallFilter()
+class CallFilter(Filter):
+    """Which calls. `text` is looked for in what was asked and answered."""
+
+    __slots__ = ()
+
+
+class RunFilter(Filter):
+    """Which runs. `provider` and `model` are who answered, `error_kind` is the run's own.
+
+    `text` is looked for in goals and plans.
+    """
+
+    __slots__ = ()
+
+
+_F = TypeVar("_F", bound=Filter)
+EVERY_CALL, EVERY_RUN = CallFilter(), RunFilter()
 
 
 def filter_from(asked: Mapping[str, Sequence[str]]) -> CallFilter:
@@ -63,16 +79,29 @@ def filter_from(asked: Mapping[str, Sequence[str]]) -> CallFilter:
     Raises:
         BadRequest: there is no such filter, or it cannot be read.
     """
+    return _read(CallFilter, asked)
+
+
+def run_filter_from(asked: Mapping[str, Sequence[str]]) -> RunFilter:
+    """The same, for runs.
+
+    Raises:
+        BadRequest: there is no such filter, or it cannot be read.
+    """
+    return _read(RunFilter, asked)
+
+
+def _read(kind: type[_F], asked: Mapping[str, Sequence[str]]) -> _F:
     given = {name: tuple(map(escaped, filter(None, values))) for name, values in asked.items()}
     given = {name: values for name, values in given.items() if values}
-    if strange := sorted(given.keys() - {*_CHOICES, "simulated", "since", "until", "text"}):
+    if strange := sorted(given.keys() - {field.name for field in fields(Filter)}):
         raise BadRequest(f"There is no filter “{strange[0][:40]}”.")
-    return CallFilter(
-        **{name: given[name] for name in _CHOICES if name in given},
+    return kind(
+        **{name: given[name] for name in CHOICES if name in given},
         simulated=_yes_or_no(given),
         since=_moment(given, "since"),
         until=_moment(given, "until"),
-        text=given["text"][-1] if "text" in given else None,
+        text=given["text"][-1][:_LONGEST] if "text" in given else None,
     )
 
 
@@ -90,9 +119,3 @@ def _moment(given: Mapping[str, Sequence[str]], name: str) -> float | None:
         return float(given[name][-1]) if name in given else None
     except ValueError:
         raise BadRequest(f"The filter “{name}” is in seconds since 1970 (UTC).") from None
-
-
-def _escaped(text: str) -> str:
-    for character in "\\%_":
-        text = text.replace(character, f"\\{character}")
-    return text

@@ -9,16 +9,18 @@ import csv
 import io
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from core.errors import HistoryUnavailable
 from core.types import Attempt, RunRecord
 from db import files
-from db.filters import EVERY_CALL, CallFilter, filter_from
+from db.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter, filter_from
 from db.rows import CALL_COLUMNS, RUN_COLUMNS, Row, attempt_from, key_digest, run_from
 
 if TYPE_CHECKING:
@@ -29,19 +31,24 @@ _RUN = ", ".join(RUN_COLUMNS)
 _CHUNK = 500  # rows an export holds at once
 _MOST = (1 << 63) - 1
 _NO_FILE = -1
+_GOAL = 500  # characters of a goal in a list
+_CHAIN = """(
+    SELECT json_group_array(json_array(provider, status, error_kind, step, latency_ms, cost_usd))
+      FROM (SELECT * FROM call WHERE run_id = page.id ORDER BY ordinal, id)
+)"""
 
 # fmt: off
 _RUN_PAGE = [
     "id", "goal", "status", "strategy", "provider", "model", "source", "error_kind", "error",
-    "simulated", "started_at", "finished_at", "chain",
+    "snippet", "simulated", "started_at", "finished_at", "calls", "latency_ms", "cost_usd", "chain",
 ]
 # fmt: on
 # The frames' columns that are not text.
 _RUN_FRAME = {
     "chain": "object",
     "simulated": "bool",
-    "started_at": "float64",
-    "finished_at": "float64",
+    "calls": "int64",
+    **dict.fromkeys(("started_at", "finished_at", "latency_ms", "cost_usd"), "float64"),
 }
 _CALL_FRAME = {
     **dict.fromkeys(("id", "ordinal"), "int64"),
@@ -62,6 +69,28 @@ class Archive:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._idle: SimpleQueue[tuple[int, sqlite3.Connection]] = SimpleQueue()
+        self._watch: tuple[int, sqlite3.Connection] | None = None
+        self._watching = Lock()
+        self._version = 0
+
+    def version(self) -> int:
+        """Another number, and a higher one, whenever anything was recorded since.
+
+        Asked in microseconds: the key under which a page may keep what it has read.
+        """
+        # SQLite counts the commits of others for each connection, so it is always the same one.
+        with self._watching:
+            inode = files.inode(self._path)
+            try:
+                if self._watch is None or self._watch[0] != inode:
+                    self._unwatch()
+                    self._watch = inode, files.connect_to_read(self._path)
+                    self._version = time.time_ns()
+                count: int = self._watch[1].execute("PRAGMA data_version").fetchone()[0]
+            except sqlite3.Error as error:
+                self._unwatch()
+                raise _unreadable() from error
+            return self._version + count
 
     def run(self, run_id: str) -> RunRecord | None:
         rows = self._rows(f"SELECT {_RUN} FROM run WHERE id = ?", run_id)
@@ -85,58 +114,83 @@ class Archive:
         rows = self._rows("SELECT request, response FROM call_text WHERE call_id = ?", call_id)
         return rows[0] if rows else None
 
-    def page_of_runs(self, *, limit: int, before: float | None = None) -> pd.DataFrame:
-        """Newest first, those that started earlier than `before` (UTC seconds since the epoch).
+    def page_of_runs(
+        self, *, wanted: RunFilter = EVERY_RUN, limit: int, page: int = 1
+    ) -> pd.DataFrame:
+        """The `page`th `limit` runs, newest first.
 
-        Columns: id, goal, status, strategy, provider, model, source, error_kind, error (str,
-        empty where there is none), simulated (bool), started_at, finished_at (float64, UTC
-        seconds since the epoch, NaN while it runs), chain (its calls in order, a list of
-        [provider, status]).
+        Columns: id, goal (its first 500 characters), status, strategy, provider, model (who
+        answered), source, error_kind, error, snippet (where the wanted text was found, see
+        `db.search`; all str, empty where there is none), simulated (bool), started_at,
+        finished_at (float64, UTC seconds since the epoch, NaN while it runs), calls (int64),
+        latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN where the price of an
+        answer is unknown), chain (its calls in order, each a list of provider, status,
+        error_kind, step: the last two None where there is none).
         """
+        where, values = _run_where(wanted)
         rows = self._rows(
             f"""
-            SELECT {", ".join(_RUN_PAGE[:-1])},
-                   (SELECT json_group_array(json_array(provider, status))
-                      FROM (SELECT provider, status FROM call
-                             WHERE run_id = page.id ORDER BY ordinal, id))
+            SELECT id, substr(goal, 1, {_GOAL}), status, strategy, provider, model, source,
+                   error_kind, error, '', simulated, started_at, finished_at, {_CHAIN}
               FROM run AS page
-             WHERE started_at < ?
+             WHERE id IN (SELECT id FROM run WHERE {where}
+                           ORDER BY started_at DESC, id DESC
+                           LIMIT ? OFFSET ?)
              ORDER BY started_at DESC, id DESC
-             LIMIT ?
             """,
-            float("inf") if before is None else before,
+            *values,
             limit,
+            (page - 1) * limit,
         )
-        rows = [(*row, json.loads(chain)) for *row, chain in rows]
-        return _frame(rows, _RUN_PAGE, _RUN_FRAME)
+        return _frame([_with_totals(row) for row in rows], _RUN_PAGE, _RUN_FRAME)
 
     def page_of_calls(
-        self, *, limit: int, before_id: int | None = None, wanted: CallFilter = EVERY_CALL
+        self,
+        *,
+        wanted: CallFilter = EVERY_CALL,
+        limit: int,
+        page: int = 1,
+        before_id: int | None = None,
     ) -> pd.DataFrame:
-        """Newest first, those with an id below `before_id`.
+        """The `page`th `limit` calls, newest first; of those with an id below `before_id`.
 
         Columns: id, ordinal (int64), run_id, provider, model, strategy, status, error_kind,
-        message, config, request_id (str, empty where there is none), simulated (bool), step,
-        http_status, input_tokens, output_tokens, cached_tokens (Int64, NA where unknown),
-        started_at (float64, UTC seconds since the epoch), latency_ms, ttft_ms, cost_usd,
-        retry_after (float64, NaN where unknown).
+        message, config, request_id, snippet (where the wanted text was found, see `db.search`;
+        all str, empty where there is none), simulated (bool), step, http_status, input_tokens,
+        output_tokens, cached_tokens (Int64, NA where unknown), started_at (float64, UTC seconds
+        since the epoch), latency_ms, ttft_ms, cost_usd, retry_after (float64, NaN where unknown).
         """
-        where, values = wanted.where()
+        where, values = _call_where(wanted)
         rows = self._rows(
-            f"SELECT {_CALL} FROM call WHERE id < ? AND {where} ORDER BY id DESC LIMIT ?",
+            f"""
+            SELECT {_CALL}, '' FROM call
+             WHERE id IN (SELECT id FROM call WHERE id < ? AND {where}
+                           ORDER BY id DESC
+                           LIMIT ? OFFSET ?)
+             ORDER BY id DESC
+            """,
             _MOST if before_id is None else before_id,
             *values,
             limit,
+            (page - 1) * limit,
         )
-        return _frame(rows, CALL_COLUMNS, _CALL_FRAME)
+        return _frame(rows, [*CALL_COLUMNS, "snippet"], _CALL_FRAME)
+
+    def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int:
+        where, values = _run_where(wanted)
+        return int(self._rows(f"SELECT count(*) FROM run WHERE {where}", *values)[0][0])
 
     def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int:
-        where, values = wanted.where()
+        where, values = _call_where(wanted)
         return int(self._rows(f"SELECT count(*) FROM call WHERE {where}", *values)[0][0])
+
+    def models(self) -> list[str]:
+        """Every model that was ever called, by name."""
+        return [model for (model,) in self._rows("SELECT DISTINCT model FROM call ORDER BY model")]
 
     def export_calls(self, wanted: CallFilter = EVERY_CALL) -> Iterator[dict[str, Any]]:
         """Every call with its text, oldest first, in little memory. Keys: the columns' names."""
-        where, values = wanted.where()
+        where, values = _call_where(wanted)
         names = [*CALL_COLUMNS, "request", "response"]
         last = 0
         while rows := self._rows(
@@ -226,6 +280,13 @@ class Archive:
     def close(self) -> None:
         """Close what is idle; it may be used again."""
         self._take(_NO_FILE)
+        with self._watching:
+            self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._watch:
+            self._watch[1].close()
+            self._watch = None
 
     def _rows(self, sql: str, *values: Any, **named: Any) -> list[tuple[Any, ...]]:
         with self._reader() as connection:
@@ -296,6 +357,41 @@ def _jsonl(archive: Archive, wanted: CallFilter) -> Iterator[str]:
             call["simulated"] = bool(call["simulated"])
             call["request"] = json.loads(call["request"] or "null")
             yield json.dumps(call) + "\n"
+
+
+def _call_where(wanted: CallFilter) -> tuple[str, list[Any]]:
+    where, values = wanted.where()
+    if wanted.text is None:
+        return where, values
+    says = r"""id IN (
+        SELECT call_id FROM call_text
+         WHERE request || char(10) || coalesce(response, '') LIKE ? ESCAPE '\'
+    )"""
+    return f"{where} AND {says}", [*values, f"%{_escaped(wanted.text)}%"]
+
+
+def _run_where(wanted: RunFilter) -> tuple[str, list[Any]]:
+    where, values = wanted.where()
+    if wanted.text is None:
+        return where, values
+    says = r"goal || char(10) || coalesce(plan, '') LIKE ? ESCAPE '\'"
+    return f"{where} AND {says}", [*values, f"%{_escaped(wanted.text)}%"]
+
+
+def _escaped(text: str) -> str:
+    for character in "\\%_":
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def _with_totals(row: Row) -> Row:
+    """A row of the page of runs, whose last value is its calls as JSON."""
+    *run, packed = row
+    calls = json.loads(packed)
+    latency = sum(call[4] or 0.0 for call in calls)
+    unpriced = any(call[5] is None and call[1] == "ok" for call in calls)
+    cost = None if unpriced else sum(call[5] or 0.0 for call in calls)
+    return (*run, len(calls), latency, cost, [call[:4] for call in calls])
 
 
 def _unreadable() -> HistoryUnavailable:

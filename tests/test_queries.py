@@ -13,7 +13,7 @@ import pytest
 from core.errors import BadRequest, ErrorKind, HistoryUnavailable
 from core.types import Attempt, Message, RunRecord, Usage
 from db import queries
-from db.filters import CallFilter, filter_from
+from db.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from db.history import SqliteHistory
 from db.queries import Archive
 
@@ -58,7 +58,8 @@ def failed(kind=ErrorKind.TIMEOUT, **changes):
 
 
 def a_run(run_id, number=0, **changes):
-    return RunRecord(run_id, "Plan it", "random", "ui", False, START + number, {}, **changes)
+    begun = RunRecord(run_id, "Plan it", "random", "ui", False, START + number, {})
+    return replace(begun, **changes)
 
 
 def ids(archive, **wanted):
@@ -97,27 +98,35 @@ def test_pages_follow_one_another_without_gap_or_overlap(history, archive):
         seen += page["id"].tolist()
     assert seen == list(range(10, 0, -1))
 
-    seen, before = [], None
-    while not (page := archive.page_of_runs(limit=3, before=before)).empty:
-        before = float(page["started_at"].iloc[-1])
-        seen += page["id"].tolist()
-    assert seen == [f"r{n}" for n in range(9, -1, -1)]
+    pages = [archive.page_of_calls(limit=3, page=number)["id"].tolist() for number in range(1, 6)]
+    assert pages == [[10, 9, 8], [7, 6, 5], [4, 3, 2], [1], []]
+
+    pages = [archive.page_of_runs(limit=4, page=number)["id"].tolist() for number in range(1, 5)]
+    assert pages == [["r9", "r8", "r7", "r6"], ["r5", "r4", "r3", "r2"], ["r1", "r0"], []]
 
 
 def test_a_page_of_runs_shows_each_runs_chain_of_calls(history, archive):
     fill(
         history,
-        failed(provider="anthropic", run_id="r1"),
-        {"run_id": "r1"},
+        failed(provider="anthropic", run_id="r1", latency_ms=20.5),
+        {"run_id": "r1", "cost_usd": 0.25},
+        {"run_id": "r1", "provider": "kimi", "step": 0, "cost_usd": 0.5},
         {"run_id": "r2", "provider": "google"},
         runs=[a_run("r0"), a_run("r1", 1), a_run("r2", 2, status="completed", finished_at=START)],
     )
     frame = archive.page_of_runs(limit=10)
     assert dict(zip(frame["id"], frame["chain"], strict=True)) == {
-        "r2": [["google", "ok"]],
-        "r1": [["anthropic", "failed"], ["openai", "ok"]],
+        "r2": [["google", "ok", None, None]],
+        "r1": [
+            ["anthropic", "failed", "timeout", None],
+            ["openai", "ok", None, None],
+            ["kimi", "ok", None, 0],
+        ],
         "r0": [],
     }
+    assert frame["calls"].tolist() == [1, 3, 0]
+    assert frame["latency_ms"].tolist() == [100.0, 220.5, 0.0]
+    assert frame["cost_usd"].fillna(-1).tolist() == [-1, 0.75, 0.0]  # r2's price is unknown
     assert frame["finished_at"].isna().tolist() == [False, True, True]
 
 
@@ -126,7 +135,47 @@ def test_an_empty_page_of_runs_has_its_types(archive):
     assert frame.empty
     assert str(frame["finished_at"].dtype) == "float64"
     assert str(frame["goal"].dtype) == "str"
+    assert str(frame["calls"].dtype) == "int64"
     assert list(frame.columns)[-1] == "chain"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, ["r3", "r2", "r1", "r0"]),
+        ({"provider": ("google", "kimi")}, ["r2", "r1"]),
+        ({"model": ("gpt-5",)}, ["r2"]),
+        ({"strategy": ("priority",)}, ["r3"]),
+        ({"status": ("failed", "cancelled")}, ["r3", "r0"]),
+        ({"error_kind": ("deadline",)}, ["r3"]),
+        ({"simulated": True}, ["r1"]),
+        ({"since": START + 1, "until": START + 3}, ["r2", "r1"]),
+        ({"text": "tea"}, ["r2", "r1"]),
+        ({"text": "tea", "provider": ("kimi",)}, ["r2"]),
+    ],
+)
+def test_a_filter_finds_its_runs(wanted, found, history, archive):
+    runs = [
+        a_run("r0", status="cancelled"),
+        a_run("r1", 1, provider="google", plan='{"reasoning": "Tea first"}', simulated=True),
+        a_run("r2", 2, provider="kimi", model="gpt-5", goal="make tea"),
+        a_run("r3", 3, status="failed", error_kind="deadline", strategy="priority"),
+    ]
+    fill(history, runs=runs)
+    frame = archive.page_of_runs(limit=100, wanted=RunFilter(**wanted))
+    assert frame["id"].tolist() == found
+    assert archive.count_runs(RunFilter(**wanted)) == len(found)
+
+
+def test_a_long_goal_is_cut_in_the_list(history, archive):
+    fill(history, runs=[a_run("r", goal="x" * 100_000)])
+    assert len(archive.page_of_runs(limit=1)["goal"].iloc[0]) == 500
+
+
+def test_every_model_that_was_called_is_named_once(history, archive):
+    assert archive.models() == []
+    fill(history, {"model": "gpt-5"}, {}, failed(model="gpt-5"), {"model": "a", "simulated": True})
+    assert archive.models() == ["a", "gpt-4o", "gpt-5"]
 
 
 def test_what_is_not_there_is_none(archive):
@@ -181,6 +230,8 @@ def test_a_filter_is_read_from_an_address():
         provider=("google", "kimi"), simulated=False, since=1.5, text=r"\ud800"
     )
     assert filter_from({"provider": [""], "text": []}) == CallFilter()
+    assert run_filter_from({"status": ["failed"]}) == RunFilter(status=("failed",))
+    assert len(filter_from({"text": ["x" * 5_000]}).text) == 1_000
 
 
 @pytest.mark.parametrize(
@@ -285,6 +336,20 @@ def test_a_reader_waits_for_no_writer(history, archive):
     let_go.set()
     with pytest.raises(LookupError):
         held.result(5)
+
+
+def test_the_version_rises_with_what_is_recorded_and_with_nothing_else(history, archive):
+    seen = [archive.version()]
+    for changes in ({}, {"status": "running"}, failed()):
+        fill(history, changes)
+        archive.page_of_calls(limit=1)
+        seen += [archive.version(), archive.version()]
+    assert seen == sorted(seen)
+    assert len(set(seen)) == 4
+    archive.close()
+    assert archive.version() > seen[-1]  # what another file was read as is never taken for this
+    with pytest.raises(HistoryUnavailable):
+        Archive(history.path.with_name("nowhere.db")).version()
 
 
 def test_readers_write_nothing_and_many_threads_share_them(history, archive):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.engine import Engine
 from core.types import Attempt, RunRecord
+from db.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,9 +16,28 @@ if TYPE_CHECKING:
 class Records(Protocol):
     """The reading side of the history, as the pages use it."""
 
-    def page_of_runs(self, *, limit: int, before: float | None = None) -> pd.DataFrame: ...
+    def page_of_runs(
+        self, *, wanted: RunFilter = EVERY_RUN, limit: int, page: int = 1
+    ) -> pd.DataFrame: ...
 
-    def page_of_calls(self, *, limit: int, before_id: int | None = None) -> pd.DataFrame: ...
+    def page_of_calls(
+        self,
+        *,
+        wanted: CallFilter = EVERY_CALL,
+        limit: int,
+        page: int = 1,
+        before_id: int | None = None,
+    ) -> pd.DataFrame: ...
+
+    def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int: ...
+
+    def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int: ...
+
+    def models(self) -> list[str]: ...
+
+    def version(self) -> int:
+        """Another number whenever anything was recorded: a key for what was read."""
+        ...
 
     def run(self, run_id: str) -> RunRecord | None: ...
 
