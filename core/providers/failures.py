@@ -135,7 +135,7 @@ _EXCEPTIONS: tuple[tuple[tuple[type[BaseException], ...], ErrorKind, str], ...] 
     ),
     # SDKs trust the shape of an answer: what they, and we, stumble over is not of that shape.
     (
-        (AttributeError, TypeError, LookupError, ValueError),
+        (AttributeError, TypeError, LookupError, ValueError, ArithmeticError, RecursionError),
         ErrorKind.BAD_RESPONSE,
         "It sent something that is not an answer.",
     ),
