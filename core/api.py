@@ -43,7 +43,9 @@ class PlanRequest(BaseModel):
         None, description="Who is asked first; as set in the console if left out."
     )
     priority: list[str] | None = Field(
-        None, description="The order for this run, by name; those not named are not asked."
+        None,
+        min_length=1,
+        description="The order for this run, by name; those not named are not asked.",
     )
     temperature: float = Field(0.3, ge=0, le=2)
     max_tokens: int = Field(2000, ge=1, le=200_000, description="Longest answer, in tokens.")

@@ -345,7 +345,9 @@ class Engine:
 
     def _order(self, asked: Sequence[str] | None, *, simulated: bool) -> tuple[str, ...]:
         able = self.eligible(simulated=simulated)
-        order = able if asked is None else tuple(name for name in asked if name in able)
+        order = (
+            able if asked is None else tuple(name for name in dict.fromkeys(asked) if name in able)
+        )
         if not order:
             raise NoProviderConfigured(
                 "None of the providers asked for is set up." if asked else "No provider is set up.",

@@ -108,6 +108,7 @@ def slowness() -> float:
         ("POST", "/autonomous/plan", b'{"goal": "x", "temperature": 3}', 422, "bad_request"),
         ("POST", "/autonomous/plan", b'{"goal": "x", "strategy": "fastest"}', 422, "bad_request"),
         ("POST", "/autonomous/plan", b'{"goal": "x", "priority": ["nobody"]}', 422, "bad_request"),
+        ("POST", "/autonomous/plan", b'{"goal": "x", "priority": []}', 422, "bad_request"),
         ("POST", "/autonomous/plan", b" " * (2 * 1024 * 1024 + 1), 413, None),
         ("GET", "/autonomous/plan", None, 405, "method_not_allowed"),
         ("GET", "/autonomous/nowhere", None, 404, "not_found"),
@@ -240,6 +241,8 @@ def test_real_providers_fall_back_and_every_request_is_a_row(tmp_path, yard):
         assert "practice_providers" not in console.client.get("/autonomous/status").json()
         chosen = console.plan("Plan a picnic", priority=["google"]).json()
         assert [attempt["provider"] for attempt in chosen["attempts"]] == ["google"]
+        twice = console.plan("Plan a picnic", priority=["anthropic", "anthropic"])
+        assert [attempt["provider"] for attempt in twice.json()["attempts"]] == ["anthropic"]
         not_set_up = console.plan("Plan a picnic", priority=["kimi"])
         assert not_set_up.status_code == 503
         assert not_set_up.json()["error"]["kind"] == "no_provider_configured"
