@@ -110,6 +110,13 @@ def ended(
     return replace(breaker, failures=failures)
 
 
+def let_in(breaker: Breaker, *, now: float) -> Breaker:
+    """A person wants it asked at once: half-open, whatever it rests for."""
+    if breaker.until is None:
+        return breaker
+    return replace(breaker, until=min(breaker.until, now), stated=False)
+
+
 def _opened(breaker: Breaker, kind: ErrorKind, *, until: float, stated: bool = False) -> Breaker:
     return Breaker(
         failures=breaker.failures + 1,

@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from core import limits
 from core.autonomous_orchestrator import AutonomousOrchestrator, Goal
-from core.breaker import Policy
+from core.control import Control
 from core.errors import BadRequest, NoProviderConfigured, RunCancelled, RunError
 from core.llm_planner import LLMPlanner
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
@@ -51,19 +52,15 @@ class Engine:
         self.stopping = threading.Event()
         self._archive = archive
         self._redact = redact
-        self._policy = Policy(
-            settings.failure_threshold,
-            settings.cooldown,
-            settings.attempt_timeout,
-            settings.run_timeout,
-        )
+        self.policy = limits.policy(settings, choices)
         self._runs: dict[str, Run] = {}
         self._by_key: dict[str, str] = {}
         self._lock = threading.Lock()
         self._bitnet_up = False
         self._practice: MultiProviderStrategy | None = None
         self._loop = asyncio.new_event_loop()
-        self._real = self._router(connect_real(settings, models=self._models(), bitnet_server=True))
+        self.control = Control(self, self._loop, wall=time.time)
+        self._real = self._router(connect_real(settings, models=self.models, bitnet_server=True))
         self._thread = threading.Thread(target=self._serve, name="switchyard-engine", daemon=True)
         self._thread.start()
 
@@ -162,10 +159,26 @@ class Engine:
         chosen = [name for name in self.choices.get("priority") or () if name in PROVIDERS]
         return tuple(dict.fromkeys([*chosen, *self.settings.priority]))
 
+    @property
+    def models(self) -> Mapping[str, str]:
+        """The models chosen in the console, by provider; the others have their default."""
+        chosen = self.choices.get("models")
+        if not isinstance(chosen, dict):
+            return {}
+        return {name: str(model) for name, model in chosen.items() if name in PROVIDERS and model}
+
+    def model_of(self, name: str, *, simulated: bool) -> str:
+        default = PROVIDERS[name].model if simulated else self.settings.models[name]
+        return self.models.get(name, default)
+
+    @property
+    def switched_off(self) -> tuple[str, ...]:
+        return tuple(name for name in self.choices.get("switched_off") or () if name in PROVIDERS)
+
     def eligible(self, *, simulated: bool) -> tuple[str, ...]:
         """Who may be asked, in priority order."""
         if simulated:
-            return tuple(name for name in self.priority if name not in self._switched_off())
+            return tuple(name for name in self.priority if name not in self.switched_off)
         return self._available()
 
     def router(self, *, simulated: bool) -> MultiProviderStrategy:
@@ -174,8 +187,12 @@ class Engine:
             return self._real
         with self._lock:
             if self._practice is None:
-                self._practice = self._router(connect_practice())
+                self._practice = self._router(connect_practice(models=self.models))
             return self._practice
+
+    def routers(self) -> list[MultiProviderStrategy]:
+        """Those that have been made."""
+        return [self._real, *([self._practice] if self._practice else [])]
 
     def status(self) -> dict[str, Any]:
         """The body of GET /autonomous/status."""
@@ -243,7 +260,7 @@ class Engine:
             run.started()
             router = self.router(simulated=record.simulated)
             order = self._order(options["priority"], simulated=record.simulated)
-            timeout = options["timeout"] or self._policy.run_timeout
+            timeout = options["timeout"] or self.policy.run_timeout
             ask = Ask(
                 Request(()),
                 strategy=record.strategy,
@@ -296,8 +313,9 @@ class Engine:
                 if run.task:
                     run.task.cancel()
             await self._all_ended(within=5.0)
-        for router in (self._real, self._practice):
-            for provider in router.providers.values() if router else ():
+        await self.control.aclose()
+        for router in self.routers():
+            for provider in router.providers.values():
                 await provider.aclose()
 
     async def _all_ended(self, *, within: float) -> bool:
@@ -313,7 +331,7 @@ class Engine:
             connected.providers,
             self.history,
             configs=connected.configs,
-            policy=self._policy,
+            policy=self.policy,
             simulated=connected.simulated,
             redact=self._redact,
         )
@@ -324,11 +342,9 @@ class Engine:
         )
         return router
 
-    def _models(self) -> Mapping[str, str]:
-        return self.choices.get("models") or {}
-
-    def _switched_off(self) -> Sequence[str]:
-        return self.choices.get("switched_off") or ()
+    def set_up(self, *, simulated: bool) -> tuple[str, ...]:
+        """Who could be asked if it is not switched off, in priority order."""
+        return self.priority if simulated else self._set_up()
 
     def _set_up(self) -> tuple[str, ...]:
         """Who has what it needs: a key, or for BitNet a server that is up or a file."""
@@ -340,8 +356,7 @@ class Engine:
         )
 
     def _available(self) -> tuple[str, ...]:
-        off = self._switched_off()
-        return tuple(name for name in self._set_up() if name not in off)
+        return tuple(name for name in self._set_up() if name not in self.switched_off)
 
     def _order(self, asked: Sequence[str] | None, *, simulated: bool) -> tuple[str, ...]:
         able = self.eligible(simulated=simulated)
@@ -349,6 +364,11 @@ class Engine:
             able if asked is None else tuple(name for name in dict.fromkeys(asked) if name in able)
         )
         if not order:
+            if set(self.set_up(simulated=simulated)) & set(self.switched_off):
+                raise NoProviderConfigured(
+                    "Every provider that could be asked is switched off.",
+                    "Switch one on under Providers.",
+                )
             raise NoProviderConfigured(
                 "None of the providers asked for is set up." if asked else "No provider is set up.",
                 "Set a provider's key, such as ANTHROPIC_API_KEY, and start Switchyard again.",

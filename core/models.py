@@ -30,9 +30,7 @@ RETIRED: tuple[Retired, ...] = (
     Retired("deepseek", "deepseek-chat", "deepseek-flash", date(2026, 7, 24)),
     Retired("kimi", "kimi-k2-turbo-preview", "kimi-k3", date(2026, 5, 25)),
     Retired("kimi", "kimi-k2.5", "kimi-k3", date(2026, 8, 31)),
-    Retired(
-        "nvidia", "meta/llama-3.1-70b-instruct", "nvidia/nemotron-3-super-120b-a12b", None
-    ),
+    Retired("nvidia", "meta/llama-3.1-70b-instruct", "nvidia/nemotron-3-super-120b-a12b", None),
 )
 _BY_NAME = {(row.provider, row.model): row for row in RETIRED}
 

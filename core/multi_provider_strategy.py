@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from core import health as healths
-from core.breaker import Policy
+from core.breaker import Breaker, Policy
 from core.errors import OUTCOMES, BadRequest
 from core.health import Health
 from core.providers import label_of
@@ -106,7 +106,10 @@ class MultiProviderStrategy:
             if name not in self.healths:
                 self.healths[name] = Health(name)
             elif configs.get(name) != self.configs.get(name):
-                self.healths[name] = replace(self.healths[name], breaker=Health(name).breaker)
+                # What the old one still owes an answer to must not move the new one's circuit.
+                anew = Breaker(closed_at=self.clock())
+                health = self.healths[name]
+                self.healths[name] = replace(health, breaker=anew, streak=0, last_failure=None)
                 self.dropped.pop(name, None)
         self.providers, self.configs = llm_provider, configs
 
@@ -128,7 +131,12 @@ class MultiProviderStrategy:
             if len(current) != len(mine):
                 # The circuit is of this address, model and key alone.
                 alone = healths.rebuilt(blank, current, clock_offset=offset, policy=self.policy)
-                folded = replace(folded, breaker=alone.breaker)
+                folded = replace(
+                    folded,
+                    breaker=alone.breaker,
+                    streak=alone.streak,
+                    last_failure=alone.last_failure,
+                )
             self.healths[name] = folded
 
     def get_stats_summary(self) -> dict[str, Any]:

@@ -151,6 +151,16 @@ class Archive(Protocol):
     def run_by_idempotency_key(self, key: str) -> RunRecord | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`old` and `new` are None where nothing was chosen; `changed_at` is in UTC seconds."""
+
+    key: str
+    old: Any
+    new: Any
+    changed_at: float
+
+
 class Choices(Protocol):
     """What the user chose in the console; it wins over the environment."""
 
@@ -159,6 +169,14 @@ class Choices(Protocol):
         ...
 
     def set(self, key: str, value: Any) -> None: ...
+
+    def undo(self, key: str) -> None:
+        """Take the last change of `key` back, which is a change too."""
+        ...
+
+    def changes(self, key: str | None = None, *, limit: int = 50) -> list[Change]:
+        """Newest first; of all keys without a `key`."""
+        ...
 
 
 class Provider(Protocol):
@@ -169,6 +187,14 @@ class Provider(Protocol):
 
     async def prepare(self) -> None:
         """Whatever a first request needs, such as importing an SDK; quick ever after."""
+        ...
+
+    async def models(self) -> list[str]:
+        """Names of the models on offer.
+
+        Raises:
+            ProviderError: the vendor did not tell.
+        """
         ...
 
     async def complete(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.errors import OUTCOMES
-from core.providers import label_of
+from core.providers import PROVIDERS, label_of
+from core.providers.catalog import Found
 from core.types import Attempt
 
 
@@ -31,6 +32,25 @@ def attempt_in_words(attempt: Attempt) -> str:
     if attempt.error_kind is None:
         return f"{label} did not answer."
     return f"{label} {OUTCOMES[attempt.error_kind].said}."
+
+
+def found_in_words(found: Found) -> str:
+    """What a test found: `The key works; claude-sonnet-5-5 is one of 14 models on offer.`"""
+    spec = PROVIDERS[found.provider]
+    if found.error_kind is not None:
+        outcome = OUTCOMES[found.error_kind]
+        return f"{spec.label} {outcome.said}. {outcome.action}"
+    works = "It can be reached" if spec.runs_here or spec.open_list else "The key works"
+    number = f"{len(found.models)} model{'' if len(found.models) == 1 else 's'}"
+    if not found.models:
+        said = f"{works}, but no model is on offer."
+    elif found.served:
+        said = f"{works}; {found.model} is one of {number} on offer."
+    else:
+        said = f"{works}, but {found.model} is not among the {number} on offer."
+    if spec.open_list:
+        said += " Its list needs no key, so only Try now proves the key."
+    return said
 
 
 def story(attempts: Sequence[Attempt]) -> str:

@@ -6,22 +6,12 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from core.errors import HistoryUnavailable
+from core.types import Change
 from db.history import SqliteHistory
 from db.queries import Archive
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """`old` and `new` are None where nothing was chosen; `changed_at` is in UTC seconds."""
-
-    key: str
-    old: Any
-    new: Any
-    changed_at: float
 
 
 class Choices:

@@ -7,7 +7,7 @@ file with a class like `Anthropic` and add a row that names it in `build`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ class Spec:
     prices: str | None  # its name in genai-prices; None: no price is known
     keys_page: str  # where a key is to be had
     build: Callable[..., Provider] = OpenAICompatible
+    open_list: bool = False  # its list of models needs no key, so it does not prove one
 
     @property
     def runs_here(self) -> bool:
@@ -115,6 +116,7 @@ PROVIDERS: dict[str, Spec] = {
         "openai",
         None,
         "https://build.nvidia.com",
+        open_list=True,
     ),
     "bitnet": Spec(
         "BitNet (this computer)",
@@ -163,16 +165,22 @@ def connect(environ: Mapping[str, str]) -> dict[str, Provider]:
 
 
 def connect_real(
-    settings: Settings, *, models: Mapping[str, str] | None = None, bitnet_server: bool = False
+    settings: Settings,
+    *,
+    models: Mapping[str, str] | None = None,
+    bitnet_server: bool = False,
+    names: Collection[str] = PROVIDERS,
 ) -> Connected:
     """The providers that have what they need. Each makes its SDK client when first asked.
 
     `models` wins over the settings'. A BitNet server counts when `bitnet_server` says it is up,
-    or when the settings name its address.
+    or when the settings name its address. Only those in `names` are made.
     """
     providers: dict[str, Provider] = {}
     configs: dict[str, str] = {}
     for name, spec in PROVIDERS.items():
+        if name not in names:
+            continue
         model = (models or {}).get(name) or settings.models[name]
         base_url = settings.base_urls.get(name) or spec.base_url
         secret = settings.keys.get(name)
@@ -194,16 +202,23 @@ def connect_real(
     return Connected(providers, configs)
 
 
-def connect_practice() -> Connected:
+def connect_practice(
+    *, models: Mapping[str, str] | None = None, names: Collection[str] = PROVIDERS
+) -> Connected:
     """The seven practice providers, asked through the real SDKs over loopback."""
     from core.providers import practice
 
-    urls = practice.base_urls()
-    providers = {
-        name: spec.build(name, model=spec.model, api_key=practice.api_key(), base_url=urls[name])
-        for name, spec in PROVIDERS.items()
-    }
-    return Connected(providers, simulated=True)
+    providers: dict[str, Provider] = {}
+    configs: dict[str, str] = {}
+    urls = practice.base_urls() if names else {}
+    for name, spec in PROVIDERS.items():
+        if name in names:
+            model = (models or {}).get(name) or spec.model
+            providers[name] = spec.build(
+                name, model=model, api_key=practice.api_key(), base_url=urls[name]
+            )
+            configs[name] = _digest(model)
+    return Connected(providers, configs, simulated=True)
 
 
 def _digest(*parts: str) -> str:

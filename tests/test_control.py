@@ -1,0 +1,243 @@
+"""What a person does to the providers of a running engine."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from core import limits
+from core.breaker import Breaker, Policy, began, ended, let_in
+from core.engine import Engine
+from core.errors import ErrorKind, NoProviderConfigured
+from core.limits import LIMITS
+from core.providers import PROVIDERS
+from core.settings import read_settings
+from core.types import Attempt
+from db.history import SqliteHistory
+from db.queries import Archive
+from db.settings import Choices
+from tests import standin
+from tests.standin import PLAN
+
+
+@contextmanager
+def running(path, environment):
+    history = SqliteHistory.open(path)
+    archive = Archive(path)
+    engine = Engine(read_settings(environment, None), history, archive, Choices(history))
+    try:
+        yield engine
+    finally:
+        engine.close()
+        archive.close()
+        history.close()
+
+
+@pytest.fixture
+def engine(tmp_path, yard):
+    environment = {**yard.env("openai", "google"), "LLM_STRATEGY": "priority"}
+    with running(tmp_path / "console.db", environment) as engine:
+        yield engine
+
+
+@pytest.fixture
+def practice(tmp_path):
+    with running(tmp_path / "console.db", {"CONSOLE_PRACTICE": "on"}) as engine:
+        yield engine
+
+
+def run(engine: Engine, **more: object):
+    run = engine.run(engine.submit("Plan a picnic", source="ui", **more))
+    assert run.done.wait(30)
+    return run
+
+
+def test_a_test_is_kept_for_the_choice_of_a_model_and_moves_nothing(engine, yard):
+    yard["openai"].listing = standin.status(401)
+    found = engine.control.check("openai").result(10)
+    assert found.error_kind is ErrorKind.AUTH
+    assert engine.control.found("openai") == found
+    assert engine.control.found("google") is None
+    assert engine.control.doing("openai") is None
+    assert engine.router(simulated=False).health("openai").breaker == Breaker()
+    assert engine.choices.changes() == []
+
+
+def test_a_practice_provider_can_be_tested_as_well(practice):
+    found = practice.control.check("anthropic").result(10)
+    assert found.served
+    assert "claude-sonnet-5-5" in found.models
+
+
+def test_a_chosen_model_is_asked_from_the_next_call_on(engine, yard):
+    run(engine)
+    engine.control.choose_model("openai", "gpt-6.1-sol")
+    run(engine)
+    assert [request.model for request in yard["openai"].requests] == ["gpt-6-luna", "gpt-6.1-sol"]
+    engine.control.undo("models")
+    run(engine)
+    assert yard["openai"].requests[-1].model == "gpt-6-luna"
+    assert engine.choices.get("models") is None
+
+
+def test_a_chosen_model_outlives_the_process(tmp_path, yard):
+    environment = yard.env("openai")
+    with running(tmp_path / "console.db", environment) as engine:
+        engine.control.choose_model("openai", " gpt-6.1-sol ")
+    with running(tmp_path / "console.db", environment) as engine:
+        run(engine)
+    assert yard["openai"].requests[-1].model == "gpt-6.1-sol"
+
+
+def test_the_default_is_chosen_by_choosing_nothing(engine):
+    engine.control.choose_model("openai", "gpt-6-luna")
+    assert engine.choices.get("models") is None
+    engine.control.choose_model("openai", "other")
+    engine.control.choose_model("openai", None)
+    assert engine.models == {}
+
+
+def test_practice_providers_take_the_chosen_model_too(practice):
+    run(practice)
+    practice.control.choose_model("anthropic", "claude-haiku-5-5")
+    attempt = practice.control.try_now("anthropic").result(30)
+    assert isinstance(attempt, Attempt)
+    assert attempt.model == "claude-haiku-5-5"
+
+
+def test_another_model_is_not_judged_by_what_the_old_one_did(engine, yard):
+    yard["openai"].script = lambda received: standin.status(404)
+    run(engine)
+    router = engine.router(simulated=False)
+    assert router.health("openai").breaker.needs_you
+    engine.control.choose_model("openai", "gpt-6.1-sol")
+    assert router.health("openai").breaker.state(router.clock()) == "closed"
+    assert router.health("openai").last_failure is None
+    yard["openai"].script = lambda received: standin.answer(PLAN)
+    assert run(engine).record.provider == "openai"
+
+
+def test_an_answer_that_the_old_model_still_owes_does_not_move_the_new_ones_circuit(engine, yard):
+    router = engine.router(simulated=False)
+    yard["openai"].script = lambda received: standin.answer(PLAN, delay=0.5)
+    under_way = engine.run(engine.submit("Plan a picnic", source="ui"))
+    assert standin.eventually(lambda: yard["openai"].requests)
+    engine.control.choose_model("openai", "gpt-6.1-sol")
+    assert under_way.done.wait(10)
+    assert under_way.record.status == "completed"  # the old client was not closed under it
+    assert under_way.attempts[0].model == "gpt-6-luna"
+    assert router.health("openai").breaker.state(router.clock()) == "closed"
+
+
+def test_a_provider_that_is_switched_off_is_never_asked(engine, yard):
+    engine.control.switch("openai", on=False)
+    assert engine.eligible(simulated=False) == ("google",)
+    assert run(engine).record.provider == "google"
+    engine.control.switch("google", on=False)
+    failed = run(engine)
+    assert isinstance(failed.error, NoProviderConfigured)
+    assert "switched off" in failed.error.message
+    engine.control.switch("openai", on=True)
+    engine.control.switch("google", on=True)
+    assert engine.choices.get("switched_off") is None
+    assert run(engine).record.provider == "openai"
+
+
+def test_a_resting_provider_can_be_tried_at_once_and_comes_back_when_it_answers(engine, yard):
+    yard["openai"].script = lambda received: standin.status(429, headers={"retry-after": "600"})
+    run(engine)
+    router = engine.router(simulated=False)
+    assert router.health("openai").breaker.stated
+    yard["openai"].script = lambda received: standin.answer("ready")
+    tried = engine.control.try_now("openai").result(30)
+    assert tried.status == "ok"
+    assert engine.control.tried("openai") == tried
+    assert router.health("openai").breaker.state(router.clock()) == "closed"
+    stored = Archive(engine.history.path).call(tried.id)  # a call of its own
+    assert (stored.status, stored.run_id) == ("ok", None)
+
+
+def test_a_provider_that_fails_when_tried_rests_again(engine, yard):
+    yard["openai"].script = lambda received: standin.status(401)
+    run(engine)
+    tried = engine.control.try_now("openai").result(30)
+    assert tried.error_kind is ErrorKind.AUTH
+    breaker = engine.router(simulated=False).health("openai").breaker
+    assert breaker.needs_you
+    assert len(yard["openai"].requests) == 2
+
+
+def test_trying_is_rebuilt_from_the_history_as_it_was(tmp_path, yard):
+    environment = {**yard.env("openai"), "LLM_STRATEGY": "priority"}
+    yard["openai"].script = lambda received: standin.status(401)
+    with running(tmp_path / "console.db", environment) as engine:
+        run(engine)
+        yard["openai"].script = lambda received: standin.answer("ready")
+        engine.control.try_now("openai").result(30)
+    with running(tmp_path / "console.db", environment) as engine:
+        router = engine.router(simulated=False)
+        assert router.health("openai").breaker.state(router.clock()) == "closed"
+
+
+def test_letting_in_is_half_open_for_one():
+    policy, now = Policy(), 100.0
+    breaker = ended(Breaker(), ErrorKind.AUTH, began=99.0, now=now, policy=policy)
+    assert not breaker.admits(now)
+    opened = let_in(breaker, now=now)
+    assert opened.admits(now)
+    assert opened.needs_you
+    held = began(opened, now=now, lease_until=now + 10)
+    assert not let_in(held, now=now + 1).admits(now + 1)
+    assert let_in(Breaker(), now=now) == Breaker()
+
+
+def test_limits_chosen_here_are_in_force_at_once_and_after_a_restart(tmp_path, yard):
+    environment = {**yard.env("openai", "google"), "LLM_STRATEGY": "priority"}
+    yard["openai"].script = lambda received: standin.status(500)
+    with running(tmp_path / "console.db", environment) as engine:
+        engine.control.choose("failure_threshold", 1)
+        engine.control.choose("cooldown", 1200)
+        run(engine)
+        router = engine.router(simulated=False)
+        assert router.health("openai").breaker.until > router.clock() + 1000
+    with running(tmp_path / "console.db", environment) as engine:
+        assert engine.policy.threshold == 1
+        assert engine.router(simulated=False).policy.cooldown == 1200
+        engine.control.undo("failure_threshold")
+        assert engine.router(simulated=False).policy.threshold == 3
+
+
+@pytest.mark.parametrize("key", LIMITS)
+@pytest.mark.parametrize("value", ["text", True, None, float("nan"), -1, 1e9, [1]])
+def test_a_limit_that_makes_no_sense_is_as_if_not_chosen(key, value):
+    class Chosen:
+        def get(self, asked):
+            return value if asked == key else None
+
+    settings = read_settings({}, None)
+    default = getattr(settings, LIMITS[key].setting)
+    assert limits.in_force(settings, Chosen(), key) == default
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_the_default_of_a_limit_can_be_set_by_hand(key):
+    row = LIMITS[key]
+    assert row.least <= getattr(read_settings({}, None), row.setting) <= row.most
+
+
+@pytest.mark.parametrize("nonsense", ["text", 7, ["openai"], {"nobody": "x", "openai": ""}])
+def test_nonsense_among_the_choices_changes_nothing(engine, nonsense):
+    engine.choices.set("models", nonsense)
+    engine.control.follow()
+    assert engine.models == {}
+    assert run(engine).record.provider == "openai"
+
+
+def test_moving_keeps_every_provider_once(engine):
+    before = engine.priority
+    engine.control.move(before[2], by=-1)
+    assert engine.priority[:3] == (before[0], before[2], before[1])
+    engine.control.move(before[0], by=-5)
+    assert engine.priority[0] == before[0]
+    assert sorted(engine.priority) == sorted(PROVIDERS)
+    engine.control.undo("priority")
+    assert engine.priority == before
