@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.errors import OUTCOMES
 from core.providers import PROVIDERS, label_of
@@ -19,6 +22,47 @@ def seconds_in_words(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.0f} h"
+
+
+def ago(seconds: float) -> str:
+    """How long something is past: `just now`, `42 s ago`, `3 min ago`, `2 h ago`, `5 days ago`."""
+    if seconds < 5:
+        return "just now"
+    if seconds < 48 * 3600:
+        return f"{seconds_in_words(seconds)} ago"
+    return f"{seconds / 86400:.0f} days ago"
+
+
+def exact_time(moment: float, zone: str | None) -> str:
+    """`24 Nov 2026, 14:03:22`, in the zone of that name, or UTC where there is none such."""
+    try:
+        there = ZoneInfo(zone) if zone else None
+    except (ZoneInfoNotFoundError, ValueError):
+        there = None
+    local = datetime.fromtimestamp(moment, there or ZoneInfo("UTC"))
+    return f"{local.day} {local:%b %Y, %H:%M:%S}{'' if there else ' UTC'}"
+
+
+def money(dollars: float | None) -> str:
+    """`$0.0042`, `$1.20`; what is unknown is not nothing."""
+    if dollars is None:
+        return "unknown"
+    return "$0" if dollars == 0 else f"${dollars:.4f}" if dollars < 0.01 else f"${dollars:.2f}"
+
+
+_MARKS = {"ok": "✓", "failed": "✕", "running": "…", "cancelled": "■", "interrupted": "■"}
+
+
+def chain(calls: Iterable[Sequence[str]]) -> str:
+    """Who was asked, in turn, and how it went: `Anthropic ✕ → OpenAI ✓`.
+
+    `calls` are (provider, status); the same again and again is said once, with its number.
+    """
+    links = []
+    for (provider, status), run in groupby((call[0], call[1]) for call in calls):
+        times = sum(1 for _ in run)
+        links.append(f"{label_of(provider)} {_MARKS[status]}{f' ×{times}' if times > 1 else ''}")
+    return " → ".join(links)
 
 
 def attempt_in_words(attempt: Attempt) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 
 import streamlit as st
@@ -13,7 +14,7 @@ from core.health import Health
 from core.plan import Plan
 from core.providers import label_of
 from core.types import Attempt
-from core.words import attempt_in_words, seconds_in_words
+from core.words import ago, attempt_in_words, exact_time, money, seconds_in_words
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
 
@@ -23,10 +24,24 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", text).replace("\n", "  \n")
 
 
-def money(dollars: float | None) -> str:
-    if dollars is None:
-        return "unknown"
-    return "$0" if dollars == 0 else f"${dollars:.4f}" if dollars < 0.01 else f"${dollars:.2f}"
+def when(moment: float, *, now: float | None = None, said: str = "") -> None:
+    """A moment (UTC seconds) as people say it; the exact one, in their own time, on hover."""
+    past = (time.time() if now is None else now) - moment
+    st.badge(
+        f"{said} {ago(past)}".strip(),
+        icon=":material/schedule:",
+        color="gray",
+        help=exact_time(moment, st.context.timezone),
+    )
+
+
+def practice_badge() -> None:
+    st.badge(
+        "Practice",
+        icon=":material/school:",
+        color="violet",
+        help="Practice providers answered: nothing left this computer, nothing cost money.",
+    )
 
 
 def state_in_words(health: Health, now: float) -> str:

@@ -11,7 +11,7 @@ from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.ui import show
 from core.ui.services import services
-from core.words import attempt_in_words, seconds_in_words
+from core.words import attempt_in_words, money, seconds_in_words
 
 _PAGE = 25  # rows
 
@@ -92,7 +92,7 @@ def _drawer(call_id: str) -> None:
     with st.container(horizontal=True):
         show.status_badge(call.status)
         if call.simulated:
-            st.badge("Practice", icon=":material/school:", color="violet")
+            show.practice_badge()
     st.markdown(show.plain(attempt_in_words(call)))
     if call.message:
         st.markdown(show.plain(call.message))
@@ -104,7 +104,7 @@ def _drawer(call_id: str) -> None:
         "Strategy": STRATEGIES[call.strategy].label,
         "Time": took,
         "Tokens in, out": f"{_or_unknown(usage.input_tokens)}, {_or_unknown(usage.output_tokens)}",
-        "Cost": "$0 (practice)" if call.simulated else show.money(call.cost_usd),
+        "Cost": "$0 (practice)" if call.simulated else money(call.cost_usd),
         "HTTP status": _or_unknown(call.http_status),
     }
     with st.container(border=True, gap="small"):

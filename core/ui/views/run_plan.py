@@ -163,7 +163,7 @@ def _head(run: Run, *, live: bool) -> None:
     with left.container(horizontal=True, vertical_alignment="center"):
         show.status_badge(record.status)
         if record.simulated:
-            st.badge("Practice", icon=":material/school:", color="violet")
+            show.practice_badge()
     right = right.container(horizontal=True, horizontal_alignment="right")
     if live:
         if right.button("Stop", icon=":material/stop_circle:", key="stop"):

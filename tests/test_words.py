@@ -1,0 +1,47 @@
+"""Numbers, moments and chains in plain words."""
+
+import pytest
+
+from core.words import ago, chain, exact_time, money
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-3, "just now"),
+        (0, "just now"),
+        (42, "42 s ago"),
+        (200, "3 min ago"),
+        (3 * 3600, "3 h ago"),
+        (5 * 86400, "5 days ago"),
+    ],
+)
+def test_a_moment_past_is_said_as_people_say_it(seconds, words):
+    assert ago(seconds) == words
+
+
+def test_the_exact_time_is_the_viewers_own():
+    assert exact_time(1_790_000_000.0, "Asia/Kolkata") == "21 Sep 2026, 19:43:20"
+
+
+@pytest.mark.parametrize("zone", [None, "", "Nowhere/City", "../etc/passwd"])
+def test_without_a_known_zone_the_time_says_that_it_is_utc(zone):
+    assert exact_time(1_790_000_000.0, zone) == "21 Sep 2026, 14:13:20 UTC"
+
+
+def test_the_chain_of_a_run_names_everyone_who_was_asked():
+    calls = [["anthropic", "failed"], ["openai", "ok"]]
+    assert chain(calls) == "Anthropic ✕ → OpenAI ✓"
+    assert chain([*calls, ["openai", "ok"], ["openai", "running"]]) == (
+        "Anthropic ✕ → OpenAI ✓ ×2 → OpenAI …"
+    )
+    assert chain([]) == ""
+
+
+def test_a_cost_that_is_unknown_is_not_nothing():
+    assert [money(None), money(0.0), money(0.0042), money(1.2)] == [
+        "unknown",
+        "$0",
+        "$0.0042",
+        "$1.20",
+    ]
