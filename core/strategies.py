@@ -47,9 +47,9 @@ def best_performance(healths: Sequence[Health], rng: Random) -> list[Health]:
     proven = [health for health in healths if len(health.recent) >= PROVEN]
     unproven = [health for health in healths if len(health.recent) < PROVEN]
     unproven.sort(key=lambda health: len(health.recent))
-    floor = max((wilson(health)[0] for health in proven), default=0.0)
-    level = [health for health in proven if wilson(health)[1] >= floor]
-    worse = [health for health in proven if wilson(health)[1] < floor]
+    floor = max((_doubt(health)[0] for health in proven), default=0.0)
+    level = [health for health in proven if _doubt(health)[1] >= floor]
+    worse = [health for health in proven if _doubt(health)[1] < floor]
     level.sort(key=lambda health: math.inf if health.latency is None else health.latency)
     worse.sort(key=lambda health: -(health.success_rate or 0.0))
     if unproven and rng.random() < EXPLORED:
@@ -57,16 +57,20 @@ def best_performance(healths: Sequence[Health], rng: Random) -> list[Health]:
     return [*level, *unproven, *worse]
 
 
-def wilson(health: Health) -> tuple[float, float]:
-    """The range, 0..1, that the success rate lies in with 95 % confidence."""
-    n, z = len(health.recent), 1.96
+def wilson(ok: int, rated: int) -> tuple[float, float]:
+    """The range, 0..1, that a success rate of `ok` in `rated` lies in with 95 % confidence."""
+    n, z = rated, 1.96
     if n == 0:
         return 0.0, 1.0
-    rate = len(health.latencies) / n
+    rate = ok / n
     centre = rate + z * z / (2 * n)
     spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
     return (centre - spread) / scale, (centre + spread) / scale
+
+
+def _doubt(health: Health) -> tuple[float, float]:
+    return wilson(len(health.latencies), len(health.recent))
 
 
 def _record(health: Health, place: int) -> str:

@@ -102,6 +102,14 @@ class RunRecord:
     idempotency_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since` until just before `until`, in UTC seconds since the epoch."""
+
+    since: float
+    until: float
+
+
 class Calls(Protocol):
     """Where calls are recorded. Each method returns once the record would survive a kill."""
 

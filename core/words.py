@@ -7,10 +7,32 @@ from datetime import datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from core.errors import OUTCOMES
+from core.errors import OUTCOMES, ErrorKind
 from core.providers import PROVIDERS, label_of
 from core.providers.catalog import Found
 from core.types import Attempt
+
+# Reasons as they stand alone: in a list, on an axis, as a filter's choice.
+REASONS: dict[ErrorKind, str] = {
+    ErrorKind.AUTH: "Key not accepted",
+    ErrorKind.PERMISSION: "Not allowed",
+    ErrorKind.BILLING: "Out of credit",
+    ErrorKind.MODEL_NOT_FOUND: "Model not served",
+    ErrorKind.BAD_REQUEST: "Request not understood",
+    ErrorKind.CONTEXT_TOO_LONG: "Request too long",
+    ErrorKind.RATE_LIMITED: "Too many requests",
+    ErrorKind.OVERLOADED: "Overloaded",
+    ErrorKind.SERVER_ERROR: "Error of its own",
+    ErrorKind.TIMEOUT: "No answer in time",
+    ErrorKind.CONNECTION: "Not reached",
+    ErrorKind.REFUSED: "Declined to answer",
+    ErrorKind.BAD_RESPONSE: "No usable answer",
+    ErrorKind.TRUNCATED: "Answer cut off",
+    ErrorKind.INVALID_PLAN: "Plan does not hold",
+    ErrorKind.CANCELLED: "Stopped by you",
+    ErrorKind.INTERRUPTED: "Switchyard stopped",
+    ErrorKind.INTERNAL: "Switchyard failed",
+}
 
 
 def seconds_in_words(seconds: float) -> str:

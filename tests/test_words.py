@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.words import ago, chain, exact_time, money
+from core.errors import ErrorKind
+from core.words import REASONS, ago, chain, exact_time, money
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,8 @@ def test_a_cost_that_is_unknown_is_not_nothing():
         "$0.0042",
         "$1.20",
     ]
+
+
+def test_every_reason_has_words_of_its_own():
+    assert REASONS.keys() == set(ErrorKind)
+    assert len(set(REASONS.values())) == len(REASONS)
