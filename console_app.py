@@ -29,6 +29,7 @@ from core.settings import read_settings
 from core.ui.services import Services, provide
 from db import queries
 from db.history import SqliteHistory
+from db.performance import Performance
 from db.settings import Choices
 
 HERE = Path(__file__).resolve().parent
@@ -60,7 +61,7 @@ def _open() -> Services:
     notices = tuple(str(problem) for problem in settings.problems)
     if history.notice:
         notices = (history.notice, *notices)
-    return Services(console.engine, archive, notices)
+    return Services(console.engine, archive, Performance(archive), notices)
 
 
 @asynccontextmanager

@@ -79,6 +79,7 @@ class Attempt:
     cost_usd: float | None = None  # None: unknown
     retry_after: float | None = None  # seconds that the vendor asked for
     request_id: str | None = None
+    drilled: bool = False  # a fire drill's: never sent, and in no figure
 
 
 @dataclass(frozen=True, slots=True)

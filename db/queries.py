@@ -229,7 +229,7 @@ class Archive:
             for row in self._rows(
                 f"""
                 SELECT {_CALL} FROM call
-                 WHERE simulated = ? AND provider = ? AND status <> 'running'
+                 WHERE simulated = ? AND provider = ? AND status <> 'running' AND NOT drilled
                  ORDER BY id DESC
                  LIMIT ?
                 """,
@@ -249,7 +249,7 @@ class Archive:
                    count(*) FILTER (WHERE status = 'failed'),
                    total(latency_ms) FILTER (WHERE status = 'ok')
               FROM call INDEXED BY call_outcome
-             WHERE status <> 'running' AND simulated = ?
+             WHERE status <> 'running' AND simulated = ? AND NOT drilled
              GROUP BY provider
              ORDER BY provider
             """,

@@ -22,7 +22,7 @@ CALL_COLUMNS = [
     "id", "run_id", "ordinal", "step", "provider", "model", "strategy", "status", "error_kind",
     "http_status", "message", "started_at", "latency_ms", "ttft_ms", "input_tokens",
     "output_tokens", "cached_tokens", "cost_usd", "simulated", "config", "retry_after",
-    "request_id",
+    "request_id", "drilled",
 ]
 # fmt: on
 TEXT_COLUMNS = ["call_id", "request", "response"]
@@ -96,6 +96,7 @@ def call_row(attempt: Attempt, redact: Redact) -> Row:
         attempt.config,
         attempt.retry_after,
         storable(attempt.request_id, redact),
+        attempt.drilled,
     )
 
 
@@ -104,9 +105,13 @@ def attempt_from(row: Sequence[Any]) -> Attempt:
     named = dict(zip(CALL_COLUMNS, row, strict=True))
     kind = named.pop("error_kind")
     usage = Usage(*(named.pop(f"{which}_tokens") for which in ("input", "output", "cached")))
-    simulated = bool(named.pop("simulated"))
+    simulated, drilled = bool(named.pop("simulated")), bool(named.pop("drilled"))
     return Attempt(
-        **named, simulated=simulated, usage=usage, error_kind=ErrorKind(kind) if kind else None
+        **named,
+        simulated=simulated,
+        drilled=drilled,
+        usage=usage,
+        error_kind=ErrorKind(kind) if kind else None,
     )
 
 

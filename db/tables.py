@@ -6,6 +6,8 @@ seconds since the epoch, NULL is unknown.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlalchemy import REAL, Index, Text, text
 from sqlmodel import Field, SQLModel
 
@@ -81,6 +83,8 @@ class Call(SQLModel, table=True):
     config: str = Field(sa_type=Text)
     retry_after: float | None = Field(default=None, sa_type=REAL)  # seconds
     request_id: str | None = Field(default=None, sa_type=Text)
+    # A fire drill's: never sent to anybody, and in no figure.
+    drilled: bool = Field(default=False, sa_column_kwargs={"server_default": text("0")})
 
 
 class CallText(SQLModel, table=True):
@@ -107,3 +111,55 @@ class Change(SQLModel, table=True):
     old: str | None = Field(default=None, sa_type=Text)  # JSON; NULL: was not set
     new: str | None = Field(default=None, sa_type=Text)  # JSON; NULL: no longer set
     changed_at: float = Field(sa_type=REAL)
+
+
+class CallRollup(SQLModel, table=True):
+    """What the calls that began in `span` seconds from `start` on came to, once they had ended.
+
+    Without fire drills. Ordered for one question: what happened in these hours? The last three
+    columns are counts by code, see `db.counts`.
+    """
+
+    __tablename__ = "call_rollup"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    simulated: bool = Field(primary_key=True)
+    span: int = Field(primary_key=True)
+    start: int = Field(primary_key=True)
+    provider: str = Field(primary_key=True, sa_type=Text)
+    model: str = Field(primary_key=True, sa_type=Text)
+    calls: int
+    ok: int
+    failed: int
+    rated: int  # those whose outcome says something of the provider's quality
+    latency_ms: float = Field(sa_type=REAL)  # here and below: sums
+    input_tokens: int
+    output_tokens: int
+    told_tokens: int  # of successes that said how many they were
+    told_ms: float = Field(sa_type=REAL)  # what these took
+    cost_usd: float = Field(sa_type=REAL)
+    priced: int  # calls whose cost is known
+    unpriced: int  # calls that were answered, at an unknown price
+    plans: int  # successes of planning
+    invalid_plans: int
+    plan_cost_usd: float = Field(sa_type=REAL)  # of both
+    plans_unpriced: int
+    outcomes: str = Field(sa_type=Text)
+    latencies: str = Field(sa_type=Text)  # of successes
+    ttfts: str = Field(sa_type=Text)
+
+
+class RunRollup(SQLModel, table=True):
+    """The same of runs. Saved: completed, though a provider asked before the answerer failed."""
+
+    __tablename__ = "run_rollup"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    simulated: bool = Field(primary_key=True)
+    span: int = Field(primary_key=True)
+    start: int = Field(primary_key=True)
+    runs: int
+    completed: int
+    failed: int
+    cancelled: int
+    saved: int

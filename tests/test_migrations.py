@@ -19,7 +19,7 @@ def connected(path=":memory:"):
 
 
 def schema(connection):
-    """Per table its columns, and its indexes with their columns and conditions."""
+    """Per table its kind and columns, and its indexes with their columns and conditions."""
     found = {}
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
         columns = connection.execute(
@@ -30,19 +30,21 @@ def schema(connection):
             "SELECT name, [unique], origin FROM pragma_index_list(?)", (table,)
         ).fetchall():
             of = connection.execute("SELECT name FROM pragma_index_info(?)", (name,)).fetchall()
-            (sql,) = connection.execute(
+            row = connection.execute(
                 "SELECT sql FROM sqlite_master WHERE name = ?", (name,)
-            ).fetchone()
-            condition = (sql or "").partition("WHERE ")[2].strip()
+            ).fetchone()  # none for the key of a table without row ids
+            condition = ((row and row[0]) or "").partition("WHERE ")[2].strip()
             indexes[name] = (unique, origin, of, condition)
-        found[table] = (columns, indexes)
+        kind = connection.execute("SELECT type, wr FROM pragma_table_list(?)", (table,)).fetchall()
+        found[table] = (kind, columns, indexes)
     return found
 
 
 def test_the_models_and_the_migrated_schema_agree(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'models.db'}")
-    tables = [getattr(db.tables, name).__table__ for name in ("Run", "Call", "CallText", "Setting")]
-    SQLModel.metadata.create_all(engine, tables=[*tables, db.tables.Change.__table__])
+    names = ("Run", "Call", "CallText", "Setting", "Change", "CallRollup", "RunRollup")
+    tables = [getattr(db.tables, name).__table__ for name in names]
+    SQLModel.metadata.create_all(engine, tables=tables)
     engine.dispose()
 
     with connected() as migrated, connected(tmp_path / "models.db") as modelled:

@@ -9,6 +9,7 @@ from core.engine import Engine
 from core.settings import read_settings
 from core.ui import services
 from db.history import SqliteHistory
+from db.performance import Performance
 from db.queries import Archive
 from db.settings import Choices
 from tests import standin
@@ -23,7 +24,7 @@ def engine(tmp_path, yard):
     archive = Archive(path)
     environment = {**yard.env("openai", "google"), "LLM_STRATEGY": "priority"}
     engine = Engine(read_settings(environment, None), history, archive, Choices(history))
-    services.provide(services.Services(engine, archive))
+    services.provide(services.Services(engine, archive, Performance(archive)))
     yield engine
     services.provide(None)
     engine.close()

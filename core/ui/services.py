@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +12,9 @@ from db.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from db.performance import Period, Summary
+    from db.settings import Change
 
 
 class Records(Protocol):
@@ -48,10 +52,33 @@ class Records(Protocol):
     def call_text(self, call_id: int) -> tuple[str, str | None] | None: ...
 
 
+class Performance(Protocol):
+    """The figures of a period; `db.performance` says what each column is."""
+
+    def summary(self, period: Period, *, simulated: bool) -> Summary: ...
+
+    def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
+
+    def over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool
+    ) -> pd.DataFrame: ...
+
+    def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
+
+    def failures(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
+
+    def saved_over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool
+    ) -> pd.DataFrame: ...
+
+    def changes(self, period: Period) -> list[Change]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     engine: Engine
     records: Records
+    performance: Performance
     notices: tuple[str, ...] = ()
 
 

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from db.errors import HistoryTooNew
-from db.migrations import v1
+from db.migrations import v1, v2
 
-MIGRATIONS: tuple[Sequence[str], ...] = (v1.STATEMENTS,)  # statements; the first makes version 1
+# Statements; the first makes version 1.
+MIGRATIONS: tuple[Sequence[str], ...] = (v1.STATEMENTS, v2.STATEMENTS)
 
 
 def migrate(

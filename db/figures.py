@@ -1,0 +1,114 @@
+"""What a call adds to the figures: sums, and counts of outcomes and latencies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import OUTCOMES
+from db import counts
+
+# What is read of a call, in this order.
+# fmt: off
+FACTS = (
+    "status", "error_kind", "step", "latency_ms", "ttft_ms", "input_tokens", "output_tokens",
+    "cost_usd",
+)
+SUMS = (
+    "calls", "ok", "failed", "rated", "latency_ms", "input_tokens", "output_tokens",
+    "told_tokens", "told_ms", "cost_usd", "priced", "unpriced", "plans", "invalid_plans",
+    "plan_cost_usd", "plans_unpriced",
+)
+# Their places are stored: a new kind is added at the end.
+KINDS = (
+    "ok", "auth", "permission", "billing", "model_not_found", "bad_request", "context_too_long",
+    "rate_limited", "overloaded", "server_error", "timeout", "connection", "refused",
+    "bad_response", "truncated", "invalid_plan", "cancelled", "interrupted", "internal",
+)
+# fmt: on
+COUNTS = ("outcomes", "latencies", "ttfts")
+
+_CODES = {kind: code for code, kind in enumerate(KINDS)}
+_RATED = {"ok", *(kind.value for kind, outcome in OUTCOMES.items() if outcome.rated)}
+_MOST_TOKENS = 1 << 40  # a vendor may claim more, and a sum of such claims would overflow
+
+
+@dataclass(slots=True)
+class Figures:
+    """Sums in the order of SUMS; counts by code."""
+
+    sums: list[float] = field(default_factory=lambda: [0] * len(SUMS))
+    outcomes: dict[int, int] = field(default_factory=dict)
+    latencies: dict[int, int] = field(default_factory=dict)
+    ttfts: dict[int, int] = field(default_factory=dict)
+
+    def count(self, facts: Sequence[Any], weight: int = 1) -> None:
+        """Add a call that has ended; with a weight of -1, take it away. `facts` as in FACTS."""
+        status, kind, _, latency, ttft, *_ = facts
+        self.sums = [
+            total + weight * new for total, new in zip(self.sums, _sums(facts), strict=True)
+        ]
+        _add(self.outcomes, _CODES[kind or status], weight)
+        if status == "ok":
+            if latency is not None:
+                _add(self.latencies, counts.bucket(latency), weight)
+            if ttft is not None:
+                _add(self.ttfts, counts.bucket(ttft), weight)
+
+    def merge(self, other: Figures) -> None:
+        self.sums = [a + b for a, b in zip(self.sums, other.sums, strict=True)]
+        for mine, theirs in zip(self.counts(), other.counts(), strict=True):
+            for code, count in theirs.items():
+                _add(mine, code, count)
+
+    def counts(self) -> tuple[dict[int, int], ...]:
+        return self.outcomes, self.latencies, self.ttfts
+
+    def texts(self) -> tuple[str, ...]:
+        return tuple(map(counts.packed, self.counts()))
+
+    def __bool__(self) -> bool:
+        return any(self.sums) or any(any(some.values()) for some in self.counts())
+
+
+def _sums(facts: Sequence[Any]) -> tuple[float, ...]:
+    status, kind, step, latency, _, asked, told, cost = facts
+    ok = status == "ok"
+    invalid = kind == "invalid_plan"
+    planning = step is None and (ok or invalid)
+    latency, asked, told_tokens = latency or 0.0, _tokens(asked), _tokens(told)
+    timed = ok and told is not None and latency > 0
+    unpriced = cost is None and (ok or invalid)
+    cost_known = cost or 0.0
+    return (
+        1,
+        ok,
+        status == "failed",
+        (kind or status) in _RATED,
+        latency if ok else 0.0,
+        asked,
+        told_tokens,
+        told_tokens if timed else 0,
+        latency if timed else 0.0,
+        cost_known,
+        cost is not None,
+        unpriced,
+        planning and ok,
+        planning and invalid,
+        cost_known if planning else 0.0,
+        planning and unpriced,
+    )
+
+
+def _tokens(count: int | None) -> int:
+    return min(max(count or 0, 0), _MOST_TOKENS)
+
+
+def _add(counts: dict[int, int], code: int, count: int) -> None:
+    counts[code] = counts.get(code, 0) + count
+
+
+def outcome_counts(codes: Mapping[int, int]) -> dict[str, int]:
+    """Per kind how often, `ok` and the error kinds."""
+    return {KINDS[code]: count for code, count in codes.items() if count}
