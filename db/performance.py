@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.types import Change
 from db import counts
 from db.figures import FACTS, KINDS, SUMS, Figures
 from db.queries import Archive
-from db.settings import Change
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,8 @@ from db.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.types import Change
     from db.performance import Period, Summary
-    from db.settings import Change
 
 
 class Records(Protocol):
