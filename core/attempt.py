@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core import health as healths
 from core.errors import ErrorKind, InvalidAnswer, ProviderError, RunError
 from core.providers.prices import cost_usd
-from core.types import Attempt, CallStatus, Provider, Reply, Request, Watcher
+from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher
 from core.words import seconds_in_words
 
 if TYPE_CHECKING:
@@ -19,61 +20,79 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("switchyard")
 _LEASE_SLACK = 5.0  # seconds a lease outlives its request's deadline
+_UNKNOWN = Usage()
 
 
 @dataclass(slots=True)
 class Sent:
-    """What came of one request."""
+    """What came of one request. `value` is what the reply was read as."""
 
     reply: Reply | None = None
     value: Any = None
-    failure: ProviderError | InvalidAnswer | None = None
+    failure: ProviderError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Asks one provider after the other; `attempts` are those of the walk so far."""
+    """Asks one provider after the other; `attempts` are those that have ended."""
 
     router: MultiProviderStrategy
     ask: Ask
-    attempts: list[Attempt]
+    configs: Mapping[str, str]
+    attempts: list[Attempt] = field(default_factory=list)
 
-    async def once(self, name: str, request: Request, *, limit: float) -> Sent:
-        """One request, cut off after `limit` seconds, recorded before and after.
+    async def once(
+        self, name: str, provider: Provider, request: Request, *, begun: float, limit: float
+    ) -> Sent:
+        """One request, cut off after `limit` seconds. `begun` is now, by the router's clock.
 
         Raises:
             RunError: our own failure; a provider's is in what comes back.
         """
-        router = self.router
-        provider = router.providers[name]
-        begun = router.clock()
-        attempt = self._intent(name, provider.model)
+        router, watcher = self.router, self.ask.watcher
+        intent = self._intent(name, provider.model)
         lease = begun + limit + _LEASE_SLACK
         router.healths[name] = healths.began(router.healths[name], now=begun, lease_until=lease)
-        watcher = self.ask.watcher
-        listener = _Listener(watcher, attempt.ordinal, router) if watcher else None
+        listener = _Listener(watcher, intent.ordinal, router) if watcher else None
         sent = Sent()
-        stopped = _ended(attempt, "cancelled", ErrorKind.CANCELLED, "It was stopped.")
         try:
-            await router.history.begin(attempt, request.messages)
+            await router.history.begin(intent, request.messages)
             if watcher:
-                watcher.attempt_started(attempt)
+                watcher.attempt_started(intent)
             await self._send(sent, provider, request, limit=limit, listener=listener)
-            done = self._outcome(attempt, sent, begun=begun, listener=listener)
+            done = self._outcome(intent, sent, begun=begun, listener=listener)
         except asyncio.CancelledError:
-            await self._record(self._settle(stopped, begun), sent.reply)
+            stopped = self._cut(intent, begun, "cancelled", ErrorKind.CANCELLED, "It was stopped.")
+            await self._end(stopped, sent.reply, begun=begun)
             raise
         except RunError:
             # The history could not be written, so nothing was sent: only the lease goes back.
-            self._settle(stopped, begun)
+            stopped = self._cut(intent, begun, "cancelled", ErrorKind.CANCELLED, "It was stopped.")
+            self._settle(stopped, begun=begun)
             raise
         except Exception as error:
             # A bug of ours must not look like a broken vendor.
-            ours = _ended(attempt, "failed", ErrorKind.INTERNAL, "Switchyard itself failed here.")
-            await self._record(self._settle(ours, begun), sent.reply)
+            words = "Switchyard itself failed here."
+            failed = self._cut(intent, begun, "failed", ErrorKind.INTERNAL, words)
+            await self._end(failed, sent.reply, begun=begun)
             raise self._ours() from error
-        await self._record(self._settle(done, begun), sent.reply)
+        await self._end(done, sent.reply, begun=begun)
         return sent
+
+    def _intent(self, name: str, model: str) -> Attempt:
+        router, ask = self.router, self.ask
+        return Attempt(
+            router.history.next_call_id(),
+            next(ask.ordinals),
+            name,
+            model,
+            ask.strategy,
+            router.wall(),
+            ask.run_id,
+            ask.step,
+            router.simulated,
+            self.configs.get(name, ""),
+        )
 
     async def _send(
         self,
@@ -86,7 +105,7 @@ class Asking:
     ) -> None:
         try:
             async with asyncio.timeout(limit) as timer:
-                sent.reply = await provider.complete(
+                reply = await provider.complete(
                     request, on_text=listener.text if listener else None
                 )
         except TimeoutError:
@@ -97,48 +116,86 @@ class Asking:
         except ProviderError as error:
             sent.failure = error
         else:
-            sent.reply = self._scrubbed(sent.reply)
-            try:
-                sent.value = self.ask.read(sent.reply) if self.ask.read else None
-            except InvalidAnswer as error:
-                sent.failure = _cut_off() if sent.reply.truncated else error
+            self._read(sent, reply)
 
-    def _intent(self, name: str, model: str) -> Attempt:
-        router = self.router
-        return Attempt(
-            router.history.next_call_id(),
-            next(self.ask.ordinals),
-            name,
-            model,
-            self.ask.strategy,
-            router.wall(),
-            self.ask.run_id,
-            self.ask.step,
-            router.simulated,
-            router.configs.get(name, ""),
+    def _read(self, sent: Sent, reply: Reply) -> None:
+        content = self.router.redact(reply.content)
+        if content is not reply.content:
+            reply = replace(reply, content=content)
+        sent.reply = reply
+        if self.ask.read is None:
+            return
+        try:
+            sent.value = self.ask.read(reply)
+        except InvalidAnswer as error:
+            kind, fault = ErrorKind.INVALID_PLAN, error.fault
+            if reply.truncated:
+                kind, fault = ErrorKind.TRUNCATED, "Its answer was cut off at the length limit."
+            sent.failure = ProviderError(kind, fault)
+
+    def _outcome(
+        self, intent: Attempt, sent: Sent, *, begun: float, listener: _Listener | None
+    ) -> Attempt:
+        reply, failure = sent.reply, sent.failure
+        latency = (self.router.clock() - begun) * 1000
+        first_at = listener.first_at if listener else None
+        usage, cost, http_status, request_id = _UNKNOWN, None, None, None
+        if reply is not None:
+            usage, request_id, http_status = reply.usage, reply.request_id, 200
+            cost = 0.0 if intent.simulated else cost_usd(intent.provider, intent.model, usage)
+        status: CallStatus = "ok"
+        kind, said, retry_after = None, None, None
+        if failure is not None:
+            status, kind, said = "failed", failure.kind, self.router.redact(failure.message)
+            http_status = failure.http_status or http_status
+            request_id = failure.request_id or request_id
+            retry_after = failure.retry_after
+        return Attempt(  # spelt out: replace() takes twice as long
+            intent.id,
+            intent.ordinal,
+            intent.provider,
+            intent.model,
+            intent.strategy,
+            intent.started_at,
+            intent.run_id,
+            intent.step,
+            intent.simulated,
+            intent.config,
+            status=status,
+            error_kind=kind,
+            http_status=http_status,
+            message=said,
+            latency_ms=latency,
+            ttft_ms=None if first_at is None else (first_at - begun) * 1000,
+            usage=usage,
+            cost_usd=cost,
+            retry_after=retry_after,
+            request_id=request_id,
         )
 
-    def _settle(self, done: Attempt, begun: float) -> Attempt:
-        """What the outcome means for the provider's health."""
-        router, name = self.router, done.provider
-        now = router.clock()
-        if done.latency_ms is None:
-            done = replace(done, latency_ms=(now - begun) * 1000)
-        health = router.healths[name]
-        router.healths[name] = healths.ended(
-            health, done, began=begun, now=now, policy=router.policy
-        )
-        for waiter in router.waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-        return done
+    def _cut(
+        self, intent: Attempt, begun: float, status: CallStatus, kind: ErrorKind, said: str
+    ) -> Attempt:
+        latency = (self.router.clock() - begun) * 1000
+        return replace(intent, status=status, error_kind=kind, message=said, latency_ms=latency)
 
-    async def _record(self, done: Attempt, reply: Reply | None) -> None:
+    async def _end(self, done: Attempt, reply: Reply | None, *, begun: float) -> None:
+        self._settle(done, begun=begun)
         self.attempts.append(done)
         # Once handed over it is written, even if this run is cancelled while it waits.
         await self.router.history.end(done, reply.content if reply else None)
         if self.ask.watcher:
             self.ask.watcher.attempt_ended(done)
+
+    def _settle(self, done: Attempt, *, begun: float) -> None:
+        """What the outcome means for the provider's health, and for those who wait for one."""
+        router, name = self.router, done.provider
+        router.healths[name] = healths.ended(
+            router.healths[name], done, began=begun, now=router.clock(), policy=router.policy
+        )
+        for waiter in router.waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _ours(self) -> RunError:
         return RunError(
@@ -146,38 +203,6 @@ class Asking:
             "Try again; if it stays, look into the log.",
             attempts=self.attempts,
         )
-
-    def _outcome(
-        self, attempt: Attempt, sent: Sent, *, begun: float, listener: _Listener | None
-    ) -> Attempt:
-        reply, failure = sent.reply, sent.failure
-        latency = (self.router.clock() - begun) * 1000
-        facts: dict[str, Any] = {"latency_ms": latency}
-        if listener and listener.first_at is not None:
-            facts["ttft_ms"] = (listener.first_at - begun) * 1000
-        if reply is not None:
-            facts |= {
-                "usage": reply.usage,
-                "cost_usd": 0.0
-                if attempt.simulated
-                else cost_usd(attempt.provider, attempt.model, reply.usage),
-                "request_id": reply.request_id,
-                "http_status": 200,
-            }
-        if failure is None:
-            return replace(attempt, status="ok", **facts)
-        if isinstance(failure, InvalidAnswer):
-            said = self.router.redact(failure.fault)
-            return _ended(attempt, "failed", ErrorKind.INVALID_PLAN, said, **facts)
-        facts["http_status"] = failure.http_status or facts.get("http_status")
-        facts["request_id"] = failure.request_id or facts.get("request_id")
-        facts["retry_after"] = failure.retry_after
-        said = self.router.redact(failure.message)
-        return _ended(attempt, "failed", failure.kind, said, **facts)
-
-    def _scrubbed(self, reply: Reply) -> Reply:
-        content = self.router.redact(reply.content)
-        return reply if content is reply.content else replace(reply, content=content)
 
 
 class _Listener:
@@ -197,15 +222,3 @@ class _Listener:
         except Exception:  # noqa: BLE001 - the watcher's fault, whatever it is
             # Raised through the adapter it would look like the provider's failure.
             _log.exception("a watcher failed")
-
-
-def _ended(
-    attempt: Attempt, status: CallStatus, kind: ErrorKind, message: str | None, **facts: Any
-) -> Attempt:
-    return replace(attempt, status=status, error_kind=kind, message=message, **facts)
-
-
-def _cut_off() -> ProviderError:
-    return ProviderError(
-        ErrorKind.TRUNCATED, "Its answer was cut off at the length limit.", http_status=200
-    )

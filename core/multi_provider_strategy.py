@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from core import health as healths
+from core.attempt import Asking
 from core.breaker import Breaker, Policy
 from core.errors import OUTCOMES, BadRequest
 from core.health import Health
@@ -87,12 +88,13 @@ class MultiProviderStrategy:
         deadline = ask.deadline
         if deadline is None:
             deadline = self.clock() + self.policy.run_timeout
-        return await Walk(self, ask, deadline).run()
+        asking = Asking(self, ask, self.configs)
+        return await Walk(self, ask, deadline, self.providers, asking).run()
 
     def order(self, strategy: str, names: Iterable[str] | None = None) -> list[Health]:
         """Everyone in `names` (by priority), in the order the strategy would ask them now."""
-        asked = self.providers if names is None else names
-        known = [self.healths[name] for name in asked if name in self.healths]
+        asked = self.providers if names is None else (n for n in names if n in self.providers)
+        known = [self.healths[name] for name in asked]
         return STRATEGIES[strategy].order(known, self.rng)
 
     def health(self, name: str) -> Health:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,13 @@ from core.errors import (
     OUTCOMES,
     AllProvidersFailed,
     DeadlineExceeded,
-    InvalidAnswer,
+    ErrorKind,
     NoProviderConfigured,
     ProviderError,
     RunError,
 )
 from core.providers import label_of
-from core.types import Attempt, Message, Reply, Request, Watcher
+from core.types import Attempt, Message, Provider, Reply, Request, Watcher
 from core.words import seconds_in_words
 
 if TYPE_CHECKING:
@@ -54,15 +54,14 @@ class Ask:
 
 @dataclass(slots=True)
 class Walk:
+    """Asks whom the router knew when it began, whatever is chosen meanwhile."""
+
     router: MultiProviderStrategy
     ask: Ask
     deadline: float
-    attempts: list[Attempt] = field(default_factory=list)
+    providers: Mapping[str, Provider]
+    asking: Asking
     objectors: set[str] = field(default_factory=set)  # who found the request itself wrong
-    asking: Asking = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.asking = Asking(self.router, self.ask, self.attempts)
 
     async def run(self) -> Answer:
         router, clock = self.router, self.router.clock
@@ -75,8 +74,8 @@ class Walk:
         resting: list[str] = []
         for place, name in enumerate(ordered):
             # Before the circuit is asked: between that and the lease nothing may be awaited.
-            await router.providers[name].prepare()
-            if not router.health(name).breaker.admits(clock()):
+            await self.providers[name].prepare()
+            if not router.healths[name].breaker.admits(clock()):
                 resting.append(name)
                 continue
             others = self._still_to_ask(ordered[place + 1 :], resting)
@@ -92,10 +91,10 @@ class Walk:
         """Ask those who rest, soonest back first; whoever failed in this walk has had its turn."""
         router, clock = self.router, self.router.clock
         resting = self._unasked(ordered)
-        resting.sort(key=lambda name: router.health(name).breaker.until or 0.0)
+        resting.sort(key=lambda name: router.healths[name].breaker.until or 0.0)
         for place, name in enumerate(resting):
-            await router.providers[name].prepare()
-            breaker = router.health(name).breaker
+            await self.providers[name].prepare()
+            breaker = router.healths[name].breaker
             if breaker.admits(clock()) or breaker.admits_last_resort(clock()):
                 others = self._still_to_ask((), resting[place + 1 :])
                 if answer := await self._try(name, others=others):
@@ -109,7 +108,7 @@ class Walk:
         of time, when a vendor wants to be asked again by its own word.
         """
         now = self.router.clock()
-        breakers = [self.router.health(name).breaker for name in self._unasked(ordered)]
+        breakers = [self.router.healths[name].breaker for name in self._unasked(ordered)]
         patience = min(self.deadline, now + self.router.policy.fair_share)
         stated = [b.until for b in breakers if b.stated and b.until and b.until <= patience]
         leased = any(b.until and b.lease_until > now for b in breakers)
@@ -126,49 +125,47 @@ class Walk:
         return True
 
     def _unasked(self, ordered: Sequence[str]) -> list[str]:
-        asked = {attempt.provider for attempt in self.attempts}
+        asked = {attempt.provider for attempt in self.asking.attempts}
         return [name for name in ordered if name not in asked]
 
     def _still_to_ask(self, closed: Sequence[str], resting: Sequence[str]) -> int:
-        now, health = self.router.clock(), self.router.health
-        return sum(health(name).breaker.admits(now) for name in closed) + sum(
-            health(name).breaker.admits_last_resort(now) for name in resting
-        )
+        now, known = self.router.clock(), self.router.healths
+        willing = [name for name in closed if known[name].breaker.admits(now)]
+        after_all = [name for name in resting if known[name].breaker.admits_last_resort(now)]
+        return len(willing) + len(after_all)
 
     async def _try(self, name: str, *, others: int) -> Answer | None:
         """One provider's turn: a request, and at most one repeat and one repair."""
-        request = self.ask.request
+        ask, router = self.ask, self.router
+        request = ask.request
         repeated = repaired = False
         while True:
-            dropped = self.router.dropped.get(name, frozenset())
+            dropped = router.dropped.get(name)
             asked = replace(request, dropped=dropped) if dropped else request
-            limit = self._limit(self.router.clock(), others=others)
-            sent = await self.asking.once(name, asked, limit=limit)
-            reply, failure = sent.reply, sent.failure
-            self._note_objection(name, failure)
-            if failure is None and reply is not None:
-                return Answer(reply, name, sent.value, tuple(self.attempts))
-            if isinstance(failure, ProviderError):
-                if repeated or failure.parameter is None:
-                    return None
-                repeated = True
-                self.router.dropped[name] = dropped | {failure.parameter}
-                continue
-            if failure is None or reply is None or repaired or self.ask.repair is None:
-                return None
-            repaired = True
-            request = replace(
-                self.ask.request,
-                messages=(
-                    *self.ask.request.messages,
-                    Message("assistant", reply.content),
-                    self.ask.repair(failure.fault),
-                ),
+            begun = router.clock()
+            limit = self._limit(begun, others=others)
+            sent = await self.asking.once(
+                name, self.providers[name], asked, begun=begun, limit=limit
             )
+            reply, failure = sent.reply, sent.failure
+            if failure is None:
+                assert reply is not None
+                return Answer(reply, name, sent.value, tuple(self.asking.attempts))
+            self._note_objection(name, failure)
+            if failure.parameter is not None and not repeated:
+                repeated = True
+                router.dropped[name] = (dropped or frozenset()) | {failure.parameter}
+            elif failure.kind is ErrorKind.INVALID_PLAN and reply and ask.repair and not repaired:
+                repaired = True
+                said = Message("assistant", reply.content)
+                messages = (*ask.request.messages, said, ask.repair(failure.message))
+                request = replace(ask.request, messages=messages)
+            else:
+                return None
 
-    def _note_objection(self, name: str, failure: ProviderError | InvalidAnswer | None) -> None:
+    def _note_objection(self, name: str, failure: ProviderError) -> None:
         """Two providers that find the request itself wrong are believed."""
-        if not isinstance(failure, ProviderError) or failure.kind not in _ABOUT_THE_REQUEST:
+        if failure.kind not in _ABOUT_THE_REQUEST:
             return
         if failure.parameter is None:
             self.objectors.add(name)
@@ -192,12 +189,12 @@ class Walk:
             return self._late()
         waits = []
         for name in ordered:
-            breaker = self.router.health(name).breaker
+            breaker = self.router.healths[name].breaker
             if breaker.until is not None and not breaker.needs_you:
                 waits.append(max(breaker.until - now, 1.0))
         soonest = min(waits, default=None)
         back = f", or wait {seconds_in_words(soonest)} until one is back" if soonest else ""
-        if not self.attempts:
+        if not self.asking.attempts:
             return AllProvidersFailed(
                 "Every provider is resting after failures, so nobody was asked.",
                 f"Try again in {seconds_in_words(soonest)}, when the first is back."
@@ -205,7 +202,7 @@ class Walk:
                 else "See to the providers' keys and accounts.",
                 retry_after=soonest,
             )
-        last: dict[str, Attempt] = {attempt.provider: attempt for attempt in self.attempts}
+        last: dict[str, Attempt] = {attempt.provider: attempt for attempt in self.asking.attempts}
         reasons = "; ".join(
             f"{label_of(name)} {OUTCOMES[attempt.error_kind].said}"
             for name, attempt in last.items()
@@ -216,7 +213,7 @@ class Walk:
         return AllProvidersFailed(
             f"No provider gave an answer: {reasons}.",
             f"{action.rstrip('.')}{back}.",
-            attempts=self.attempts,
+            attempts=self.asking.attempts,
             retry_after=soonest,
         )
 
@@ -224,7 +221,7 @@ class Walk:
         return DeadlineExceeded(
             "Time ran out before a provider had answered.",
             "Allow more time for a run, or put a faster provider first.",
-            attempts=self.attempts,
+            attempts=self.asking.attempts,
         )
 
     def _objected(self, failure: ProviderError) -> RunError:
@@ -233,7 +230,7 @@ class Walk:
         return AllProvidersFailed(
             f"{names} both found fault with the request: {failure.message[:200].rstrip('.')}.",
             outcome.action,
-            attempts=self.attempts,
+            attempts=self.asking.attempts,
         )
 
 

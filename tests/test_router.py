@@ -185,6 +185,24 @@ def test_a_changed_key_is_given_another_chance_at_once():
     assert again.health("a").breaker.state(clock.now) == "closed"
 
 
+def test_a_walk_ends_with_the_providers_it_began_with_and_moves_no_new_circuit():
+    clock = Clock()
+
+    class Replaced(Scripted):
+        async def complete(self, request, *, on_text=None):
+            clock.tick(1)
+            router.replace_providers({"a": Scripted()}, {"a": "new key"})
+            clock.tick(1)
+            return await super().complete(request)
+
+    history = Recorder()
+    router = made(clock, history, a=Replaced(ErrorKind.AUTH), b=Scripted())
+    assert call(router).provider == "b"
+    assert [attempt.config for attempt in history.ended] == ["", ""]
+    assert router.health("a").breaker.state(clock.now) == "closed"
+    assert call(router, order=("b", "a")).provider == "a"
+
+
 def test_when_all_rest_the_soonest_back_is_asked_after_all():
     clock, a, b = (
         Clock(),
