@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core import health as healths
+from core.drill import SAID
 from core.errors import ErrorKind, InvalidAnswer, ProviderError, RunError
 from core.providers.prices import cost_usd
 from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher
@@ -78,6 +79,26 @@ class Asking:
             raise self._ours() from error
         await self._end(done, sent.reply, begun=begun)
         return sent
+
+    async def pretended(self, name: str, provider: Provider, request: Request) -> None:
+        """An attempt of a fire drill: recorded like any other, sent to nobody, judged by nothing.
+
+        Raises:
+            RunError: it cannot be recorded.
+        """
+        router, watcher = self.router, self.ask.watcher
+        intent = replace(self._intent(name, provider.model), drilled=True)
+        failed = replace(
+            intent, status="failed", error_kind=ErrorKind.CONNECTION, message=SAID, latency_ms=0.0
+        )
+        try:
+            await router.history.begin(intent, request.messages)
+        except asyncio.CancelledError:
+            await self._end(failed, None, begun=None)
+            raise
+        if watcher:
+            watcher.attempt_started(intent)
+        await self._end(failed, None, begun=None)
 
     def _intent(self, name: str, model: str) -> Attempt:
         router, ask = self.router, self.ask
@@ -179,8 +200,9 @@ class Asking:
         latency = (self.router.clock() - begun) * 1000
         return replace(intent, status=status, error_kind=kind, message=said, latency_ms=latency)
 
-    async def _end(self, done: Attempt, reply: Reply | None, *, begun: float) -> None:
-        self._settle(done, begun=begun)
+    async def _end(self, done: Attempt, reply: Reply | None, *, begun: float | None) -> None:
+        if begun is not None:  # else nothing was sent, and nobody is judged by it
+            self._settle(done, begun=begun)
         self.attempts.append(done)
         # Once handed over it is written, even if this run is cancelled while it waits.
         await self.router.history.end(done, reply.content if reply else None)

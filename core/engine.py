@@ -334,6 +334,7 @@ class Engine:
             policy=self.policy,
             simulated=connected.simulated,
             redact=self._redact,
+            pretends_down=self.control.drills.down,
         )
         simulated = connected.simulated
         router.remember(

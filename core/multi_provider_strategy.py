@@ -46,10 +46,12 @@ class MultiProviderStrategy:
         wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
         redact: Callable[[str], str] = lambda text: text,
+        pretends_down: Callable[[str], bool] = lambda name: False,
     ) -> None:
         self.providers = llm_provider
         self.policy = policy or Policy()
         self.simulated = simulated
+        self.pretends_down = pretends_down  # a fire drill: asked before anything is sent
         self.clock = clock
         self.history = history or _Unrecorded()
         self.configs = configs or {}

@@ -20,7 +20,7 @@ from core.errors import (
 )
 from core.providers import label_of
 from core.types import Attempt, Message, Provider, Reply, Request, Watcher
-from core.words import seconds_in_words
+from core.words import attempt_in_words, seconds_in_words
 
 if TYPE_CHECKING:
     from core.multi_provider_strategy import MultiProviderStrategy
@@ -138,6 +138,9 @@ class Walk:
         """One provider's turn: a request, and at most one repeat and one repair."""
         ask, router = self.ask, self.router
         request = ask.request
+        if router.pretends_down(name):
+            await self.asking.pretended(name, self.providers[name], request)
+            return None
         repeated = repaired = False
         while True:
             dropped = router.dropped.get(name)
@@ -202,11 +205,15 @@ class Walk:
                 else "See to the providers' keys and accounts.",
                 retry_after=soonest,
             )
+        if all(attempt.drilled for attempt in self.asking.attempts):
+            return AllProvidersFailed(
+                "Every provider that could be asked is pretended down in a fire drill.",
+                "End the fire drill, or put another provider into the order.",
+                attempts=self.asking.attempts,
+            )
         last: dict[str, Attempt] = {attempt.provider: attempt for attempt in self.asking.attempts}
         reasons = "; ".join(
-            f"{label_of(name)} {OUTCOMES[attempt.error_kind].said}"
-            for name, attempt in last.items()
-            if attempt.error_kind
+            attempt_in_words(attempt).rstrip(".") for attempt in last.values() if attempt.error_kind
         )
         first = next(iter(last.values())).error_kind
         action = OUTCOMES[first].action if first and len(last) == 1 else "Read the reasons below"

@@ -95,6 +95,8 @@ def attempt_in_words(attempt: Attempt) -> str:
     if attempt.status == "ok":
         took = seconds_in_words((attempt.latency_ms or 0.0) / 1000)
         return f"{label} answered in {took}."
+    if attempt.drilled:
+        return f"{label} was pretended down in a fire drill."
     if attempt.error_kind is None:
         return f"{label} did not answer."
     return f"{label} {OUTCOMES[attempt.error_kind].said}."
