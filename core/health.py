@@ -6,7 +6,7 @@ restart changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -111,26 +111,35 @@ def rebuilt(
     `clock_offset` turns the history's wall clock into the monotonic one. Totals stay as they
     are: they come from the whole history, not from the attempts at hand.
     """
-    events: list[tuple[float, int, Attempt]] = []
-    for attempt in attempts:
-        start = attempt.started_at + clock_offset
-        events.append((start, 0, attempt))
-        if attempt.latency_ms is not None:
-            events.append((start + attempt.latency_ms / 1000, 1, attempt))
     folded = health
-    for moment, is_end, attempt in sorted(events, key=lambda event: event[:2]):
-        start = attempt.started_at + clock_offset
-        if is_end:
-            folded = ended(folded, attempt, began=start, now=moment, policy=policy)
-        else:
-            lease = start + policy.attempt_timeout + 5.0
-            folded = began(folded, now=start, lease_until=lease)
+    for _, stage in stages(health, attempts, clock_offset=clock_offset, policy=policy):
+        folded = stage
     return replace(
         folded,
         succeeded=health.succeeded,
         failed=health.failed,
         latency_sum=health.latency_sum,
     )
+
+
+def stages(
+    health: Health, attempts: Iterable[Attempt], *, clock_offset: float, policy: Policy
+) -> Iterator[tuple[float, Health]]:
+    """Each moment at which an attempt began or ended, and `health` as it was from then on."""
+    events: list[tuple[float, int, Attempt]] = []
+    for attempt in attempts:
+        start = attempt.started_at + clock_offset
+        events.append((start, 0, attempt))
+        if attempt.latency_ms is not None:
+            events.append((start + attempt.latency_ms / 1000, 1, attempt))
+    for moment, is_end, attempt in sorted(events, key=lambda event: event[:2]):
+        start = attempt.started_at + clock_offset
+        if is_end:
+            health = ended(health, attempt, began=start, now=moment, policy=policy)
+        else:
+            lease = start + policy.attempt_timeout + 5.0
+            health = began(health, now=start, lease_until=lease)
+        yield moment, health
 
 
 def _cut_short(attempt: Attempt, policy: Policy) -> bool:
