@@ -24,6 +24,9 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+CHECKPOINT = 1000  # pages of the log, after which they go where they belong
+
+
 def beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
@@ -76,6 +79,11 @@ def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def wait_for_locks(connection: sqlite3.Connection, seconds: float) -> None:
+    """How long SQLite itself waits for a lock of another connection."""
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

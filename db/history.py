@@ -1,7 +1,8 @@
 """The writer: intents, outcomes, and what becomes of them when the disk says no.
 
-One thread owns the only connection that writes. It takes whatever is waiting and commits it as
-one group: an intent so that it survives a kill, an outcome so that it survives a power cut.
+One connection writes. A thread takes whatever is waiting and commits it as one group: an intent so
+that it survives a kill, an outcome so that it survives a power cut. An intent needs no disk, so one
+that comes alone is committed where it comes from, if nothing whatever stands in the way.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from db.migrations import MIGRATIONS
 from db.records import Record, settle
 from db.rows import (
     CALL,
+    INTENT,
+    REQUEST,
     RUN,
     TABLES,
     TEXT,
@@ -37,6 +40,7 @@ from db.rows import (
     Row,
     Table,
     call_row,
+    intent_row,
     request_text,
     run_row,
     storable,
@@ -46,10 +50,13 @@ _T = TypeVar("_T")
 _log = logging.getLogger("switchyard")
 
 _CHECKED_AT_ONCE = 64 << 20  # bytes; a larger file is checked while it is already in use
-_BUSY_TIMEOUT = 1.0  # seconds SQLite itself waits for another process's lock
+_BUSY_TIMEOUT = 1.0  # seconds SQLite itself waits for a lock when the file is opened and closed
+_LOCKED_EVERY = 0.01  # seconds between two tries while another process's lock is in the way
 _INTENT_WAITS = 10.0  # seconds in all for such a lock, then nothing is asked
 _OUTCOME_WAITS = 5.0  # seconds in all, then it goes to the spool
 _FEW = 4  # calls under way that are too few to wait for one another
+_SLOW = 0.02  # seconds; a caller who lost as many to a write in place does not do so again
+_SLOW_FOR = 10.0  # seconds long
 _GATHER = 0.0005  # seconds without a new record, after which those at hand are committed
 _GATHER_MOST = 10  # times that long, and no longer
 _RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
@@ -73,6 +80,7 @@ class SqliteHistory:
         self._queue: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
         self._ids: itertools.count[int] | None = None
         self._lock: int | None = None
+        self._turn = threading.Lock()  # of whoever uses the connection
         self._connection: sqlite3.Connection | None = None
         self._synchronous = ""
         self._inode = 0
@@ -82,6 +90,7 @@ class SqliteHistory:
         self._archive = queries.Archive(path)
         self._closed = False
         self._under_way = 0  # calls begun and not ended
+        self._leave_alone_until = 0.0  # the disk was too slow for a write in place
         self._thread = threading.Thread(target=self._attend, name="switchyard-history", daemon=True)
 
     @classmethod
@@ -109,8 +118,8 @@ class SqliteHistory:
         return next(self._ids)
 
     def begin(self, attempt: Attempt, messages: Sequence[Message]) -> Awaitable[None]:
-        text = (attempt.id, request_text(messages, self._redact), None)
-        rows = ((CALL, call_row(attempt, self._redact)), (TEXT, text))
+        text = (attempt.id, request_text(messages, self._redact))
+        rows = ((INTENT, intent_row(attempt, self._redact)), (REQUEST, text))
         self._under_way += 1
         return self._awaitable(Record(rows, outcome=False))
 
@@ -156,8 +165,12 @@ class SqliteHistory:
     # -- who waits
 
     def _awaitable(self, record: Record) -> asyncio.Future[None]:
-        record.waiter = waiter = asyncio.get_running_loop().create_future()
-        self._add(record)
+        waiter = asyncio.get_running_loop().create_future()
+        if not record.outcome and self._under_way <= _FEW and self._commit_here(record):
+            waiter.set_result(None)
+        else:
+            record.waiter = waiter
+            self._add(record)
         return waiter
 
     def _add(self, record: Record) -> None:
@@ -165,6 +178,30 @@ class SqliteHistory:
             settle([record], HistoryUnavailable("Switchyard is stopping.", "Start it again."))
         else:
             self._queue.put(record)
+
+    def _commit_here(self, record: Record) -> bool:
+        """Commit on the caller's thread, which must not wait for anything.
+
+        False if that cannot be done; whatever the trouble is, the writer will meet it, too.
+        """
+        began = time.monotonic()
+        if began < self._leave_alone_until or self._closed or self.degraded:
+            return False
+        if not self._queue.empty() or not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._must_connect():
+                return False
+            self._write([record])
+        except Exception:  # noqa: BLE001 - the writer tells it apart, and to whom it may concern
+            self._abandon()
+            return False
+        finally:
+            self._turn.release()
+        ended = time.monotonic()
+        if ended - began > _SLOW:
+            self._leave_alone_until = ended + _SLOW_FOR
+        return True
 
     # -- the writer's thread
 
@@ -177,19 +214,21 @@ class SqliteHistory:
                 going = False
             records = [*kept, *(record for record in arrived if record)]
             if records or self.degraded:
-                kept = self._commit(records)
+                with self._turn:
+                    kept = self._commit(records)
             if self._spooled and not kept:
                 self._spool.unlink(missing_ok=True)
                 self._spooled = False
         waiting = [record for record in kept if record.waiter]
         self._spool_and_settle([record for record in waiting if record.spoolable])
         settle(waiting, unavailable(self.degraded))
-        self._leave()
+        with self._turn:
+            self._leave()
 
     def _patience(self, kept: Sequence[Record]) -> float | None:
         """Seconds to wait for something new, before what is kept is tried again."""
         if any(record.waiter for record in kept):
-            return 0.01  # locked out; SQLite has waited already
+            return _LOCKED_EVERY
         return _RETRY_EVERY if kept or self.degraded else None
 
     def _arrivals(self, patience: float | None) -> list[Record | None]:
@@ -230,7 +269,9 @@ class SqliteHistory:
         return []
 
     def _write(self, records: Sequence[Record]) -> None:
-        connection = self._usable()
+        connection = self._connection
+        if connection is None or self._must_connect():
+            connection = self._connect()
         rows: defaultdict[Table, list[Row]] = defaultdict(list)
         outcome = False
         for record in records:
@@ -250,7 +291,10 @@ class SqliteHistory:
 
     def _synchronise(self, level: str) -> None:
         if self._connection and self._synchronous != level:
+            # A checkpoint waits for the disk: intents leave it to the next outcome.
+            checkpoint = files.CHECKPOINT if level == "FULL" else 0
             self._connection.execute(f"PRAGMA synchronous = {level}")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint}")
             self._synchronous = level
 
     def _make_do(self, records: Iterable[Record], error: Exception) -> list[Record]:
@@ -296,14 +340,13 @@ class SqliteHistory:
 
     # -- the connection
 
-    def _usable(self) -> sqlite3.Connection:
+    def _must_connect(self) -> bool:
         now = time.monotonic()
-        if now - self._looked > 1 and self._inode != files.inode(self.path):
-            self._doubtful = True  # another file has taken its place
-        self._looked = now
-        if self._connection is None or self._doubtful:
-            return self._connect()
-        return self._connection
+        if now - self._looked > 1:
+            self._looked = now
+            if self._inode != files.inode(self.path):
+                self._doubtful = True  # another file has taken its place
+        return self._connection is None or self._doubtful
 
     def _connect(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -322,6 +365,7 @@ class SqliteHistory:
         last = connection.execute("SELECT coalesce(max(id), 0) FROM call").fetchone()[0]
         if self._ids is None or last >= next(self._ids):  # another file may have taken its place
             self._ids = itertools.count(last + 1)
+        files.wait_for_locks(connection, 0.0)  # from here on the writer itself tries again
         return connection
 
     def _check(self) -> None:
@@ -369,6 +413,7 @@ class SqliteHistory:
     def _leave(self) -> None:
         if self._connection:
             try:
+                files.wait_for_locks(self._connection, _BUSY_TIMEOUT)
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except sqlite3.Error as error:
                 _log.warning("the history's log stays beside it: %s", error)

@@ -24,9 +24,11 @@ CALL_COLUMNS = [
     "output_tokens", "cached_tokens", "cost_usd", "simulated", "config", "retry_after",
     "request_id", "drilled",
 ]
-# fmt: on
+INTENT_COLUMNS = [
+    "id", "run_id", "ordinal", "step", "provider", "model", "strategy", "status", "started_at",
+    "simulated", "config", "drilled",
+]
 TEXT_COLUMNS = ["call_id", "request", "response"]
-# fmt: off
 RUN_COLUMNS = [
     "id", "goal", "status", "strategy", "provider", "model", "started_at", "finished_at",
     "source", "simulated", "error_kind", "error", "plan", "options", "idempotency_key",
@@ -40,11 +42,14 @@ _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Rows are put whole: a second one with the same key brings the first up to date."""
+    """Rows are put whole: a second one with the same key brings the first up to date.
+
+    `news` are the columns it may change. An index of others alone is left in peace.
+    """
 
     name: str
     columns: Sequence[str]
-    kept: int  # the first columns, that a later row does not change
+    news: Sequence[str] = ()
 
     def put(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
         for start in range(0, len(rows), _AT_ONCE):
@@ -57,18 +62,38 @@ def _put(table: Table, rows: int) -> str:
     # One statement for many rows: CPython gives up the interpreter lock at every step, and a
     # busy loop makes each of them wait. With executemany a full batch took nine times as long.
     row = f"({', '.join('?' * len(table.columns))})"
-    news = ", ".join(f"{name} = excluded.{name}" for name in table.columns[table.kept :])
+    news = ", ".join(f"{name} = excluded.{name}" for name in table.news)
     return f"""
         INSERT INTO {table.name} ({", ".join(table.columns)})
         VALUES {", ".join([row] * rows)}
-        ON CONFLICT ({table.columns[0]}) DO UPDATE SET {news}
+        ON CONFLICT ({table.columns[0]}) DO {f"UPDATE SET {news}" if news else "NOTHING"}
     """
 
 
-CALL = Table("call", CALL_COLUMNS, 7)
-TEXT = Table("call_text", TEXT_COLUMNS, 2)
-RUN = Table("run", RUN_COLUMNS, 2)
+_OUTCOME = ["status", *(name for name in CALL_COLUMNS if name not in INTENT_COLUMNS)]
+INTENT = Table("call", INTENT_COLUMNS)
+CALL = Table("call", CALL_COLUMNS, _OUTCOME)
+REQUEST = Table("call_text", TEXT_COLUMNS[:2])
+TEXT = Table("call_text", TEXT_COLUMNS, TEXT_COLUMNS[2:])
+RUN = Table("run", RUN_COLUMNS, RUN_COLUMNS[2:])
 TABLES = {table.name: table for table in (CALL, TEXT, RUN)}
+
+
+def intent_row(attempt: Attempt, redact: Redact) -> Row:
+    return (
+        attempt.id,
+        attempt.run_id,
+        attempt.ordinal,
+        attempt.step,
+        attempt.provider,
+        storable(attempt.model, redact),
+        attempt.strategy,
+        attempt.status,
+        attempt.started_at,
+        attempt.simulated,
+        attempt.config,
+        attempt.drilled,
+    )
 
 
 def call_row(attempt: Attempt, redact: Redact) -> Row:

@@ -245,7 +245,7 @@ def test_no_secret_reaches_the_file(path):
 
 
 def test_a_record_that_cannot_be_stored_takes_no_other_down(path, history):
-    good, bad = attempt(history), attempt(history, http_status=10**30)
+    good, bad = attempt(history), attempt(history, ordinal=10**30)
 
     async def both():
         return await asyncio.gather(
@@ -364,17 +364,21 @@ KILLED = textwrap.dedent("""
 
     async def main():
         history = SqliteHistory.open(sys.argv[1])
-        await asyncio.gather(*(worker(history) for _ in range(8)))
+        await asyncio.gather(*(worker(history) for _ in range(int(sys.argv[2]))))
 
     asyncio.run(main())
 """)
 
 
-def test_nothing_acknowledged_is_lost_when_the_process_is_killed(path):
+@pytest.mark.parametrize("workers", ["1", "8"])
+def test_nothing_acknowledged_is_lost_when_the_process_is_killed(workers, path):
     acknowledged = {"begun": set(), "ended": set()}
     for life in range(6):
         process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", KILLED, str(path), workers],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         with process:
             for number, line in enumerate(process.stdout):
@@ -395,6 +399,74 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(path):
     assert acknowledged["begun"] <= stored.keys()
     assert all(stored[call_id] == ("ok", f"answer {call_id}") for call_id in acknowledged["ended"])
     assert {status for status, _ in stored.values()} <= {"ok", "interrupted"}
+
+
+def test_an_intent_that_comes_alone_is_committed_before_anything_else_may_happen(
+    path, history, monkeypatch
+):
+    monkeypatch.setattr(db.history, "_SLOW", 60.0)  # however busy this machine is
+    archive = Archive(path)
+
+    async def begin():
+        begun = attempt(history)
+        assert history.begin(begun, HELLO).done()
+        assert archive.call(begun.id) == begun
+        assert history.begin_run(run_record()).done()
+        assert archive.run("r") == run_record()
+
+    asyncio.run(begin())
+
+
+def test_an_intent_waits_for_no_lock_and_takes_the_writers_way_instead(path, history):
+    doing, may_end = threading.Event(), threading.Event()
+
+    def takes_long(connection):
+        doing.set()
+        may_end.wait(10)
+
+    async def begin():
+        history.submit(takes_long)
+        doing.wait(10)
+        begun = attempt(history)
+        waiting = history.begin(begun, HELLO)
+        assert not waiting.done()
+        may_end.set()
+        await waiting
+        assert Archive(path).call(begun.id) == begun
+
+    asyncio.run(begin())
+
+
+def test_a_disk_that_is_slow_once_is_left_to_the_writer_for_a_while(path, history, monkeypatch):
+    monkeypatch.setattr(db.history, "_SLOW", 0.0)
+    monkeypatch.setattr(db.history, "_SLOW_FOR", 0.2)
+
+    async def begin():
+        assert history.begin(attempt(history), HELLO).done()
+        second = history.begin(attempt(history), HELLO)
+        assert not second.done()
+        await second
+        monkeypatch.setattr(db.history, "_SLOW", 60.0)
+        await asyncio.sleep(0.25)
+        assert history.begin(attempt(history), HELLO).done()
+
+    asyncio.run(begin())
+    assert Archive(path).count_calls() == 3
+
+
+def test_the_disk_is_waited_for_by_outcomes_alone(path, history):
+    def in_force():
+        names = ("synchronous", "wal_autocheckpoint", "busy_timeout")
+        return [history._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+    async def call():
+        begun = attempt(history)
+        await history.begin(begun, HELLO)
+        assert in_force() == [1, 0, 0]
+        await history.end(answered(begun), "x")
+        assert in_force() == [2, 1000, 0]
+
+    asyncio.run(call())
 
 
 def test_an_outcome_reaches_the_disk_itself_before_it_is_acknowledged(history):
