@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.walk import Ask
 
 _log = logging.getLogger("switchyard")
+CUT_OFF = "Its answer was cut off at the length limit."
 _LEASE_SLACK = 5.0  # seconds a lease outlives its request's deadline
 _UNKNOWN = Usage()
 
@@ -151,7 +152,7 @@ class Asking:
         except InvalidAnswer as error:
             kind, fault = ErrorKind.INVALID_PLAN, error.fault
             if reply.truncated:
-                kind, fault = ErrorKind.TRUNCATED, "Its answer was cut off at the length limit."
+                kind, fault = ErrorKind.TRUNCATED, CUT_OFF
             sent.failure = ProviderError(kind, fault)
 
     def _outcome(
@@ -171,6 +172,8 @@ class Asking:
             http_status = failure.http_status or http_status
             request_id = failure.request_id or request_id
             retry_after = failure.retry_after
+        elif reply is not None and reply.truncated:
+            said = CUT_OFF
         return Attempt(  # spelt out: replace() takes twice as long
             intent.id,
             intent.ordinal,

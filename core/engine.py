@@ -12,17 +12,24 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from core import limits
-from core.autonomous_orchestrator import AutonomousOrchestrator, Goal
+from core import limits as patience
+from core.autonomous_orchestrator import AutonomousOrchestrator, Work
 from core.control import Control
 from core.errors import BadRequest, NoProviderConfigured, RunCancelled, RunError
+from core.execution import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Terms
+from core.ledger import Ledger
 from core.llm_planner import LLMPlanner
+from core.meter import Limits, Meter, out_of_time, working_seconds
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
-from core.providers import PROVIDERS, Connected, connect_practice, connect_real
+from core.plan import Plan
+from core.plan_edit import check_kept
+from core.privacy import PRIVATE, why_not_private
+from core.providers import PROVIDERS, Connected, connect_practice, connect_real, label_of
 from core.runs import Run
 from core.settings import Settings
 from core.strategies import STRATEGIES
@@ -52,10 +59,11 @@ class Engine:
         self.stopping = threading.Event()
         self._archive = archive
         self._redact = redact
-        self.policy = limits.policy(settings, choices)
+        self.policy = patience.policy(settings, choices)
         self._runs: dict[str, Run] = {}
         self._by_key: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._ledger = Ledger(archive.cost_since)
         self._bitnet_up = False
         self._practice: MultiProviderStrategy | None = None
         self._loop = asyncio.new_event_loop()
@@ -78,12 +86,21 @@ class Engine:
         context: str | None = None,
         timeout: float | None = None,
         execute: bool = False,
+        approve: bool = False,
+        private: bool = False,
+        limits: Limits | None = None,
+        side_by_side: int | None = None,
         idempotency_key: str | None = None,
     ) -> str:
         """Start a run and return its id. The same idempotency key gives the same run.
 
+        With `execute` the plan is carried out, too; with `approve` as well, once `carry_on` says
+        so. A `private` run asks BitNet on this computer and nobody else. Without `limits` those
+        that were chosen in the console hold.
+
         Raises:
-            BadRequest: the goal is empty, or a strategy or provider is unknown.
+            BadRequest: the goal is empty, a strategy or provider is unknown, or nothing on this
+                computer can serve a private run.
             RunError: too many runs are under way, or Switchyard is stopping.
         """
         goal = self._redact(goal).strip()
@@ -91,6 +108,14 @@ class Engine:
             raise BadRequest("The goal is empty. Say in a sentence what you want to get done.")
         strategy = strategy or self.strategy
         self._check(strategy, priority)
+        if private and (fault := self._why_not_private()):
+            raise BadRequest(fault)
+        terms = Terms(
+            approve=approve,
+            private=private,
+            side_by_side=_side_by_side(side_by_side or self.choices.get("side_by_side")),
+            limits=limits or self.limits,
+        )
         options = {
             "context": self._redact(context) if context else None,
             "priority": list(priority) if priority is not None else None,
@@ -115,13 +140,111 @@ class Engine:
                 started_at=time.time(),
                 options=options,
                 idempotency_key=idempotency_key,
+                execution=terms.as_json(),
             )
-            run = self._runs[record.id] = Run(record)
+            run = self._runs[record.id] = Run(record, terms=terms)
+            run.executing = execute and not approve
             if idempotency_key:
                 self._by_key[idempotency_key] = record.id
             self._forget_oldest()
         run.task = asyncio.run_coroutine_threadsafe(self._carry_out(run), self._loop)
         return record.id
+
+    def carry_on(
+        self,
+        run_id: str,
+        *,
+        plan: Plan | None = None,
+        skip: Collection[int] = (),
+        first: str | None = None,
+        limits: Limits | None = None,
+        side_by_side: int | None = None,
+    ) -> None:
+        """Carry out the plan of a run that is not under way, from where it stands.
+
+        `plan` is an edited one, which leaves finished steps as they are. Steps to `skip` are not
+        done. Steps that failed before ask the provider `first`, if one is named. A run without a
+        plan is planned again, and carried out if that was asked for.
+
+        Raises:
+            BadRequest: there is no such run, it is under way, or what is asked cannot be done.
+            RunError: too many runs are under way, or Switchyard is stopping.
+        """
+        if first is not None:
+            self._check(self.strategy, [first])
+        with self._lock:
+            before = self._settled(run_id)
+            if self.stopping.is_set() or len(self.active()) >= _BUSY:
+                raise _busy()
+            if plan is not None:
+                check_kept(before.plan, plan, done=before.results())
+            plan = plan or before.plan
+            terms = replace(
+                before.terms,
+                skipped=before.terms.skipped | _steps_to_skip(skip, plan, before),
+                limits=limits or before.terms.limits,
+                side_by_side=_side_by_side(side_by_side or before.terms.side_by_side),
+            )
+            run = self._runs[run_id] = before.again(plan=plan, terms=terms, first=first)
+            asked = bool(run.record.options.get("execute")) and not terms.approve
+            run.executing = plan is not None or asked
+        run.task = asyncio.run_coroutine_threadsafe(self._carry_out(run), self._loop)
+
+    def save_plan(self, run_id: str, plan: Plan) -> None:
+        """Keep an edited plan with its run, to be carried out later.
+
+        Raises:
+            BadRequest: there is no such run, it is under way, or a finished step was changed.
+            RunError: the history cannot be written.
+        """
+        with self._lock:
+            run = self._settled(run_id)
+            check_kept(run.plan, plan, done=run.results())
+            edited = self._runs[run_id] = run.with_plan(plan)
+            # Within the lock, so that it is written before anything that comes after it.
+            keeping = asyncio.run_coroutine_threadsafe(self._keep(edited.record), self._loop)
+        keeping.result(30)
+
+    def replan(self, run_id: str, goal: str) -> str:
+        """Plan again for a changed goal, as the run was asked for otherwise: a run of its own.
+
+        Raises:
+            BadRequest, RunError: as `submit` does.
+        """
+        run = self.run(run_id) or self.stored_run(run_id)
+        if run is None:
+            raise _no_such_run()
+        options = {name: run.record.options.get(name) for name in _ASKED_AGAIN}
+        return self.submit(
+            goal,
+            source="ui",
+            strategy=run.record.strategy,
+            approve=run.terms.approve,
+            private=run.terms.private,
+            limits=run.terms.limits,
+            side_by_side=run.terms.side_by_side,
+            **{name: value for name, value in options.items() if value is not None},
+        )
+
+    def compare(self, goal: str, providers: Sequence[str], **options: Any) -> tuple[str, ...]:
+        """The same goal to two or three providers at once, each alone; the ids of their runs.
+
+        Raises:
+            BadRequest: as `submit` does, or it is not two or three different providers.
+        """
+        names = tuple(dict.fromkeys(providers))
+        if not 2 <= len(names) <= 3:
+            raise BadRequest("Choose two or three providers to compare.")
+        able = self.eligible(simulated=self.practising)
+        for name in names:
+            if name not in able:
+                raise BadRequest(f"{label_of(name)} cannot be asked: it is not set up.")
+        return tuple(
+            self.submit(
+                goal, source="ui", strategy="priority", priority=[name], approve=True, **options
+            )
+            for name in names
+        )
 
     def run(self, run_id: str) -> Run | None:
         """A run under way or just finished; None if only the history can know it."""
@@ -130,7 +253,11 @@ class Engine:
     def stored_run(self, run_id: str) -> Run | None:
         """A run as the history has it, in the form of a finished one."""
         record = self._archive.run(run_id)
-        return Run.finished(record, self._archive.calls_of(run_id)) if record else None
+        if record is None:
+            return None
+        return Run.finished(
+            record, self._archive.calls_of(run_id), self._archive.answers_of(run_id)
+        )
 
     def active(self) -> list[Run]:
         return [run for run in list(self._runs.values()) if run.record.status == "running"]
@@ -174,6 +301,11 @@ class Engine:
     @property
     def switched_off(self) -> tuple[str, ...]:
         return tuple(name for name in self.choices.get("switched_off") or () if name in PROVIDERS)
+
+    @property
+    def limits(self) -> Limits:
+        """What one run may take, as chosen in the console."""
+        return Limits.read(self.choices.get("limits"))
 
     def eligible(self, *, simulated: bool) -> tuple[str, ...]:
         """Who may be asked, in priority order."""
@@ -253,42 +385,86 @@ class Engine:
         self._loop.close()
 
     async def _carry_out(self, run: Run) -> None:
-        record = run.record
-        options = record.options
         try:
-            await self.history.begin_run(record)
+            await self.history.begin_run(run.record)
             run.started()
-            router = self.router(simulated=record.simulated)
-            order = self._order(options["priority"], simulated=record.simulated)
-            timeout = options["timeout"] or self.policy.run_timeout
-            ask = Ask(
-                Request(()),
-                strategy=record.strategy,
-                order=order,
-                deadline=router.clock() + timeout - (time.time() - record.started_at),
-                run_id=record.id,
-                watcher=run,
-            )
-            orchestrator = AutonomousOrchestrator(LLMPlanner(router))
-            goal = Goal(
-                record.goal, options["context"], options["temperature"], options["max_tokens"]
-            )
-            if options["execute"]:
-                outcome = await orchestrator.carry_out(goal, ask, on_plan=run.planned)
-            else:
-                outcome = await orchestrator.plan(goal, ask, on_plan=run.planned)
-            await self._finish(run, run.succeeded_with(outcome))
+            await self._do(run)
+            await self._finish(run, run.succeeded())
         except asyncio.CancelledError:
             by_shutdown = self.stopping.is_set()
-            stopped = RunCancelled("The run was stopped.", "Run it again when you like.")
+            stopped = RunCancelled(
+                "The run was stopped.",
+                "Continue it when you like; what is done is kept."
+                if run.terms.begun
+                else "Run it again when you like.",
+            )
             status: RunStatus = "interrupted" if by_shutdown else "cancelled"
             await self._finish(run, run.failed_with(stopped, status=status))
         except RunError as error:
             await self._finish(run, run.failed_with(error))
         except Exception:  # noqa: BLE001 - a bug of ours must end the run, not hang it
-            _log.exception("run %s failed in Switchyard itself", record.id)
+            _log.exception("run %s failed in Switchyard itself", run.record.id)
             ours = RunError("Switchyard itself failed.", "Try again; if it stays, see the log.")
             await self._finish(run, run.failed_with(ours))
+
+    async def _do(self, run: Run) -> None:
+        """Plan, if there is no plan yet, and carry it out, if that is wanted."""
+        record, terms = run.record, run.terms
+        router = self.router(simulated=record.simulated)
+        orchestrator = AutonomousOrchestrator(LLMPlanner(router))
+        if terms.limits.usd_per_day is not None:
+            await asyncio.to_thread(self._ledger.begin)
+        deadline = router.clock() + self._seconds(run)
+        ask = Ask(
+            Request(()),
+            strategy=record.strategy,
+            order=self._order(record.options["priority"], run),
+            deadline=min(deadline, router.clock() + self.policy.run_timeout),
+            run_id=record.id,
+            ordinals=Meter(terms.limits, run.attempts, spent_today=self._ledger.today),
+            watcher=self._ledger.noting(run),
+        )
+        try:
+            if run.plan is None:
+                run.planned(await orchestrator.plan(run.goal, ask))
+            if run.plan is not None and run.executing:
+                run.begin_steps()
+                await self.history.begin_run(run.record)  # so that it can go on after a kill
+                work = Work(
+                    run.plan,
+                    run.results(),
+                    terms.skipped,
+                    terms.side_by_side,
+                    lambda step, asked: self._for_step(step, asked, run, deadline),
+                )
+                await orchestrator.carry_out(run.goal, work, ask, watches=run)
+        except RunError as error:
+            if error.kind == "deadline" and terms.limits.seconds and router.clock() >= deadline:
+                raise out_of_time(terms.limits) from error
+            raise
+
+    def _seconds(self, run: Run) -> float:
+        """How long it may work from now on."""
+        waited = time.time() - run.begun_at
+        timeout, limit = run.record.options["timeout"], run.terms.limits.seconds
+        if limit is not None and run.executing:
+            left = limit - working_seconds(run.attempts)
+            return min(left, timeout or left) - waited
+        return (timeout or self.policy.run_timeout) - waited
+
+    def _for_step(self, step: int, ask: Ask, run: Run, deadline: float) -> Ask:
+        router = self.router(simulated=run.record.simulated)
+        ask = replace(ask, deadline=min(deadline, router.clock() + self.policy.run_timeout))
+        first = run.first
+        if step not in run.retried or first is None or first not in router.providers:
+            return ask
+        if run.terms.private and first not in PRIVATE:
+            return ask
+        others = tuple(name for name in ask.order or () if name != first)
+        return replace(ask, strategy="priority", order=(first, *others))
+
+    async def _keep(self, record: RunRecord) -> None:
+        await self.history.begin_run(record)
 
     async def _finish(self, run: Run, ended: RunRecord) -> None:
         # Once an answer is paid for it is shown, whatever the disk says.
@@ -359,13 +535,15 @@ class Engine:
     def _available(self) -> tuple[str, ...]:
         return tuple(name for name in self._set_up() if name not in self.switched_off)
 
-    def _order(self, asked: Sequence[str] | None, *, simulated: bool) -> tuple[str, ...]:
-        able = self.eligible(simulated=simulated)
+    def _order(self, asked: Sequence[str] | None, run: Run) -> tuple[str, ...]:
+        able = self.eligible(simulated=run.record.simulated)
+        if run.terms.private:
+            able, asked = tuple(name for name in able if name in PRIVATE), None
         order = (
             able if asked is None else tuple(name for name in dict.fromkeys(asked) if name in able)
         )
         if not order:
-            if set(self.set_up(simulated=simulated)) & set(self.switched_off):
+            if set(self.set_up(simulated=run.record.simulated)) & set(self.switched_off):
                 raise NoProviderConfigured(
                     "Every provider that could be asked is switched off.",
                     "Switch one on under Providers.",
@@ -386,6 +564,21 @@ class Engine:
                     f"There is no provider “{name[:40]}”; there are {', '.join(PROVIDERS)}."
                 )
 
+    def _why_not_private(self) -> str | None:
+        practising = self.practising
+        return why_not_private(
+            self.settings, able=self.eligible(simulated=practising), practising=practising
+        )
+
+    def _settled(self, run_id: str) -> Run:
+        """A run that is not under way."""
+        run = self._runs.get(run_id) or self.stored_run(run_id)
+        if run is None:
+            raise _no_such_run()
+        if run.record.status == "running":
+            raise BadRequest("This run is under way already.")
+        return run
+
     def _known(self, key: str) -> RunRecord | None:
         run = self._runs.get(self._by_key.get(key, ""))
         return run.record if run else self._archive.run_by_idempotency_key(key)
@@ -396,6 +589,26 @@ class Engine:
             key = self._runs.pop(run_id).record.idempotency_key
             if key:
                 self._by_key.pop(key, None)
+
+
+_ASKED_AGAIN = ("priority", "temperature", "max_tokens", "context", "timeout", "execute")
+
+
+def _side_by_side(wanted: object) -> int:
+    number = wanted if isinstance(wanted, int) else SIDE_BY_SIDE
+    return min(max(number, 1), MOST_SIDE_BY_SIDE)
+
+
+def _steps_to_skip(skip: Collection[int], plan: Plan | None, run: Run) -> frozenset[int]:
+    last = len(plan.steps) if plan else -1
+    done = run.results()
+    if any(not 0 <= index <= last or index in done for index in skip):
+        raise BadRequest("Only a step of the plan that is not done yet can be skipped.")
+    return frozenset(skip)
+
+
+def _no_such_run() -> BadRequest:
+    return BadRequest("There is no run with this id.")
 
 
 def _busy() -> RunError:

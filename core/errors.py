@@ -8,6 +8,8 @@ SwitchyardError
 │   ├── AllProvidersFailed
 │   ├── DeadlineExceeded
 │   ├── RunCancelled
+│   ├── LimitReached       a limit that a person set
+│   ├── StepFailed         the plan stands, but a step found nobody to do it
 │   └── HistoryUnavailable
 └── BadRequest             what a caller asked for cannot be done as it stands
 """
@@ -189,7 +191,7 @@ class RunError(SwitchyardError):
     """A run ended without a plan.
 
     `kind` is an ErrorKind's value or one of `no_provider_configured`, `all_providers_failed`,
-    `deadline`. `retry_after` is in seconds, None where nothing is known.
+    `deadline`, `limit`. `retry_after` is in seconds, None where nothing is known.
     """
 
     kind = "internal"
@@ -223,6 +225,18 @@ class DeadlineExceeded(RunError):
 
 class RunCancelled(RunError):
     kind = "cancelled"
+
+
+class LimitReached(RunError):
+    kind = "limit"
+
+
+class StepFailed(RunError):
+    """`kind` is that of the step's own error."""
+
+    def __init__(self, message: str, action: str, *, cause: RunError) -> None:
+        super().__init__(message, action, attempts=cause.attempts, retry_after=cause.retry_after)
+        self.kind = cause.kind
 
 
 class HistoryUnavailable(RunError):

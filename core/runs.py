@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.autonomous_orchestrator import Outcome
+from core.briefing import SKIPPED, Cut, Goal, briefing, needed
 from core.errors import RunError
+from core.execution import StepView, Terms, results_of, status_of, steps_of
 from core.llm_planner import Planned
+from core.multi_provider_strategy import Answer
 from core.plan import Plan, json_text, read_plan
 from core.types import Attempt, RunRecord, RunStatus
 
@@ -27,23 +29,32 @@ class Event:
 
 @dataclass(eq=False, slots=True)
 class Run:
-    """Written on the engine's loop, read from anywhere. It is the walk's Watcher."""
+    """Written on the engine's loop, read from anywhere. It is the walk's and the steps' watcher."""
 
     record: RunRecord
     attempts: list[Attempt] = field(default_factory=list)  # by ordinal, as they stand now
     texts: dict[int, str] = field(default_factory=dict)  # by ordinal: what was written so far
+    terms: Terms = field(default_factory=Terms)
     plan: Plan | None = None
     error: RunError | None = None
-    results: list[dict[str, Any]] = field(default_factory=list)
+    executing: bool = False  # the steps are to be carried out, or are being
+    first: str | None = None  # provider put first for the steps that failed before
+    retried: frozenset[int] = frozenset()  # those steps
+    begun_at: float = field(default_factory=time.time)  # UTC seconds, of this go at it
     task: Future[None] | None = None
     done: threading.Event = field(default_factory=threading.Event)
+    _under_way: set[int] = field(default_factory=set)  # steps
+    _failed: dict[int, str] = field(default_factory=dict)  # steps of this go, and why
+    _steps: dict[int, int | None] = field(default_factory=dict)  # by ordinal
     _events: list[Event] = field(default_factory=list)
     _watchers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(default_factory=set)
 
     @classmethod
-    def finished(cls, record: RunRecord, attempts: list[Attempt]) -> Run:
-        """A run as the history has it."""
-        run = cls(record, attempts)
+    def finished(
+        cls, record: RunRecord, attempts: list[Attempt], texts: Mapping[int, str] | None = None
+    ) -> Run:
+        """A run as the history has it. `texts` are what its steps were answered, by ordinal."""
+        run = cls(record, attempts, dict(texts or {}), Terms.read(record.execution))
         run.plan = read_plan(record.plan) if record.plan else None
         if record.error:
             run.error = RunError(record.error, "Run it again.", attempts=attempts)
@@ -51,10 +62,86 @@ class Run:
         run.done.set()
         return run
 
+    def again(self, *, plan: Plan | None, terms: Terms, first: str | None) -> Run:
+        """The same run, to go on with; what is done stays done."""
+        record = replace(
+            self.record,
+            status="running",
+            finished_at=None,
+            error=None,
+            error_kind=None,
+            plan=json_text(plan) if plan else None,
+            execution=terms.as_json(),
+        )
+        failed = frozenset(view.index for view in self.steps() if view.state == "failed")
+        run = Run(record, list(self.attempts), dict(self.texts), terms, plan)
+        run.first, run.retried = first, failed
+        return run
+
+    def with_plan(self, plan: Plan) -> Run:
+        """The same run, which is not under way, with an edited plan."""
+        record = replace(self.record, plan=json_text(plan))
+        run = Run(record, self.attempts, self.texts, self.terms, plan, self.error)
+        run._events = self._events
+        run.done.set()
+        return run
+
+    # -- what it shows
+
+    @property
+    def goal(self) -> Goal:
+        options = self.record.options
+        return Goal(
+            self.record.goal,
+            options.get("context"),
+            options.get("temperature", 0.3),
+            options.get("max_tokens") or 2000,
+        )
+
+    def steps(self) -> list[StepView]:
+        """The steps as they stand, the final answer last; none before there is a plan."""
+        if self.plan is None:
+            return []
+        return steps_of(
+            self.plan,
+            list(self.attempts),
+            self.texts,
+            self.terms,
+            under_way=set(self._under_way),
+            live=self.record.status == "running",
+        )
+
+    @property
+    def execution_status(self) -> str:
+        """`planned`, `running`, `executed` or `partly`."""
+        running = self.executing and self.record.status == "running" and self.terms.begun
+        return status_of(self.steps(), running=running) if self.plan else "planned"
+
+    @property
+    def final_answer(self) -> str | None:
+        steps = self.steps()
+        return steps[-1].text if steps and steps[-1].state == "done" else None
+
+    def results(self) -> dict[int, str]:
+        """By step, of those that are done."""
+        return results_of(self.plan, list(self.attempts), self.texts) if self.plan else {}
+
+    def cuts(self, index: int) -> tuple[Cut, ...]:
+        """Which results step `index` was given in part, told from what it was answered by."""
+        results = {**dict.fromkeys(self.terms.skipped, SKIPPED), **self.results()}
+        steps = self.steps()
+        if self.plan is None or index >= len(steps) or not (by := steps[index].answered):
+            return ()
+        if any(each not in results for each in needed(self.plan, index)):
+            return ()
+        told = briefing(self.goal, self.plan, index, results, provider=by.provider, model=by.model)
+        return told.cuts
+
     # -- the Watcher
 
     def attempt_started(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)
+        self._steps[attempt.ordinal] = attempt.step
         self._tell(
             "attempt_started",
             ordinal=attempt.ordinal,
@@ -65,7 +152,7 @@ class Run:
 
     def token(self, ordinal: int, text: str) -> None:
         self.texts[ordinal] = self.texts.get(ordinal, "") + text
-        self._tell("token", ordinal=ordinal, text=text)
+        self._tell("token", ordinal=ordinal, step=self._steps.get(ordinal), text=text)
 
     def attempt_ended(self, attempt: Attempt) -> None:
         at = next(i for i, known in enumerate(self.attempts) if known.id == attempt.id)
@@ -74,6 +161,35 @@ class Run:
             self._tell(
                 "attempt_failed", ordinal=attempt.ordinal, step=attempt.step, **as_json(attempt)
             )
+
+    # -- the steps' watcher
+
+    def step_started(self, index: int) -> None:
+        self._under_way.add(index)
+        self._tell("step_started", step=index, final=self._is_final(index))
+
+    def step_done(self, index: int, answer: Answer) -> None:
+        attempt = answer.attempts[-1]
+        self.texts[attempt.ordinal] = answer.reply.content
+        self._under_way.discard(index)
+        self._tell(
+            "step_completed",
+            step=index,
+            final=self._is_final(index),
+            provider=attempt.provider,
+            model=attempt.model,
+            content=answer.reply.content,
+        )
+
+    def step_failed(self, index: int, error: RunError) -> None:
+        self._under_way.discard(index)
+        if error.kind != "limit":  # nobody's failure: it waits
+            self._failed[index] = error.message
+            self.terms = replace(self.terms, failed=dict(self._failed))
+        self._tell("step_failed", step=index, final=self._is_final(index), message=error.message)
+
+    def _is_final(self, index: int) -> bool:
+        return self.plan is not None and index == len(self.plan.steps)
 
     # -- the engine
 
@@ -85,17 +201,23 @@ class Run:
 
     def planned(self, planned: Planned) -> None:
         self.plan = planned.plan
-        self._tell("plan_created", provider=planned.provider, plan=planned.plan.model_dump())
-
-    def succeeded_with(self, outcome: Outcome) -> RunRecord:
-        planned = outcome.planned
-        self.results = list(outcome.results)
-        return replace(
+        self.record = replace(
             self.record,
-            status="completed",
             provider=planned.provider,
             model=planned.model,
             plan=json_text(planned.plan),
+        )
+        self._tell("plan_created", provider=planned.provider, plan=planned.plan.model_dump())
+
+    def begin_steps(self) -> None:
+        self.terms = replace(self.terms, begun=True, failed={})
+        self.record = replace(self.record, execution=self.terms.as_json())
+
+    def succeeded(self) -> RunRecord:
+        return replace(
+            self.record,
+            status="completed",
+            execution=self.terms.as_json(),
             finished_at=time.time(),
         )
 
@@ -107,12 +229,13 @@ class Run:
             status=status,
             error_kind=kind,
             error=error.message,
-            plan=json_text(self.plan) if self.plan else None,
+            execution=self.terms.as_json(),
             finished_at=time.time(),
         )
 
     def end(self, record: RunRecord) -> None:
         self.record = record
+        self._under_way.clear()
         kind = "run_completed" if record.status == "completed" else "run_failed"
         self._events.append(Event(kind, self.as_json()))
         self.done.set()
@@ -147,35 +270,68 @@ class Run:
             self._watchers.discard(watcher)
 
     def as_json(self) -> dict[str, Any]:
-        """The run in the API's form: a result, or an error."""
+        """The run in the API's form: a result, or an error with what there is all the same."""
         record = self.record
         attempts = [as_json(attempt) for attempt in self.attempts]
         if self.error is not None:
-            return {
+            error = {
+                "kind": self.error.kind,
+                "message": self.error.message,
+                "action": self.error.action,
+            }
+            body: dict[str, Any] = {
                 "status": "error",
                 "run_id": record.id,
-                "error": {
-                    "kind": self.error.kind,
-                    "message": self.error.message,
-                    "action": self.error.action,
-                },
+                "error": error,
                 "attempts": attempts,
             }
-        return {
+            return body | self._plan_as_json() if self.plan else body
+        body = {
             "status": "success" if record.status == "completed" else record.status,
             "run_id": record.id,
             "goal": record.goal,
-            "plan": self.plan.model_dump() if self.plan else None,
+            "plan": None,
             "provider_used": record.provider,
             "model": record.model,
             "strategy": record.strategy,
             "attempts": attempts,
-            "execution_results": self.results,
-            "execution_status": "executed" if self.results else "planned",
-            "autonomous": True,
-            "llm_powered": self.plan is not None,
-            "simulated": record.simulated,
-            "timestamp": record.finished_at or record.started_at,
+        }
+        return (
+            body
+            | self._plan_as_json()
+            | {
+                "autonomous": True,
+                "llm_powered": self.plan is not None,
+                "simulated": record.simulated,
+                "timestamp": record.finished_at or record.started_at,
+            }
+        )
+
+    def _plan_as_json(self) -> dict[str, Any]:
+        steps = self.steps()
+        body: dict[str, Any] = {
+            "plan": self.plan.model_dump() if self.plan else None,
+            "execution_results": [],
+            "execution_status": self.execution_status,
+        }
+        if self.terms.begun and steps:
+            body["execution_results"] = [self._step_as_json(view) for view in steps[:-1]]
+            body["final_answer"] = self.final_answer
+        return body
+
+    def _step_as_json(self, view: StepView) -> dict[str, Any]:
+        by = view.answered
+        return {
+            "step": view.index,
+            "status": view.state,
+            "provider": by.provider if by else None,
+            "model": by.model if by else None,
+            "content": view.text if view.state == "done" else None,
+            "message": view.reason,
+            "shortened": [
+                {"step": cut.step, "kept": cut.kept, "whole": cut.whole}
+                for cut in self.cuts(view.index)
+            ],
         }
 
     def _tell(self, type_: str, **data: Any) -> None:

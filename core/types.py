@@ -101,6 +101,7 @@ class RunRecord:
     error: str | None = None
     plan: str | None = None  # JSON text
     idempotency_key: str | None = None
+    execution: Mapping[str, Any] | None = None  # core.execution.Terms as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,9 @@ class History(Calls, Protocol):
         """One sentence when records wait because the disk says no; else None."""
         ...
 
-    def begin_run(self, run: RunRecord) -> Awaitable[None]: ...
+    def begin_run(self, run: RunRecord) -> Awaitable[None]:
+        """Record a run that is under way, as it stands now."""
+        ...
 
     def end_run(self, run: RunRecord) -> Awaitable[None]: ...
 
@@ -155,6 +158,14 @@ class Archive(Protocol):
 
     def calls_of(self, run_id: str) -> list[Attempt]:
         """In the order they were made."""
+        ...
+
+    def answers_of(self, run_id: str) -> dict[int, str]:
+        """What the steps of a run were answered, by the calls' ordinals."""
+        ...
+
+    def cost_since(self, moment: float) -> float:
+        """US dollars of the calls since then (UTC seconds) whose price is known."""
         ...
 
     def run_by_idempotency_key(self, key: str) -> RunRecord | None: ...

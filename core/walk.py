@@ -48,8 +48,11 @@ class Ask:
     deadline: float | None = None
     run_id: str | None = None
     step: int | None = None
-    ordinals: Iterator[int] = field(default_factory=itertools.count)  # of the whole run
+    # Of the whole run; a RunError that it raises ends the walk before anything is sent.
+    ordinals: Iterator[int] = field(default_factory=itertools.count)
     watcher: Watcher | None = None
+    # Provider and model -> what that one is asked instead of `request`.
+    tailored: Callable[[str, str], Request] | None = None
 
 
 @dataclass(slots=True)
@@ -137,7 +140,10 @@ class Walk:
     async def _try(self, name: str, *, others: int) -> Answer | None:
         """One provider's turn: a request, and at most one repeat and one repair."""
         ask, router = self.ask, self.router
-        request = ask.request
+        whole = ask.request
+        if ask.tailored:
+            whole = ask.tailored(name, self.providers[name].model)
+        request = whole
         if router.pretends_down(name):
             await self.asking.pretended(name, self.providers[name], request)
             return None
@@ -161,8 +167,8 @@ class Walk:
             elif failure.kind is ErrorKind.INVALID_PLAN and reply and ask.repair and not repaired:
                 repaired = True
                 said = Message("assistant", reply.content)
-                messages = (*ask.request.messages, said, ask.repair(failure.message))
-                request = replace(ask.request, messages=messages)
+                messages = (*whole.messages, said, ask.repair(failure.message))
+                request = replace(whole, messages=messages)
             else:
                 return None
 

@@ -105,6 +105,30 @@ class Archive:
         rows = self._rows(f"SELECT {_CALL} FROM call WHERE run_id = ? ORDER BY ordinal, id", run_id)
         return [attempt_from(row) for row in rows]
 
+    def answers_of(self, run_id: str) -> dict[int, str]:
+        """What the steps of a run were answered, by the calls' ordinals."""
+        rows = self._rows(
+            """
+            SELECT ordinal, response
+              FROM call JOIN call_text ON call_id = id
+             WHERE run_id = ? AND step IS NOT NULL AND status = 'ok' AND response IS NOT NULL
+             ORDER BY ordinal, id
+            """,
+            run_id,
+        )
+        return dict(rows)
+
+    def cost_since(self, moment: float) -> float:
+        """US dollars of the calls since then (UTC seconds) whose price is known."""
+        rows = self._rows(
+            """
+            SELECT total(cost_usd) FROM call
+             WHERE status <> 'running' AND started_at >= ?
+            """,
+            moment,
+        )
+        return float(rows[0][0])
+
     def call(self, call_id: int) -> Attempt | None:
         rows = self._rows(f"SELECT {_CALL} FROM call WHERE id = ?", call_id)
         return attempt_from(rows[0]) if rows else None

@@ -32,7 +32,7 @@ TEXT_COLUMNS = ["call_id", "request", "response"]
 RUN_COLUMNS = [
     "id", "goal", "status", "strategy", "provider", "model", "started_at", "finished_at",
     "source", "simulated", "error_kind", "error", "plan", "options", "idempotency_key",
-    "request_digest",
+    "request_digest", "execution",
 ]
 # fmt: on
 
@@ -163,6 +163,7 @@ def run_row(run: RunRecord, redact: Redact) -> Row:
         storable(_encode(dict(run.options)), redact),
         key_digest(run.idempotency_key),
         request_digest(run),
+        None if run.execution is None else storable(_encode(dict(run.execution)), redact),
     )
 
 
@@ -171,7 +172,8 @@ def run_from(row: Sequence[Any]) -> RunRecord:
     named = dict(zip(RUN_COLUMNS, row, strict=True))
     del named["request_digest"]
     options, simulated = json.loads(named.pop("options")), bool(named.pop("simulated"))
-    return RunRecord(**named, options=options, simulated=simulated)
+    execution = json.loads(named.pop("execution") or "null")
+    return RunRecord(**named, options=options, simulated=simulated, execution=execution)
 
 
 def key_digest(key: str | None) -> str | None:

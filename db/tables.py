@@ -38,6 +38,7 @@ class Run(SQLModel, table=True):
     options: str = Field(sa_type=Text)  # JSON: context, priority, temperature ...
     idempotency_key: str | None = Field(default=None, sa_type=Text)  # its SHA-256
     request_digest: str = Field(sa_type=Text)  # SHA-256 of goal, strategy and options
+    execution: str | None = Field(default=None, sa_type=Text)  # JSON: on what terms, how far
 
 
 class Call(SQLModel, table=True):

@@ -6,10 +6,14 @@ import sqlite3
 from collections.abc import Sequence
 
 from db.errors import HistoryTooNew
-from db.migrations import v1, v2
+from db.migrations import v1, v2, v3
 
 # Statements; the first makes version 1.
-MIGRATIONS: tuple[Sequence[str], ...] = (v1.STATEMENTS, v2.STATEMENTS)
+MIGRATIONS: tuple[Sequence[str], ...] = (
+    v1.STATEMENTS,
+    v2.STATEMENTS,
+    v3.STATEMENTS,
+)
 
 
 def migrate(

@@ -1,0 +1,108 @@
+"""What a person lets a run take, and the count that keeps to it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from core.errors import LimitReached
+from core.types import Attempt
+from core.words import seconds_in_words
+
+_ACTION = "Raise this limit and continue; what is done is kept."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """None: no limit. Money counts calls whose price is known."""
+
+    seconds: float | None = None  # of work: the time that a plan waits for its reader is free
+    calls: int | None = None  # requests sent, failed ones too
+    usd: float | None = None  # for one run
+    usd_per_day: float | None = None  # for all runs together, since midnight on this computer
+
+    @classmethod
+    def read(cls, known: Mapping[str, Any] | None) -> Limits:
+        """From JSON; what is no positive number is no limit."""
+        names = (field.name for field in fields(cls))
+        return cls(**{name: _positive((known or {}).get(name)) for name in names})
+
+    def as_json(self) -> dict[str, float]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class Meter:
+    """Numbers the calls of a run; asked for one more than a limit allows, it says which."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        attempts: Sequence[Attempt],
+        *,
+        spent_today: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._limits = limits
+        self._attempts = attempts  # of the run, and growing
+        self._spent_today = spent_today
+        made = max((attempt.ordinal for attempt in attempts), default=-1) + 1
+        self._ordinals = itertools.count(made)
+        self._made = made
+
+    def __iter__(self) -> Meter:
+        return self
+
+    def __next__(self) -> int:
+        """The next call's ordinal.
+
+        Raises:
+            LimitReached: that call would be over a limit.
+        """
+        self._check()
+        self._made += 1
+        return next(self._ordinals)
+
+    def _check(self) -> None:
+        limits = self._limits
+        if limits.calls is not None and self._made >= limits.calls:
+            calls = "call" if self._made == 1 else "calls"
+            raise LimitReached(f"The run has made {self._made} {calls}, its limit.", _ACTION)
+        if limits.usd is not None and (spent := cost_of(self._attempts)) >= limits.usd:
+            raise LimitReached(
+                f"The run has cost ${spent:.2f}; its limit is ${limits.usd:.2f}.", _ACTION
+            )
+        if limits.usd_per_day is not None and (today := self._spent_today()) >= limits.usd_per_day:
+            raise LimitReached(
+                f"${today:.2f} were spent today; the limit for a day is ${limits.usd_per_day:.2f}.",
+                "Raise this limit and continue, or continue tomorrow; what is done is kept.",
+            )
+
+
+def out_of_time(limits: Limits) -> LimitReached:
+    words = seconds_in_words(limits.seconds or 0.0)
+    return LimitReached(f"The run has worked for {words}, its limit.", _ACTION)
+
+
+def cost_of(attempts: Sequence[Attempt]) -> float:
+    """US dollars, of the calls whose price is known."""
+    return sum(attempt.cost_usd or 0.0 for attempt in attempts)
+
+
+def working_seconds(attempts: Sequence[Attempt]) -> float:
+    """Seconds in which at least one call was under way."""
+    spans = sorted(
+        (attempt.started_at, attempt.started_at + attempt.latency_ms / 1000)
+        for attempt in attempts
+        if attempt.latency_ms is not None
+    )
+    total, until = 0.0, float("-inf")
+    for start, end in spans:
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def _positive(value: object) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if number and value > 0 else None  # type: ignore[operator] # a number, by the line above

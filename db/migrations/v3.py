@@ -1,0 +1,3 @@
+"""On what terms a run's plan is carried out."""
+
+STATEMENTS = ("ALTER TABLE run ADD COLUMN execution TEXT",)
