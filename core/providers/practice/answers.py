@@ -16,8 +16,11 @@ def answer_to(provider: str, messages: Sequence[Message], *, seed: int = 0) -> s
     asked = [message.content for message in messages if message.role == "user"]
     last = asked[-1] if asked else ""
     goal, step = _between("goal", last), _between("step", _without("goal", last))
+    results = _RESULT.findall(_without("goal", last))
     if step:
         return _result(step, read_goal(goal or ""))
+    if goal and results:
+        return _final(goal, results)
     told = next((found for text in reversed(asked) if (found := _between("goal", text))), None)
     if told is None and any("<goal>" in text for text in asked):
         told = ""
@@ -41,6 +44,30 @@ def _between(tag: str, text: str) -> str | None:
 def _without(tag: str, text: str) -> str:
     before, found, rest = text.partition(f"<{tag}>")
     return before + rest.rpartition(f"</{tag}>")[2] if found else text
+
+
+_RESULT = re.compile(r"<result>\n(.*?)\n</result>", re.DOTALL)
+_GIST = re.compile(r"\*\*(.+?)\*\* *(.+)")  # a point of a report: its name, and what it says
+_MOST_POINTS = 2  # of each step
+
+
+def _final(goal: str, results: Sequence[str]) -> str:
+    """What an answer made of the steps' results looks like."""
+    parts = []
+    for number, result in enumerate(results, start=1):
+        head, _, report = result.replace("&lt;", "<").partition("\n\n")
+        step = shortened(" ".join(head.partition(": ")[2].split()[:200]), 120)
+        points = [f"   - **{name}** {said}" for name, said in _GIST.findall(report)]
+        parts.append("\n".join([f"{number}. {step}", *points[:_MOST_POINTS]]))
+    fixed = read_goal(goal).facts.get("fixed")
+    keeps = f" It keeps to what you named: {fixed}." if fixed else ""
+    return (
+        f"## {shortened(' '.join(goal.split()[:200]), 120)}\n\n"
+        f"All {len(parts)} parts are worked out and fit together.{keeps}\n\n"
+        + "\n".join(parts)
+        + "\n\n**Still yours to decide:** the points that were marked as open on the way. "
+        "This answer comes from a practice provider; set an API key to hear from a model itself."
+    )
 
 
 def _small_talk(asked: str) -> str:
