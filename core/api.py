@@ -7,14 +7,15 @@ import html
 import json
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
+from core import export
 from core.engine import Engine
 from core.errors import BadRequest, RunError
 from core.providers import PROVIDERS
@@ -23,11 +24,13 @@ from core.strategies import STRATEGIES
 
 Export = Callable[[Mapping[str, list[str]]], Iterator[str]]  # the page's filters -> pieces of text
 
+_T = TypeVar("_T")
 StrategyName = Literal["round_robin", "best_performance", "random", "priority"]
 _STATUS = {
     "no_provider_configured": 503,
     "all_providers_failed": 503,
     "interrupted": 503,
+    "limit": 503,
     "deadline": 504,
     "cancelled": 409,
 }
@@ -72,6 +75,7 @@ def make_api(engine: Callable[[], Engine], *, export_csv: Export, export_jsonl: 
         redirect_slashes=False,
     )
     _add_plans(api, engine)
+    _add_going_on(api, engine)
     _add_reading(api, engine)
     _add_exports(api, export_csv, export_jsonl)
     _add_errors(api)
@@ -104,12 +108,38 @@ def _add_plans(api: FastAPI, engine: Callable[[], Engine]) -> None:
         return StreamingResponse(_events(run), media_type="text/event-stream", headers=headers)
 
 
+def _add_going_on(api: FastAPI, engine: Callable[[], Engine]) -> None:
+    @api.post("/runs/{run_id}/continue", summary="Go on with a run; what is done is kept")
+    async def go_on(run_id: str) -> JSONResponse:
+        await _find(engine(), run_id)
+        await _asked(engine().carry_on, run_id)
+        return await _result(engine(), run_id)
+
+    @api.post("/runs/{run_id}/stop", summary="Stop a run; what is done is kept")
+    async def stop(run_id: str) -> JSONResponse:
+        run = await _find(engine(), run_id)
+        if engine().cancel(run_id):
+            await run.wait()
+        return JSONResponse(run.as_json())
+
+
 def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
     @api.get("/status", summary="How the providers are doing")
     async def status() -> dict[str, Any]:
         return await asyncio.to_thread(engine().status)
 
-    @api.get("/runs/{run_id}", summary="One run with its plan and attempts")
+    @api.get("/runs/{run_id}.md", summary="One run's result as Markdown")
+    async def as_markdown(run_id: str) -> PlainTextResponse:
+        run = await _find(engine(), run_id)
+        text = await asyncio.to_thread(export.as_markdown, run)
+        return PlainTextResponse(text, media_type="text/markdown; charset=utf-8")
+
+    @api.get("/runs/{run_id}.html", summary="One run's result as a page of its own")
+    async def as_html(run_id: str) -> HTMLResponse:
+        run = await _find(engine(), run_id)
+        return HTMLResponse(await asyncio.to_thread(export.as_html, run))
+
+    @api.get("/runs/{run_id}", summary="One run with its plan, its steps and its attempts")
     async def run(run_id: str) -> JSONResponse:
         return JSONResponse((await _find(engine(), run_id)).as_json())
 
@@ -213,20 +243,25 @@ def _complaint(error: ValidationError) -> tuple[str, str]:
 
 
 async def _submit(engine: Engine, asked: PlanRequest, key: str | None) -> str:
+    return await _asked(
+        engine.submit,
+        asked.goal,
+        source="api",
+        strategy=asked.strategy,
+        priority=asked.priority,
+        temperature=asked.temperature,
+        max_tokens=asked.max_tokens,
+        context=asked.context,
+        timeout=asked.timeout,
+        execute=asked.execute,
+        idempotency_key=key,
+    )
+
+
+async def _asked(act: Callable[..., _T], *values: Any, **named: Any) -> _T:
+    """What the engine says to it, or its refusal as an answer."""
     try:
-        return await asyncio.to_thread(
-            engine.submit,
-            asked.goal,
-            source="api",
-            strategy=asked.strategy,
-            priority=asked.priority,
-            temperature=asked.temperature,
-            max_tokens=asked.max_tokens,
-            context=asked.context,
-            timeout=asked.timeout,
-            execute=asked.execute,
-            idempotency_key=key,
-        )
+        return await asyncio.to_thread(act, *values, **named)
     except BadRequest as error:
         raise _Refused(422, "bad_request", str(error), "Correct it and send it again.") from None
     except RunError as error:

@@ -1,0 +1,156 @@
+"""A run's result to take away: Markdown, HTML and JSON, made from the run alone."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from core.execution import StepView
+from core.providers import label_of
+from core.reading import Block, Span, blocks
+from core.runs import Run
+
+Moment = Callable[[float], str]  # UTC seconds since the epoch -> text
+
+
+def utc(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def as_markdown(run: Run, *, moment: Moment = utc) -> str:
+    """Goal, answer, and each step with its result and who wrote it."""
+    steps = run.steps()
+    parts = [f"# {_line(run.record.goal)}", _facts(run, moment)]
+    if run.error:
+        parts.append(f"**Not finished:** {_line(run.error.message)}")
+    if answer := run.final_answer:
+        parts += ["## Answer", answer]
+    if run.plan:
+        parts += ["## Steps", _line(run.plan.reasoning)]
+    for view in steps[:-1]:
+        assert view.step is not None
+        parts.append(f"### {view.index + 1}. {_line(view.step.description)}")
+        parts += [_who(view), *_notes(run, view)]
+        if view.state == "done":
+            parts.append(view.text)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def as_html(run: Run, *, moment: Moment = utc) -> str:
+    """The same as one page that needs nothing from elsewhere and runs nothing."""
+    said = html.escape
+    parts = [f"<h1>{said(run.record.goal)}</h1><p class=facts>{said(_facts(run, moment))}</p>"]
+    if run.error:
+        parts.append(f"<p><strong>Not finished:</strong> {said(run.error.message)}</p>")
+    if answer := run.final_answer:
+        parts.append(f"<article>{_html(blocks(answer))}</article>")
+    if run.plan:
+        parts.append(f"<h2>Steps</h2><p>{said(run.plan.reasoning)}</p>")
+    for view in run.steps()[:-1]:
+        assert view.step is not None
+        notes = " ".join([_who(view), *_notes(run, view)])
+        result = _html(blocks(view.text)) if view.state == "done" else ""
+        parts.append(
+            f"<details><summary>{view.index + 1}. {said(view.step.description)}</summary>"
+            f"<p class=facts>{said(notes)}</p>{result}</details>"
+        )
+    return _PAGE.format(title=said(run.record.goal[:80]), body="\n".join(parts))
+
+
+def as_json(run: Run) -> str:
+    """The run in the API's form."""
+    return json.dumps(run.as_json(), ensure_ascii=False, indent=2)
+
+
+def _facts(run: Run, moment: Moment) -> str:
+    record = run.record
+    facts = [moment(record.finished_at or record.started_at)]
+    if record.provider:
+        facts.append(f"planned by {label_of(record.provider)}")
+    steps = run.steps()
+    if steps and (by := steps[-1].answered):
+        facts.append(f"answer by {label_of(by.provider)} ({_line(by.model)})")
+    if record.simulated:
+        facts.append("practice: no model wrote this")
+    if run.terms.private:
+        facts.append("private: it stayed on this computer")
+    return " · ".join(facts)
+
+
+_STATES = {
+    "waiting": "Not done.",
+    "running": "Under way.",
+    "failed": "Failed.",
+    "skipped": "Skipped.",
+}
+
+
+def _who(view: StepView) -> str:
+    by = view.answered
+    return f"By {label_of(by.provider)} ({_line(by.model)})." if by else _STATES[view.state]
+
+
+def _notes(run: Run, view: StepView) -> list[str]:
+    notes = [
+        f"It was given the result of step {cut.step + 1} in part: {cut.kept:,} of {cut.whole:,}"
+        " characters."
+        for cut in run.cuts(view.index)
+    ]
+    if view.answered and view.answered.message:
+        notes.append(_line(view.answered.message))
+    if view.reason:
+        notes.append(_line(view.reason))
+    return notes
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _html(parts: Sequence[Block]) -> str:
+    return "\n".join(_block(part) for part in parts)
+
+
+def _block(block: Block) -> str:
+    inside = "".join(_span(span) for span in block.spans)
+    match block.kind:
+        case "heading":
+            level = min(block.level + 1, 6)
+            return f"<h{level}>{inside}</h{level}>"
+        case "point":
+            mark = "•" if block.mark == "-" else block.mark
+            return f"<p class=point style=margin-left:{2 * block.level}em>{mark} {inside}</p>"
+        case "code" | "table":
+            return f"<pre>{inside}</pre>"
+        case _:
+            return f"<p>{inside}</p>"
+
+
+_TAGS = {"strong": "strong", "emphasis": "em", "code": "code"}
+
+
+def _span(span: Span) -> str:
+    text, tag = html.escape(span.text), _TAGS.get(span.style)
+    return f"<{tag}>{text}</{tag}>" if tag else text
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 16px/1.6 system-ui, sans-serif; margin: 2rem auto; max-width: 46rem; padding: 0 1rem;
+overflow-wrap: anywhere }}
+h1 {{ font-size: 1.6rem; line-height: 1.25 }} h2, h3, h4, h5, h6 {{ margin-bottom: .3rem }}
+p {{ white-space: pre-line }} .point {{ margin-top: .2rem; margin-bottom: .2rem }}
+.facts {{ opacity: .7; font-size: .9rem }}
+details {{ border-top: 1px solid #8884; padding: .6rem 0 }}
+summary {{ cursor: pointer; font-weight: 600 }}
+pre {{ background: #8882; border-radius: 8px; overflow: auto; padding: .8rem }}
+</style></head><body>
+{body}
+</body></html>
+"""

@@ -1,0 +1,591 @@
+"""Plans carried out: by the real SDKs over loopback, into real histories."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from core.briefing import SKIPPED
+from core.engine import Engine
+from core.errors import BadRequest
+from core.meter import Limits
+from core.plan_edit import edited_step, without_step
+from core.runs import Run
+from core.settings import read_settings
+from db.history import SqliteHistory
+from db.queries import Archive
+from db.settings import Choices
+from tests import standin
+from tests.process import Console
+from tests.standin import Act, Received, Yard
+
+NEEDS = [[], [], [0], [1], [2, 3], [2], [4, 5]]  # two branches that meet, three wide at most
+LAST = len(NEEDS)  # the final answer's number
+GOAL = "Find a venue and a caterer for the summer party"
+WIRES = ("anthropic", "openai", "google")
+
+
+def plan_text(needs: list[list[int]] = NEEDS) -> str:
+    steps = [
+        {
+            "agent_type": "research",
+            "description": f"Do part {'abcdefghij'[index]} of the party.",
+            "tool_name": None,
+            "parameters": {},
+            "dependencies": needed,
+        }
+        for index, needed in enumerate(needs)
+    ]
+    plan = {"reasoning": "Parts first.", "confidence": 0.9, "estimated_duration": 20}
+    return json.dumps({**plan, "steps": steps})
+
+
+def step_in(received: Received, needs: list[list[int]] = NEEDS) -> int | None:
+    """Which step a request asks for; None: the plan; past the last: the final answer."""
+    if "Plan this goal" in received.prompt:
+        return None
+    found = re.search(r"<step>\nDo part ([a-j])", received.prompt)
+    return "abcdefghij".index(found[1]) if found else len(needs)
+
+
+def worker(
+    act: Callable[[int], Act] | None = None, needs: list[list[int]] = NEEDS
+) -> Callable[[Received], Act]:
+    """A vendor that plans `needs`, and does each step as `act` says."""
+
+    def script(received: Received) -> Act:
+        step = step_in(received, needs)
+        if step is None:
+            return standin.answer(plan_text(needs))
+        return act(step) if act else standin.answer(f"Result of step {step}.")
+
+    return script
+
+
+class Desk:
+    """An engine on a database file, asking the stand-ins of `yard`."""
+
+    def __init__(self, path: Path, yard: Yard, *names: str, **environ: str) -> None:
+        self.path = path
+        self.yard = yard
+        self.history = SqliteHistory.open(path)
+        self.archive = Archive(path)
+        self.choices = Choices(self.history)
+        settings = read_settings({**yard.env(*names), "CONSOLE_PRACTICE": "off", **environ}, None)
+        self.engine = Engine(settings, self.history, self.archive, self.choices)
+
+    def close(self) -> None:
+        self.engine.close()
+        self.archive.close()
+        self.history.close()
+
+    def start(self, goal: str = GOAL, **more: object) -> str:
+        return self.engine.submit(goal, source="python", **{"execute": True, **more})
+
+    def ended(self, run_id: str) -> Run:
+        run = self.engine.run(run_id)
+        assert run is not None
+        assert run.done.wait(60)
+        return run
+
+    def ran(self, goal: str = GOAL, **more: object) -> Run:
+        return self.ended(self.start(goal, **more))
+
+    def went_on(self, run: Run, **how: object) -> Run:
+        self.engine.carry_on(run.record.id, **how)
+        return self.ended(run.record.id)
+
+    def stored(self, run: Run) -> Run:
+        stored = self.engine.stored_run(run.record.id)
+        assert stored is not None
+        return stored
+
+
+@contextmanager
+def desk_of(path: Path, yard: Yard, *names: str, **environ: str) -> Iterator[Desk]:
+    desk = Desk(path / "console.db", yard, *names, **environ)
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+@pytest.fixture
+def yard() -> Iterator[Yard]:
+    with Yard() as yard:
+        for name in yard:
+            yard[name].script = worker()
+        yield yard
+
+
+@pytest.fixture
+def desk(tmp_path: Path, yard: Yard) -> Iterator[Desk]:
+    with desk_of(tmp_path, yard, *WIRES) as desk:
+        yield desk
+
+
+def states(run: Run) -> list[str]:
+    return [view.state for view in run.steps()]
+
+
+def asked_for(yard: Yard, needs: list[list[int]] = NEEDS) -> list[int]:
+    """The steps of all requests for steps, in the order of arrival."""
+    steps = [step_in(received, needs) for received in yard.requests]
+    return [step for step in steps if step is not None]
+
+
+def path_over_critical_path(run: Run) -> float:
+    """The time the steps took, over that of the longest chain of calls that wait for another."""
+    spans = {
+        attempt.step: (attempt.started_at, (attempt.latency_ms or 0.0) / 1000)
+        for attempt in run.attempts
+        if attempt.step is not None and attempt.status == "ok"
+    }
+    assert run.plan is not None
+    longest: dict[int, float] = {}
+    for index, step in enumerate(run.plan.steps):
+        before = max((longest[each] for each in step.dependencies), default=0.0)
+        longest[index] = before + spans[index][1]
+    last = len(run.plan.steps)
+    critical = max(longest.values()) + spans[last][1]
+    begun = min(start for start, _ in spans.values())
+    return (spans[last][0] + spans[last][1] - begun) / critical
+
+
+# In order, side by side
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_a_plan_takes_as_long_as_its_critical_path_and_every_request_is_a_row(
+    name: str, tmp_path: Path, yard: Yard
+) -> None:
+    yard[name].script = worker(lambda step: standin.answer(f"Result {step}.", delay=0.5))
+    with desk_of(tmp_path, yard, name) as desk:
+        desk.ran("A first run, so that the SDK is there", execute=False)
+        run = desk.ran()
+        assert run.error is None
+        assert path_over_critical_path(run) < 1.1
+        assert states(run) == ["done"] * (LAST + 1)
+        calls = desk.archive.calls_of(run.record.id)
+        assert sorted(call.step for call in calls if call.step is not None) == [*range(LAST + 1)]
+        assert len(yard[name].requests) == desk.archive.count_calls()
+
+
+def test_practice_carries_out_a_plan_within_a_tenth_of_its_critical_path(
+    tmp_path: Path, yard: Yard
+) -> None:
+    environ = {"CONSOLE_PRACTICE": "on"}
+    with desk_of(tmp_path, yard, **environ) as desk:
+        run = desk.ran("Plan a 3-day trip to Lisbon for two under 900 euros", side_by_side=10)
+        assert run.error is None
+        # A failed attempt that came before an answer belongs to the path, too.
+        if all(attempt.status == "ok" for attempt in run.attempts):
+            assert path_over_critical_path(run) < 1.1
+        assert run.record.simulated
+        assert run.final_answer
+        assert run.execution_status == "executed"
+    assert yard.requests == []
+
+
+def test_a_step_is_given_the_goal_its_words_and_what_it_builds_on(desk: Desk, yard: Yard) -> None:
+    run = desk.ran(context="The budget is 900 euros.")
+    by_step = {step_in(received): received.prompt for received in yard.requests}
+    assert GOAL in by_step[4]
+    assert "The budget is 900 euros." in by_step[4]
+    assert "Do part e of the party." in by_step[4]
+    assert "Result of step 2." in by_step[4]
+    assert "Result of step 3." in by_step[4]
+    assert "Result of step 0." not in by_step[4]
+    assert all(f"Result of step {step}." in by_step[LAST] for step in range(LAST))
+    assert run.final_answer == f"Result of step {LAST}."
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_no_more_steps_run_at_once_than_the_user_said(limit: int, desk: Desk, yard: Yard) -> None:
+    for name in WIRES:
+        yard[name].script = worker(
+            lambda step: standin.answer("Done.", delay=0.05), needs=[[], [], [], [], []]
+        )
+    run = desk.ran(side_by_side=limit)
+    spans = [
+        (attempt.started_at, attempt.started_at + (attempt.latency_ms or 0) / 1000)
+        for attempt in run.attempts
+        if attempt.step is not None
+    ]
+    at_once = [sum(start <= moment < end for start, end in spans) for moment, _ in spans]
+    assert max(at_once) == limit
+
+
+def test_what_most_steps_wait_for_begins_first(desk: Desk, yard: Yard) -> None:
+    needs: list[list[int]] = [[], [], [1], [2]]
+    for name in WIRES:
+        yard[name].script = worker(needs=needs)
+    desk.ran(side_by_side=1)
+    assert asked_for(yard, needs) == [1, 2, 0, 3, 4]
+
+
+# What is done stays done
+
+
+def test_a_failed_step_lets_the_other_branch_finish_and_is_told_with_its_reason(
+    desk: Desk, yard: Yard
+) -> None:
+    for name in WIRES:
+        yard[name].script = worker(
+            lambda step: standin.refusal() if step == 0 else standin.answer(f"Result {step}.")
+        )
+    run = desk.ran(strategy="priority", side_by_side=1)
+    assert run.error is not None
+    assert "Step 1 could not be done" in run.error.message
+    assert "declined to answer" in run.error.message
+    assert run.execution_status == "partly"
+    stored = desk.stored(run)
+    for each in (run, stored):
+        assert [view.index for view in each.steps() if view.state == "failed"] == [0]
+    assert [view.text for view in stored.steps()] == [view.text for view in run.steps()]
+
+
+def two_faced(fails: Callable[[], bool], step_that_fails: int) -> Callable[[Received], Act]:
+    return worker(
+        lambda step: (
+            standin.refusal()
+            if step == step_that_fails and fails()
+            else standin.answer(f"Result of step {step}.")
+        )
+    )
+
+
+@pytest.fixture
+def failed(desk: Desk, yard: Yard) -> tuple[Run, Callable[[], None]]:
+    """A run whose step 2 failed, and what mends it."""
+    broken = [True]
+    for name in WIRES:
+        yard[name].script = two_faced(lambda: bool(broken), 2)
+    run = desk.ran()
+    assert states(run)[:4] == ["done", "done", "failed", "done"]
+    return run, broken.clear
+
+
+def test_trying_again_repeats_no_finished_step(
+    desk: Desk, yard: Yard, failed: tuple[Run, Callable[[], None]]
+) -> None:
+    run, mend = failed
+    before = len(yard.requests)
+    mend()
+    again = desk.went_on(run)
+    assert again.record.status == "completed"
+    assert sorted(asked_for(yard)[before - 1 :]) == [2, 4, 5, 6, LAST]
+    ordinals = [attempt.ordinal for attempt in again.attempts]
+    assert ordinals == [*range(len(ordinals))]
+    assert desk.stored(run).record.status == "completed"
+
+
+def test_another_provider_is_asked_first_for_what_failed(
+    desk: Desk, failed: tuple[Run, Callable[[], None]]
+) -> None:
+    run, mend = failed
+    mend()
+    again = desk.went_on(run, first="google")
+    answered = again.steps()[2].answered
+    assert answered is not None
+    assert answered.provider == "google"
+
+
+def test_a_skipped_step_is_told_to_those_that_build_on_it(
+    desk: Desk, yard: Yard, failed: tuple[Run, Callable[[], None]]
+) -> None:
+    run, _ = failed
+    again = desk.went_on(run, skip=[2])
+    assert again.record.status == "completed"
+    assert states(again)[2] == "skipped"
+    assert again.execution_status == "partly"
+    told = [r.prompt for r in yard.requests if step_in(r) == 4]
+    assert SKIPPED in told[-1]
+    assert states(desk.stored(run)) == states(again)
+    with pytest.raises(BadRequest, match="not done yet"):
+        desk.engine.carry_on(run.record.id, skip=[0])
+
+
+def test_a_finished_step_cannot_be_edited_and_an_unfinished_one_can(
+    desk: Desk, yard: Yard, failed: tuple[Run, Callable[[], None]]
+) -> None:
+    run, mend = failed
+    assert run.plan is not None
+    mend()
+    with pytest.raises(BadRequest, match="Step 1 is done"):
+        desk.engine.carry_on(run.record.id, plan=edited_step(run.plan, 0, description="Other."))
+    edited = without_step(run.plan, 6)
+    again = desk.went_on(run, plan=edited)
+    assert again.record.status == "completed"
+    assert len(again.steps()) == LAST
+    assert json.loads(desk.stored(run).record.plan or "")["steps"] == edited.model_dump()["steps"]
+
+
+def test_stopping_closes_the_connections_and_keeps_what_is_done(desk: Desk, yard: Yard) -> None:
+    hanging = [True]
+    for name in WIRES:
+        yard[name].script = worker(
+            lambda step: standin.hang() if step >= 2 and hanging else standin.answer("Done.")
+        )
+    run_id = desk.start()
+    assert standin.eventually(lambda: {2, 3} <= set(asked_for(yard)), within=10)
+    asked = [r for r in yard.requests if (step_in(r) or 0) >= 2]
+    assert desk.engine.cancel(run_id)
+    assert standin.eventually(lambda: desk.engine.run(run_id).done.is_set(), within=5)
+    assert all(standin.eventually(lambda r=r: r.disconnected_at is not None) for r in asked)
+    run = desk.ended(run_id)
+    assert run.record.status == "cancelled"
+    assert states(run)[:4] == ["done", "done", "waiting", "waiting"]
+    assert states(desk.stored(run)) == states(run)
+    hanging.clear()
+    assert desk.went_on(run).record.status == "completed"
+    assert asked_for(yard).count(0) == asked_for(yard).count(1) == 1
+
+
+def test_a_run_ends_in_the_history_and_goes_on_in_another_process(
+    tmp_path: Path, yard: Yard
+) -> None:
+    """The first is killed in the middle; what it finished is asked of nobody again."""
+    holding = [True]
+    yard["openai"].script = worker(
+        lambda step: standin.hang() if step >= 4 and holding else standin.answer(f"Text {step}.")
+    )
+    environ = yard.env("openai")
+    with Console(tmp_path, environ) as console:
+        made = console.client.stream(
+            "POST", "/autonomous/plan/stream", json={"goal": GOAL, "execute": True}
+        )
+        with made as stream:
+            line = next(line for line in stream.iter_lines() if line.startswith("data:"))
+            run_id = json.loads(line.removeprefix("data:"))["run_id"]
+            assert standin.eventually(lambda: {4, 5} <= set(asked_for(yard)), within=20)
+            console.kill()
+    holding.clear()
+    finished = {0, 1, 2, 3}
+    with Console(tmp_path, environ) as console:
+        found = console.client.get(f"/autonomous/runs/{run_id}").json()
+        assert found["error"]["kind"] == "interrupted"
+        assert found["execution_status"] == "partly"
+        assert [result["status"] for result in found["execution_results"]][:4] == ["done"] * 4
+        done = console.client.post(f"/autonomous/runs/{run_id}/continue").json()
+    assert done["execution_status"] == "executed"
+    assert [result["content"] for result in done["execution_results"]][:2] == ["Text 0.", "Text 1."]
+    counts = {step: asked_for(yard).count(step) for step in range(LAST + 1)}
+    assert {step for step, count in counts.items() if count == 1} >= finished
+    assert sum(counts.values()) == LAST + 1 + 2  # the two that were under way
+
+
+# Limits
+
+
+def test_a_limit_of_calls_stops_politely_and_a_higher_one_goes_on(desk: Desk, yard: Yard) -> None:
+    run = desk.ran(limits=Limits(calls=4))
+    assert run.error is not None
+    assert run.error.kind == "limit"
+    assert "4 calls, its limit" in run.error.message
+    assert len(yard.requests) == 4
+    assert states(run).count("done") == 3
+    assert "failed" not in states(run)
+    still = desk.went_on(run)
+    assert still.error is not None
+    assert len(yard.requests) == 4
+    again = desk.went_on(run, limits=Limits(calls=50))
+    assert again.record.status == "completed"
+    assert len(yard.requests) == 1 + LAST + 1
+
+
+def priced(step: int) -> Act:
+    return standin.answer("Done.", usage=(100_000, 10_000))
+
+
+def test_a_limit_of_money_for_a_run_stops_it(desk: Desk, yard: Yard) -> None:
+    for name in WIRES:
+        yard[name].script = worker(priced)
+    run = desk.ran(limits=Limits(usd=0.000_001), side_by_side=1)
+    assert run.error is not None
+    assert run.error.kind == "limit"
+    assert "The run has cost" in run.error.message
+    assert run.execution_status in ("planned", "partly")
+
+
+def test_a_limit_of_money_for_a_day_counts_what_earlier_runs_spent(
+    tmp_path: Path, yard: Yard
+) -> None:
+    for name in WIRES:
+        yard[name].script = worker(priced)
+    with desk_of(tmp_path, yard, *WIRES) as desk:
+        assert desk.ran().record.status == "completed"
+    with desk_of(tmp_path, yard, *WIRES) as desk:  # told by the history, not by memory
+        before = len(yard.requests)
+        desk.choices.set("limits", {"usd_per_day": 0.01})
+        run = desk.ran()
+        assert run.error is not None
+        assert "spent today" in run.error.message
+        assert len(yard.requests) == before
+
+
+def test_a_limit_of_time_stops_it_and_says_so(desk: Desk, yard: Yard) -> None:
+    for name in WIRES:
+        yard[name].script = worker(lambda step: standin.answer("Done.", delay=0.6))
+    run = desk.ran(limits=Limits(seconds=1.0))
+    assert run.error is not None
+    assert run.error.kind == "limit"
+    assert "worked for 1 s, its limit" in run.error.message
+    again = desk.went_on(run, limits=Limits(seconds=60))
+    assert again.record.status == "completed"
+
+
+# Private runs
+
+
+def test_a_private_run_asks_bitnet_alone_and_its_attempts_prove_it(
+    tmp_path: Path, yard: Yard
+) -> None:
+    with desk_of(tmp_path, yard) as desk:
+        assert standin.eventually(
+            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+        )
+        run = desk.ran(private=True, priority=["openai"], strategy="random")
+        assert run.record.status == "completed"
+        assert {attempt.provider for attempt in run.attempts} == {"bitnet"}
+        assert {name for name in yard if yard[name].requests} == {"bitnet"}
+
+
+def test_a_private_run_that_fails_asks_nobody_else(tmp_path: Path, yard: Yard) -> None:
+    yard["bitnet"].script = worker(lambda step: standin.status(503))
+    with desk_of(tmp_path, yard) as desk:
+        assert standin.eventually(
+            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+        )
+        run = desk.ran(private=True)
+        assert run.record.status == "failed"
+        run = desk.went_on(run, first="openai")
+        assert {name for name in yard if yard[name].requests} == {"bitnet"}
+
+
+def test_a_private_run_is_refused_where_bitnet_is_not_set_up(desk: Desk, yard: Yard) -> None:
+    with pytest.raises(BadRequest, match="BitNet is not set up"):
+        desk.start(private=True)
+    assert yard.requests == []
+
+
+def test_a_private_run_is_refused_where_bitnet_is_elsewhere(tmp_path: Path, yard: Yard) -> None:
+    from core.privacy import why_not_private
+
+    elsewhere = read_settings({"BITNET_BASE_URL": "http://192.0.2.1:8080/v1"}, None)
+    said = why_not_private(elsewhere, able=["bitnet"], practising=False)
+    assert said is not None
+    assert "BITNET_BASE_URL points at another one" in said
+    here = read_settings({"BITNET_BASE_URL": "http://[::1]:8080/v1"}, None)
+    assert why_not_private(here, able=["bitnet"], practising=False) is None
+
+
+# Look before it runs
+
+
+def test_a_plan_waits_for_its_reader_and_keeps_what_he_changed(desk: Desk, yard: Yard) -> None:
+    run = desk.ran(approve=True)
+    assert run.record.status == "completed"
+    assert run.execution_status == "planned"
+    assert asked_for(yard) == []
+    assert run.plan is not None
+    desk.engine.save_plan(
+        run.record.id, edited_step(run.plan, 0, description="Do part a with care.")
+    )
+    assert json.loads(desk.stored(run).record.plan or "")["steps"][0]["description"].endswith(
+        "care."
+    )
+    done = desk.went_on(run)
+    assert done.execution_status == "executed"
+    assert any("Do part a with care." in received.prompt for received in yard.requests)
+    with pytest.raises(BadRequest, match="final answer is written"):
+        desk.engine.save_plan(run.record.id, without_step(run.plan, 0))
+
+
+def test_two_windows_cannot_run_the_same_plan_twice(desk: Desk, yard: Yard) -> None:
+    for name in WIRES:
+        yard[name].script = worker(lambda step: standin.answer("Done.", delay=0.1))
+    run = desk.ran(approve=True)
+    desk.engine.carry_on(run.record.id)
+    with pytest.raises(BadRequest, match="under way"):
+        desk.engine.carry_on(run.record.id)
+    desk.ended(run.record.id)
+    assert len(asked_for(yard)) == LAST + 1
+
+
+def test_a_changed_goal_is_planned_again_on_the_same_terms(desk: Desk) -> None:
+    run = desk.ran(approve=True, side_by_side=2, max_tokens=900)
+    other = desk.ended(desk.engine.replan(run.record.id, "Another goal"))
+    assert other.record.id != run.record.id
+    assert other.record.goal == "Another goal"
+    assert other.terms.approve
+    assert other.terms.side_by_side == 2
+    assert other.record.options["max_tokens"] == 900
+
+
+def test_two_providers_plan_the_same_goal_and_either_can_be_run(desk: Desk, yard: Yard) -> None:
+    ids = desk.engine.compare(GOAL, ["openai", "google"])
+    runs = [desk.ended(run_id) for run_id in ids]
+    assert [run.record.provider for run in runs] == ["openai", "google"]
+    assert asked_for(yard) == []
+    assert desk.went_on(runs[1]).execution_status == "executed"
+    with pytest.raises(BadRequest, match="two or three"):
+        desk.engine.compare(GOAL, ["openai"])
+    with pytest.raises(BadRequest, match="not set up"):
+        desk.engine.compare(GOAL, ["openai", "kimi"])
+
+
+# Long results
+
+
+def test_results_that_do_not_fit_are_shortened_and_the_run_says_so(
+    tmp_path: Path, yard: Yard
+) -> None:
+    yard["bitnet"].script = worker(
+        lambda step: standin.answer(f"Step {step}. " + "word " * 8_000), needs=[[], [0], [0, 1]]
+    )
+    with desk_of(tmp_path, yard, "bitnet") as desk:
+        assert standin.eventually(
+            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+        )
+        run = desk.ran()
+        assert run.record.status == "completed"
+    told = next(r.prompt for r in yard["bitnet"].requests if step_in(r, [[], [0], [0, 1]]) == 2)
+    assert re.search(r"\[shortened: [\d,]+ of 40,0\d\d characters kept\]", told)
+    assert len(told) < 4_096 * 3
+    cuts = run.cuts(2)
+    assert [cut.step for cut in cuts] == [0, 1]
+    assert cuts[0].kept < cuts[1].kept  # the older gives way first
+    assert run.as_json()["execution_results"][2]["shortened"]
+
+
+# The stream
+
+
+def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:
+    with Console(tmp_path, yard.env("openai")) as console:
+        body = {"goal": GOAL, "execute": True}
+        answer = console.client.post("/autonomous/plan/stream", json=body)
+        events = [
+            (kind, json.loads(data))
+            for kind, data in re.findall(r"event: (\w+)\ndata: (.+)\n", answer.text)
+        ]
+        run_id = events[0][1]["run_id"]
+        exported = [
+            console.client.get(f"/autonomous/runs/{run_id}{ending}") for ending in (".md", ".html")
+        ]
+    kinds = [kind for kind, _ in events]
+    assert kinds[0] == "run_started"
+    assert kinds[-1] == "run_completed"
+    for kind in ("step_started", "step_completed"):
+        steps = [data["step"] for name, data in events if name == kind]
+        assert sorted(steps) == [*range(LAST + 1)]
+    assert {data["run_id"] for _, data in events} == {run_id}
+    assert any(name == "token" and data["step"] == LAST for name, data in events)
+    assert all(answer.status_code == 200 for answer in exported)
+    assert all("Result of step 3." in answer.text for answer in exported)
