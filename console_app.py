@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from streamlit import config
 
@@ -118,6 +118,15 @@ async def healthz(request: Request) -> JSONResponse:
     return JSONResponse(body)
 
 
+async def one_floor_up(request: Request) -> Response:
+    """Where a page opened by its own address looks for the server first.
+
+    Streamlit's page takes its address for the server's, and asks the next shorter one only after
+    a refusal. Browsers put every status from 400 on into their console, so this is none of them.
+    """
+    return Response(status_code=300)
+
+
 async def nothing_here(request: Request) -> JSONResponse:
     from core.api import not_found
 
@@ -133,6 +142,8 @@ app = st.App(
     HERE / "core" / "ui" / "main.py",
     routes=[
         Route("/healthz", healthz),
+        Route("/{page}/_stcore/health", one_floor_up),
+        Route("/{page}/_stcore/host-config", one_floor_up),
         Route("/autonomous", nothing_here),
         Mount("/autonomous", app=api),
     ],

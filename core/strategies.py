@@ -21,6 +21,8 @@ class Strategy:
     help: str
     order: Order
     reason: Callable[[Health, int], str]  # why it stands there; the place counts from 0
+    drawn: bool = False  # nobody can say beforehand who is first
+    chance: str = ""  # a sentence where chance has a part in it
 
 
 def round_robin(healths: Sequence[Health], rng: Random) -> list[Health]:
@@ -73,15 +75,20 @@ def _doubt(health: Health) -> tuple[float, float]:
     return wilson(len(health.latencies), len(health.recent))
 
 
-def _record(health: Health, place: int) -> str:
+def record_in_words(health: Health) -> str:
+    """`99 % of 50 calls, 1.9 s`: what its rated attempts of late say of it."""
     rate, latency = health.success_rate, health.latency
     if rate is None:
         return "not tried yet"
     n = len(health.recent)
-    words = f"{rate:.0%} of {n} call{'s' if n != 1 else ''}"
+    words = f"{rate * 100:.0f} % of {n} call{'s' if n != 1 else ''}"
     if latency is not None:
         words += f", {latency:.1f} s"
     return words if n >= PROVEN else f"{words}: too few to judge"
+
+
+def _record(health: Health, place: int) -> str:
+    return record_in_words(health)
 
 
 def _turn(health: Health, place: int) -> str:
@@ -110,7 +117,15 @@ STRATEGIES: dict[str, Strategy] = {
         "Whoever answers most reliably, then fastest, goes first.",
         best_performance,
         _record,
+        chance=f"One run in {round(1 / EXPLORED)} tries somebody too little known to judge first.",
     ),
-    "random": Strategy("By lot", "Draw the order anew for each run.", shuffled, _lot),
+    "random": Strategy(
+        "By lot",
+        "Draw the order anew for each run.",
+        shuffled,
+        _lot,
+        drawn=True,
+        chance="Each run draws the order anew, so any of them may be first.",
+    ),
     "priority": Strategy("My order", "Always your first choice first.", by_priority, _choice),
 }

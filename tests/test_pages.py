@@ -1,5 +1,6 @@
 """The pages without a browser: empty, full and failing."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -82,13 +83,36 @@ def test_an_empty_goal_is_refused_in_words(engine):
     assert "The goal is empty." in text(page)
 
 
-def test_the_strategy_and_the_order_are_kept(engine):
+def order_shown(page: AppTest) -> list[tuple[str, str]]:
+    """Name and state of each row of the order, from the top."""
+    lists = [part.proto for part in page.get("bidi_component")]
+    (data,) = [json.loads(part.json) for part in lists if "order_list" in part.component_name]
+    return [(row["name"], row["state"]) for row in data["rows"]]
+
+
+def test_the_strategy_is_kept_at_once(engine):
     page = shown()
     page.radio[0].set_value("random").run()
     assert engine.strategy == "random"
-    before = engine.priority
-    next(button for button in page.button if button.key == f"down {before[0]}").click().run()
-    assert engine.priority[:2] == (before[1], before[0])
+    assert shown().radio[0].value == "random"
+
+
+def test_the_order_shows_everyone_as_they_stand(engine):
+    engine.choices.set("priority", ["google", "openai"])
+    engine.choices.set("switched_off", ["google"])
+    rows = order_shown(shown())
+    assert rows[:3] == [("google", "switched off"), ("openai", "ready"), ("anthropic", "no key")]
+    assert [name for name, _ in rows] == list(engine.priority)
+
+
+def test_temperature_and_length_go_with_the_run(engine):
+    page = shown()
+    page.text_area[0].set_value("Plan a picnic")
+    page.slider[0].set_value(1.2)
+    page.select_slider[0].set_value("Long")
+    next(button for button in page.button if button.label == "Run plan").click().run()
+    (run,) = engine.active() or [engine.run(page.query_params["run"][0])]
+    assert (run.record.options["temperature"], run.record.options["max_tokens"]) == (1.2, 4000)
 
 
 def test_a_run_that_nobody_knows_is_said_so(engine):

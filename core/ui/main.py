@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import show
+from core.ui import show, who
 from core.ui.services import services
 
 _HERE = Path(__file__).parent
@@ -49,14 +49,10 @@ page = st.navigation(
 )
 
 
-@st.fragment(run_every=5)
+@st.fragment(run_every=2)
 def _health() -> None:
-    engine = services().engine
-    practising = engine.practising
-    router = engine.router(simulated=practising)
-    names = engine.eligible(simulated=practising)
-    st.caption("Practice providers" if practising else "Providers")
-    show.health_strip([router.health(name) for name in names], now=router.clock())
+    st.caption("Practice providers" if services().engine.practising else "Providers")
+    show.health_strip(who.standings())
 
 
 with st.sidebar:

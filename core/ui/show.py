@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.breaker import Breaker
-from core.errors import OUTCOMES
-from core.health import Health
 from core.plan import Plan
+from core.preview import Standing
 from core.providers import label_of
 from core.types import Attempt
 from core.words import ago, attempt_in_words, exact_time, money, seconds_in_words
@@ -44,22 +42,20 @@ def practice_badge() -> None:
     )
 
 
-def state_in_words(health: Health, now: float) -> str:
-    """`ready`, `resting, back in 42 s`, or what has to be seen to."""
-    breaker: Breaker = health.breaker
-    if breaker.until is None:
-        return "ready"
-    if breaker.needs_you and breaker.reason is not None:
-        return OUTCOMES[breaker.reason].said
-    waiting = breaker.until - now
-    return f"resting, back in {seconds_in_words(waiting)}" if waiting > 0 else "back, on trial"
+# How a provider stands: Material symbol and colour, by the kinds of core.preview.Standing.
+STANDINGS = {
+    "ready": ("check_circle", "green"),
+    "back": ("restart_alt", "orange"),
+    "resting": ("hourglass_top", "orange"),
+    "needs_you": ("error", "red"),
+    "switched_off": ("toggle_off", "gray"),
+    "not_set_up": ("key_off", "gray"),
+}
 
 
-def state_icon(health: Health, now: float) -> str:
-    breaker = health.breaker
-    if breaker.until is None:
-        return ":green[:material/check_circle:]"
-    return ":red[:material/error:]" if breaker.needs_you else ":orange[:material/hourglass_top:]"
+def standing_icon(standing: Standing) -> str:
+    icon, colour = STANDINGS[standing.kind]
+    return f":{colour}[:material/{icon}:]"
 
 
 _BADGES = {
@@ -136,8 +132,9 @@ def _step_facts(dependencies: Sequence[int], tool: str | None) -> str:
     return " · ".join(facts)
 
 
-def health_strip(healths: Sequence[Health], *, now: float) -> None:
-    for health in healths:
-        state = state_in_words(health, now)
-        shown = "" if state == "ready" else f" :gray[{plain(state)}]"
-        st.markdown(f"{state_icon(health, now)} {plain(label_of(health.name))}{shown}")
+def health_strip(standings: Mapping[str, Standing]) -> None:
+    """A line a provider: icon, name, and in words what is not as usual."""
+    with st.container(gap="xxsmall"):
+        for name, standing in standings.items():
+            said = "" if standing.kind == "ready" else f" :gray[{plain(standing.words)}]"
+            st.markdown(f":small[{standing_icon(standing)} {plain(label_of(name))}{said}]")

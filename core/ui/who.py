@@ -1,0 +1,86 @@
+"""Who would answer now, and why: asked of the engine, shown on the Run page and in the strip."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.preview import Candidate, Standing, absent, in_a_sentence, standing, who_would_answer
+from core.providers import label_of
+from core.strategies import STRATEGIES
+from core.ui import show
+from core.ui.services import services
+
+_TURNS = {"first": "First", "then": "Then", "last": "Last", "never": "Not asked"}
+
+
+def standings() -> dict[str, Standing]:
+    """Everyone's, by priority."""
+    engine = services().engine
+    practising = engine.practising
+    router = engine.router(simulated=practising)
+    able, now = engine.eligible(simulated=practising), router.clock()
+    off = engine.switched_off
+    return {
+        name: standing(router.health(name), now=now)
+        if name in able
+        else absent(name, switched_off=name in off)
+        for name in engine.priority
+    }
+
+
+def candidates() -> list[Candidate]:
+    """Everyone, in the order that a run which started now would ask them."""
+    engine = services().engine
+    practising = engine.practising
+    router = engine.router(simulated=practising)
+    able = engine.eligible(simulated=practising)
+    return who_would_answer(
+        [router.health(name) for name in able],
+        engine.strategy,
+        now=router.clock(),
+        absentees={name: said for name, said in standings().items() if name not in able},
+    )
+
+
+@st.fragment(run_every=2)
+def first_view() -> None:
+    """Who is first and why, in a sentence, and everyone behind a button."""
+    found = candidates()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":small[{show.plain(sentence(found))}]", width="stretch")
+        with st.popover("Why?", type="tertiary", help="Everyone, in the order they would be asked"):
+            who_view(found)
+
+
+@st.fragment(run_every=2)
+def everyone_view() -> None:
+    """Everyone, in the order they would be asked, in a card."""
+    found = candidates()
+    with st.container(border=True, gap="small"):
+        st.markdown("**Who would answer now**")
+        who_view(found)
+
+
+def sentence(found: list[Candidate]) -> str:
+    label = label_of(found[0].name) if found else ""
+    return in_a_sentence(found, services().engine.strategy, label)
+
+
+def who_view(found: list[Candidate]) -> None:
+    """One line a provider: its turn, its state and the reason for its place."""
+    drawn = STRATEGIES[services().engine.strategy].drawn
+    for candidate in found:
+        turn = "By lot" if drawn and candidate.turn == "then" else _TURNS[candidate.turn]
+        words = [candidate.standing.words]
+        if candidate.record:
+            words.append(candidate.record)
+        if candidate.why and candidate.why != candidate.record:
+            words.append(candidate.why)
+        name = show.plain(label_of(candidate.name))
+        name = f"**{name}**" if candidate.turn != "never" else name
+        st.markdown(
+            f":gray[{turn}] {show.standing_icon(candidate.standing)} {name}"
+            f"  \n:small[:gray[{show.plain(' · '.join(words))}]]"
+        )
+    if said := STRATEGIES[services().engine.strategy].chance:
+        st.caption(show.plain(said))
