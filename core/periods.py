@@ -169,3 +169,34 @@ def _moment(day: date, hour: int, zone: tzinfo) -> float:
 
 def _local(moment: float, zone: tzinfo) -> datetime:
     return datetime.fromtimestamp(moment, zone)
+
+
+def bucket_in_words(cut: Scale, place: int, zone: tzinfo) -> str:
+    """`24 Nov, 14:00 to 15:00`, `Tue 24 Nov`, `week of 23 Nov 2026`, `November 2026`."""
+    start, end = (_local(edge, zone) for edge in cut.edges[place : place + 2])
+    again = " (the second time)" if start.fold else ""
+    match cut.bucket:
+        case "day":
+            words = f"{start:%a} {start.day} {start:%b}"
+        case "week":
+            words = f"week of {start.day} {start:%b %Y}"
+        case "month":
+            words = f"{start:%B %Y}"
+        case _:
+            words = f"{start.day} {start:%b}, {start:%H:%M} to {end:%H:%M}{again}"
+    return words
+
+
+def in_words(period: Period, zone: tzinfo) -> str:
+    """`18 Nov, 00:00 to 24 Nov 2026, 14:32`; whole days without their hours."""
+    first, last = _local(period.since, zone), _local(period.until, zone)
+    hours = any(moment.time() != datetime.min.time() for moment in (first, last))
+    if not hours:
+        last = _local(period.until - 1, zone)
+    said = [f"{moment.day} {moment:%b}" for moment in (first, last)]
+    if first.year != last.year:
+        said[0] += f" {first.year}"
+    said[1] += f" {last.year}"
+    if hours:
+        said = [f"{day}, {moment:%H:%M}" for day, moment in zip(said, (first, last), strict=True)]
+    return said[0] if said[0] == said[1] else " to ".join(said)

@@ -1,0 +1,387 @@
+"""The charts of the Performance page: frame -> chart, a function each.
+
+They are written in Vega-Lite itself: an Altair chart of the same marks takes a hundred times as
+long to become the same text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from datetime import tzinfo
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from core.chart_parts import (
+    LEGEND,
+    LOOKS,
+    PICK,
+    PICKED,
+    STRANGER,
+    Chart,
+    Mark,
+    Spec,
+    by_look,
+    count,
+    framed,
+    known_first,
+    percent,
+    provider_colour,
+    rows_of,
+    short,
+    time_axis,
+)
+from core.errors import ErrorKind
+from core.periods import Scale, bucket_in_words
+from core.strategies import PROVEN
+from core.words import REASONS, seconds_in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEIGHT = 230  # pixels
+_ROW = 30  # pixels a row of bars
+_MOST_ROWS = 12
+_SAVED = "#6a7ba8"  # no provider's
+_HOLLOW = "#00000000"
+_TICKS = [0.1, 0.3, 1, 3, 10, 30, 100]  # seconds
+_STEP = 1.35  # each bar of the distribution is this much slower than the one before
+
+
+def success_over_time(
+    frame: pd.DataFrame, cut: Scale, *, zone: tzinfo, changes: Sequence[Mark] = ()
+) -> Chart:
+    """`frame` as Performance.over_time gives it; each change has `ms`, `said` and `when`."""
+    marks = [mark for mark in _buckets(frame, cut, zone) if mark["rated"]]
+    for mark in marks:
+        mark["success"] = percent(mark["success_rate"])
+    lowest = math.floor(min([0.9, *(mark["success_rate"] for mark in marks)]) * 20) / 20
+    y = {
+        "field": "success_rate",
+        "type": "quantitative",
+        "title": None,
+        "scale": {"domain": [lowest, 1]},
+        "axis": {"format": "~%", "tickCount": 5},
+    }
+    tooltip = [("label", "Provider"), ("when", "When"), ("success", "Succeeded"), ("rated", "Of")]
+    spec = _lines(marks, y, tooltip, cut=cut, changes=changes)
+    return Chart(spec, _success_said(marks), marks)
+
+
+def _success_said(marks: Sequence[Mark]) -> str:
+    if not marks:
+        return "Success rate over time: no calls."
+    ok, rated = Counter[str](), Counter[str]()
+    for mark in marks:
+        ok[mark["provider"]] += mark["ok"]
+        rated[mark["provider"]] += mark["rated"]
+    told = [
+        f"{short(name)} {percent(ok[name] / rated[name])} of {count(rated[name], 'call')}"
+        for name in known_first(rated)
+    ]
+    low = min(marks, key=itemgetter("success_rate"))
+    return (
+        f"Success rate over time, a line for each provider: {'; '.join(told)}."
+        f" Lowest: {low['label']} with {low['success']}, {low['when']}."
+    )
+
+
+def latency_over_time(
+    frame: pd.DataFrame,
+    cut: Scale,
+    *,
+    zone: tzinfo,
+    changes: Sequence[Mark] = (),
+    percentile: str = "p95",
+) -> Chart:
+    """`percentile` is a column of `frame`: p50 or p95, in seconds."""
+    marks = [mark for mark in _buckets(frame, cut, zone) if mark[percentile] == mark[percentile]]
+    for mark in marks:
+        mark["took"] = seconds_in_words(mark[percentile])
+    y = {
+        "field": percentile,
+        "type": "quantitative",
+        "title": None,
+        "axis": {"labelExpr": "datum.label + ' s'", "tickCount": 5},
+    }
+    tooltip = [("label", "Provider"), ("when", "When"), ("took", percentile), ("ok", "Answers")]
+    spec = _lines(marks, y, tooltip, cut=cut, changes=changes)
+    if not marks:
+        return Chart(spec, "Latency over time: no answers.", marks)
+    slow, fast = (pick(marks, key=itemgetter(percentile)) for pick in (max, min))
+    said = (
+        f"Latency over time ({percentile}), a line for each of"
+        f" {count(len({mark['provider'] for mark in marks}), 'provider')}."
+        f" Slowest: {slow['label']} with {slow['took']}, {slow['when']}."
+        f" Fastest: {fast['label']} with {fast['took']}, {fast['when']}."
+    )
+    return Chart(spec, said, marks)
+
+
+def latency_distribution(frame: pd.DataFrame) -> Chart:
+    """How long answers took: a row of bars a provider, as high as its share of answers."""
+    marks = _wider(rows_of(frame))
+    providers = known_first(mark["provider"] for mark in marks)
+    rows = {name: len(providers) - place for place, name in enumerate(providers)}
+    total = Counter[str]()
+    for mark in marks:
+        total[mark["provider"]] += mark["calls"]
+    most = {mark["provider"]: mark["calls"] for mark in sorted(marks, key=itemgetter("calls"))}
+    for mark in marks:
+        name = mark["provider"]
+        mark["share"] = percent(mark["calls"] / total[name])
+        mark["base"] = rows[name] - 0.5
+        mark["top"] = mark["base"] + 0.86 * mark["calls"] / most[name]
+    labels = json.dumps([short(name) for name in providers])
+    bars: Spec = {
+        "params": [PICK],
+        "mark": {"type": "rect", "cursor": "pointer"},
+        "encoding": {
+            "x": {
+                "field": "from",
+                "type": "quantitative",
+                "title": None,
+                "scale": {"type": "log", "nice": False},
+                "axis": {"labelExpr": "datum.value + ' s'", "grid": True, "values": _TICKS},
+            },
+            "x2": {"field": "to"},
+            "y": {
+                "field": "base",
+                "type": "quantitative",
+                "title": None,
+                "scale": {"domain": [0.4, len(providers) + 0.45], "nice": False, "zero": False},
+                "axis": {
+                    "values": [*rows.values()],
+                    "labelExpr": f"{labels}[{len(providers)} - datum.value]",
+                    "grid": False,
+                    "ticks": False,
+                    "domain": False,
+                },
+            },
+            "y2": {"field": "top"},
+            "color": provider_colour(providers, legend=False),
+            "opacity": _unless_picked(0.85),
+            **_said(
+                [("label", "Provider"), ("took", "Took"), ("share", "Share"), ("calls", "Answers")]
+            ),
+        },
+    }
+    height = max(_HEIGHT, 36 * len(providers))
+    return Chart(framed([bars], marks, height=height), _distribution_said(marks), marks)
+
+
+def _wider(rows: Sequence[Mark]) -> list[Mark]:
+    """Fine bars joined to few; each keeps the exact bounds of what it counts."""
+    wide: dict[tuple[str, int], Mark] = {}
+    for row in rows:
+        place = math.floor(math.log(row["high"]) / math.log(_STEP))
+        mark = wide.get((row["provider"], place))
+        if mark is None:
+            wide[row["provider"], place] = {**row, "place": place}
+        else:
+            mark["low"] = min(mark["low"], row["low"])
+            mark["high"] = max(mark["high"], row["high"])
+            mark["calls"] += row["calls"]
+    for (provider, place), mark in wide.items():
+        mark["id"] = f"{provider} {place}"
+        mark["label"] = short(provider)
+        mark["from"], mark["to"] = _STEP**place, _STEP ** (place + 1)
+        mark["took"] = f"{seconds_in_words(mark['from'])} to {seconds_in_words(mark['to'])}"
+    return [*wide.values()]
+
+
+def _distribution_said(marks: Sequence[Mark]) -> str:
+    most: dict[str, Mark] = {}
+    for mark in sorted(marks, key=itemgetter("calls")):
+        most[mark["provider"]] = mark
+    told = [
+        f"{short(name)} most often {most[name]['took']} ({most[name]['share']})"
+        for name in known_first(most)
+    ]
+    said = "How long answers took, a row of bars for each provider"
+    return f"{said}: {'; '.join(told) or 'no answers'}."
+
+
+def failures_by_reason(frame: pd.DataFrame) -> Chart:
+    """A bar for each provider and reason, the most frequent ones."""
+    marks = rows_of(frame)
+    for mark in marks:
+        mark["label"] = short(mark["provider"])
+        mark["reason"] = REASONS[ErrorKind(mark["error_kind"])]
+        mark["row"] = f"{mark['reason']}, {mark['label']}"
+        mark["number"] = f"{mark['calls']:,}"
+        mark["id"] = f"{mark['provider']} {mark['error_kind']}"
+    marks.sort(key=lambda mark: (-mark["calls"], mark["row"]))
+    shown = marks[:_MOST_ROWS]
+    tooltip = [("label", "Provider"), ("reason", "Reason"), ("number", "Failures")]
+    spec = _bars(shown, "calls", "row", tooltip=tooltip)
+    if not marks:
+        return Chart(spec, "Failures by reason: none.", marks)
+    told = "; ".join(f"{mark['row']}: {mark['number']}" for mark in shown[:3])
+    total = sum(mark["calls"] for mark in marks)
+    said = f"Failures by reason and provider, {total:,} in all. Most frequent: {told}."
+    return Chart(spec, said, marks)
+
+
+def share_of_answers(frame: pd.DataFrame) -> Chart:
+    """A bar for each provider: its share of all answers. `frame` as by_provider gives it."""
+    rows = {row["provider"]: row for row in rows_of(frame) if row["ok"]}
+    marks = [rows[name] for name in known_first(rows)]
+    total = sum(mark["ok"] for mark in marks)
+    for mark in marks:
+        mark["label"], mark["id"] = short(mark["provider"]), mark["provider"]
+        mark["share"] = mark["ok"] / total
+        mark["number"] = percent(mark["share"])
+    tooltip = [("label", "Provider"), ("number", "Share"), ("ok", "Answers")]
+    spec = _bars(marks, "share", "label", tooltip=tooltip)
+    told = "; ".join(f"{mark['label']} {mark['number']}" for mark in marks) or "no answers"
+    return Chart(spec, f"Share of answers by provider: {told}.", marks)
+
+
+def saved_over_time(
+    frame: pd.DataFrame, cut: Scale, *, zone: tzinfo, changes: Sequence[Mark] = ()
+) -> Chart:
+    """Runs that would have failed without a second provider, a bar for each bucket."""
+    marks = [mark for mark in _placed(frame, cut, zone) if mark["saved"]]
+    for mark in marks:
+        gap = 0.08 * (mark["until"] - mark["since"])
+        mark["from"], mark["to"] = (mark["since"] + gap) * 1000, (mark["until"] - gap) * 1000
+        mark["id"] = f"{mark['since']:.0f}"
+    bars: Spec = {
+        "params": [PICK],
+        "mark": {"type": "rect", "cursor": "pointer", "cornerRadius": 2},
+        "encoding": {
+            "x": {"field": "from", **time_axis(cut.edges[0], cut.edges[-1])},
+            "x2": {"field": "to"},
+            "y": {
+                "field": "saved",
+                "type": "quantitative",
+                "title": None,
+                "axis": {"tickMinStep": 1, "format": "d", "tickCount": 5},
+            },
+            "y2": {"datum": 0},
+            "color": {"value": _SAVED},
+            "opacity": _unless_picked(0.9),
+            **_said([("when", "When"), ("saved", "Saved"), ("runs", "Of runs")]),
+        },
+    }
+    spec = framed([bars], marks, height=_HEIGHT, changes=changes)
+    if not marks:
+        return Chart(spec, "Runs saved by fallback over time: none.", marks)
+    most = max(marks, key=itemgetter("saved"))
+    said = (
+        f"Runs saved by fallback over time: {sum(mark['saved'] for mark in marks):,} in all,"
+        f" most of them {most['when']}: {most['saved']} of {count(most['runs'], 'run')}."
+    )
+    return Chart(spec, said, marks)
+
+
+def _placed(frame: pd.DataFrame, cut: Scale, zone: tzinfo) -> list[Mark]:
+    """Rows with their bucket's end, its words and whether it is whole."""
+    places = {edge: place for place, edge in enumerate(cut.edges[:-1])}
+    words = [
+        bucket_in_words(cut, place, zone) + ("" if whole else f" (part of the {cut.bucket})")
+        for place, whole in enumerate(cut.whole)
+    ]
+    marks = rows_of(frame)
+    for mark in marks:
+        place = places[mark["start"]]
+        mark["since"], mark["until"] = cut.edges[place], cut.edges[place + 1]
+        mark["ms"] = mark["since"] * 1000
+        mark["when"], mark["whole"] = words[place], cut.whole[place]
+    return marks
+
+
+def _buckets(frame: pd.DataFrame, cut: Scale, zone: tzinfo) -> list[Mark]:
+    marks = _placed(frame, cut, zone)
+    for mark in marks:
+        name, sure = mark["provider"], mark["whole"] and mark["rated"] >= PROVEN
+        mark["label"] = short(name)
+        mark["ink"] = LOOKS.get(name, STRANGER).colour if sure else _HOLLOW
+        mark["id"] = f"{name} {mark['since']:.0f}"
+    return marks
+
+
+def _lines(
+    marks: Sequence[Mark],
+    y: Spec,
+    tooltip: Sequence[tuple[str, str]],
+    *,
+    cut: Scale,
+    changes: Sequence[Mark],
+) -> Spec:
+    """A line a provider; a point is hollow where its calls are few or its bucket is cut off."""
+    providers = known_first(mark["provider"] for mark in marks)
+    kind: Spec = {"field": "label", "type": "nominal", "legend": LEGEND}
+    both: Spec = {
+        "x": {"field": "ms", **time_axis(cut.edges[0], cut.edges[-1])},
+        "y": y,
+        "color": provider_colour(providers),
+        "opacity": {"condition": {"param": "lit", "value": 1}, "value": 0.12},
+    }
+    lit = {"type": "point", "fields": ["label"]}
+    line: Spec = {
+        "params": [{"name": "lit", "select": lit, "bind": "legend"}],
+        "mark": {"type": "line", "strokeWidth": 1.8, "strokeJoin": "round"},
+        "encoding": {**both, "strokeDash": {**kind, "scale": by_look(providers, "dash")}},
+    }
+    point: Spec = {
+        "params": [PICK],
+        "mark": {"type": "point", "filled": False, "strokeWidth": 1.5, "cursor": "pointer"},
+        "encoding": {
+            **both,
+            "fill": {"field": "ink", "type": "nominal", "scale": None, "legend": None},
+            "shape": {**kind, "scale": by_look(providers, "shape")},
+            "size": {"condition": {**PICKED, "value": 160}, "value": 34},
+            **_said(tooltip),
+        },
+    }
+    return framed([line, point], marks, height=_HEIGHT, changes=changes)
+
+
+def _bars(
+    marks: Sequence[Mark], length: str, row: str, *, tooltip: Sequence[tuple[str, str]]
+) -> Spec:
+    """Lying bars in the order of `marks`, each with its number at the end of its row."""
+    y: Spec = {
+        "field": row,
+        "type": "nominal",
+        "title": None,
+        "sort": None,
+        "axis": {"labelLimit": 190, "ticks": False, "domain": False, "labelPadding": 6},
+    }
+    bar: Spec = {
+        "params": [PICK],
+        "mark": {"type": "bar", "cursor": "pointer", "cornerRadiusEnd": 3, "height": 16},
+        "encoding": {
+            "x": {"field": length, "type": "quantitative", "title": None, "axis": None},
+            "y": y,
+            "color": provider_colour(known_first(mark["provider"] for mark in marks), legend=False),
+            "opacity": _unless_picked(0.9),
+            **_said(tooltip),
+        },
+    }
+    # The numbers are labels of a second axis, which are in the theme's own colour.
+    numbers = json.dumps({mark[row]: mark["number"] for mark in marks})
+    ends = {"orient": "right", "labelExpr": f"{numbers}[datum.label]"}
+    beside: Spec = {
+        "mark": {"type": "tick", "opacity": 0, "aria": False},
+        "encoding": {"y": {**y, "axis": {**y["axis"], **ends}}},
+    }
+    height = _ROW * max(len(marks), 1) + 10
+    return framed([bar, beside], marks, height=height, resolve={"axis": {"y": "independent"}})
+
+
+def _said(fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """A tooltip of these fields; the same words for who cannot see it."""
+    parts = [f"'{title}: ' + datum['{name}']" for name, title in fields]
+    return {
+        "tooltip": [{"field": name, "title": title, "type": "nominal"} for name, title in fields],
+        "description": {"value": {"expr": " + '; ' + ".join(parts)}},
+    }
+
+
+def _unless_picked(usual: float) -> Spec:
+    return {"condition": {"param": "pick", "value": usual}, "value": 0.35}
