@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route
 from streamlit import config
 
 from core.api import make_api
+from core.changes import note_keys
 from core.engine import Engine
 from core.errors import SwitchyardError
 from core.guard import Guard, check_bind
@@ -57,7 +58,9 @@ console = Console()
 def _open() -> Services:
     history = SqliteHistory.open(settings.database_path, redact=redact)
     archive = queries.Archive(settings.database_path)
-    console.engine = Engine(settings, history, archive, Choices(history), redact=redact)
+    choices = Choices(history)
+    note_keys(settings, choices)
+    console.engine = Engine(settings, history, archive, choices, redact=redact)
     notices = tuple(str(problem) for problem in settings.problems)
     if history.notice:
         notices = (history.notice, *notices)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.types import Change
+from core.types import Change, Period
 from db import counts
 from db.figures import FACTS, KINDS, SUMS, Figures
 from db.queries import Archive
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PERCENTILES = (0.50, 0.95, 0.99)
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """Moments in UTC seconds since the epoch: the first is in it, the second is not."""
-
-    since: float
-    until: float
 
 
 @dataclass(frozen=True, slots=True)

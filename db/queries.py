@@ -92,6 +92,22 @@ class Archive:
                 raise _unreadable() from error
             return self._version + count
 
+    def first_call(self, *, simulated: bool) -> float | None:
+        """When the oldest call that is in the figures began (UTC seconds); None without one."""
+        # Whether there is one at all comes first: without one the index would be read to its end.
+        if not self._rows("SELECT 1 FROM call WHERE simulated = ? LIMIT 1", simulated):
+            return None
+        rows = self._rows(
+            """
+            SELECT started_at FROM call INDEXED BY call_outcome
+             WHERE status <> 'running' AND simulated = ? AND NOT drilled
+             ORDER BY started_at
+             LIMIT 1
+            """,
+            simulated,
+        )
+        return rows[0][0] if rows else None
+
     def run(self, run_id: str) -> RunRecord | None:
         rows = self._rows(f"SELECT {_RUN} FROM run WHERE id = ?", run_id)
         return run_from(rows[0]) if rows else None

@@ -178,6 +178,13 @@ def test_every_model_that_was_called_is_named_once(history, archive):
     assert archive.models() == ["a", "gpt-4o", "gpt-5"]
 
 
+def test_the_first_call_is_the_oldest_that_counts(history, archive):
+    assert archive.first_call(simulated=False) is None
+    fill(history, {"drilled": True}, {"status": "running"}, failed(), {}, {"simulated": True})
+    assert archive.first_call(simulated=False) == START + 2
+    assert archive.first_call(simulated=True) == START + 4
+
+
 def test_what_is_not_there_is_none(archive):
     assert archive.run("nobody") is None
     assert archive.call(7) is None

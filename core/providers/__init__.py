@@ -221,5 +221,13 @@ def connect_practice(
     return Connected(providers, configs, simulated=True)
 
 
+def access(settings: Settings) -> dict[str, str]:
+    """Per provider with a key a digest of its address and key, which does not give it away."""
+    return {
+        name: _digest(settings.base_urls.get(name) or PROVIDERS[name].base_url, key.reveal())
+        for name, key in sorted(settings.keys.items())
+    }
+
+
 def _digest(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=4).hexdigest()

@@ -13,8 +13,8 @@ from db.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.types import Change
-    from db.performance import Period, Summary
+    from core.types import Change, Period
+    from db.performance import Summary
 
 
 class Records(Protocol):
@@ -38,6 +38,10 @@ class Records(Protocol):
     def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int: ...
 
     def models(self) -> list[str]: ...
+
+    def first_call(self, *, simulated: bool) -> float | None:
+        """When the oldest call that is in the figures began (UTC seconds), if there is one."""
+        ...
 
     def version(self) -> int:
         """Another number whenever anything was recorded: a key for what was read."""
