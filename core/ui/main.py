@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import show, who
+from core.ui import drill, show, who
 from core.ui.services import services
 
 _HERE = Path(__file__).parent
@@ -53,8 +53,10 @@ page = st.navigation(
 def _health() -> None:
     st.caption("Practice providers" if services().engine.practising else "Providers")
     show.health_strip(who.standings())
+    drill.watch()
 
 
+drill.banner()
 with st.sidebar:
     _health()
 

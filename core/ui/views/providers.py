@@ -1,7 +1,115 @@
-"""Providers: how each one is, and what to do about it."""
+"""Providers: how each one is, in which order they are asked, and what to do about it."""
 
 from __future__ import annotations
 
+import time
+
+import pandas as pd
 import streamlit as st
 
+from core.errors import HistoryUnavailable
+from core.periods import zone
+from core.providers import label_of
+from core.strategies import STRATEGIES
+from core.suggest import Record, evidence, suggest
+from core.ui import provider_card, show
+from core.ui.evidence import LOOKS_BACK, Evidence, gather
+from core.ui.services import services
+from core.ui.strip import legend
+from core.words import ago, exact_time
+
+
+def _strategy() -> None:
+    engine = services().engine
+    st.session_state["strategy for all"] = engine.strategy
+
+    def keep() -> None:
+        engine.control.choose("strategy", st.session_state["strategy for all"])
+
+    chosen = st.segmented_control(
+        "Strategy",
+        list(STRATEGIES),
+        required=True,
+        format_func=lambda name: STRATEGIES[name].label,
+        key="strategy for all",
+        on_change=keep,
+        help="Who is asked first in each run, for everyone; a run may choose another.",
+    )
+    st.caption(STRATEGIES[chosen or engine.strategy].help)
+
+
+def _suggestion(found: Evidence) -> None:
+    engine = services().engine
+    names = engine.set_up(simulated=engine.practising)
+    better = suggest(engine.priority, {n: found.records.get(n, Record()) for n in names})
+    st.markdown("**An order from your own history**")
+    if better is None:
+        proven = [name for name in names if found.records.get(name, Record()).proven]
+        st.caption(
+            f"Your order fits what the last {LOOKS_BACK} days have shown."
+            if len(proven) > 1
+            else f"Too few calls in the last {LOOKS_BACK} days: once two providers have 10 each, "
+            "an order is suggested here."
+        )
+        return
+    rows = [name for name in better.order if name in names]
+    now = list(engine.priority)
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Suggested": [better.order.index(name) + 1 for name in rows],
+                "Now": [now.index(name) + 1 for name in rows],
+                "Provider": [label_of(name) for name in rows],
+                "Evidence": [evidence(found.records.get(name, Record())) for name in rows],
+            }
+        ),
+        hide_index=True,
+        alt="The suggested order, with the present place and the evidence of each provider.",
+    )
+    st.caption(
+        f"By the last {LOOKS_BACK} days: whoever answers more reliably first; where the rates "
+        "cannot be told apart, whoever answers faster. Who cannot be judged yet stays in place."
+    )
+    if st.button("Use this order", key="take order", type="primary", icon=":material/swap_vert:"):
+        engine.control.choose("priority", list(better.order))
+        st.rerun()
+
+
+def _last_change() -> None:
+    engine = services().engine
+    changes = engine.choices.changes("priority", limit=1)
+    if not changes or time.time() - changes[0].changed_at > 3600:
+        return
+    at = changes[0].changed_at
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.caption(
+        f"The order was changed {ago(time.time() - at)}.", help=exact_time(at, st.context.timezone)
+    )
+    if row.button("Undo", key="undo order", icon=":material/undo:", type="tertiary"):
+        engine.control.undo("priority")
+        st.rerun()
+
+
+def _page() -> None:
+    engine = services().engine
+    names = engine.priority
+    there = zone(st.context.timezone)
+    try:
+        found = gather(services(), names, simulated=engine.practising, zone=there)
+    except HistoryUnavailable as error:
+        st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
+        found = Evidence.unknown(names)
+    left, right = st.columns([5, 7], gap="large")
+    with left:
+        _strategy()
+        _last_change()
+    with right:
+        _suggestion(found)
+    legend()
+    for index, name in enumerate(names):
+        place = provider_card.Place(index, len(names))
+        provider_card.card(name, place, found, zone=there)
+
+
 st.title("Providers")
+_page()

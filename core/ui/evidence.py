@@ -1,0 +1,129 @@
+"""What the providers' cards show of the history, read once per change of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.periods import DAY, midnight
+from core.strips import Cell, Count, cells, rests
+from core.suggest import Record
+from core.types import Period
+from core.ui.services import Services
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOOKS_BACK = 30  # days, for the suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """One provider since midnight. Rate 0..1, median in seconds; None: unknown."""
+
+    calls: int = 0
+    rate: float | None = None
+    rated: int = 0
+    median: float | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """By provider; one that was never asked has no row."""
+
+    today: Mapping[str, Today]
+    hours: Mapping[str, tuple[Cell, ...]]
+    days: Mapping[str, tuple[Cell, ...]]
+    records: Mapping[str, Record]
+
+    @classmethod
+    def unknown(cls, names: Iterable[str]) -> Evidence:
+        """What there is to show while the history cannot be read."""
+        nothing: dict[str, tuple[Cell, ...]] = {name: () for name in names}
+        return cls({}, nothing, nothing, {})
+
+
+def gather(
+    services: Services, names: tuple[str, ...], *, simulated: bool, zone: tzinfo
+) -> Evidence:
+    """Raises HistoryUnavailable when the file cannot be read."""
+    now = time.time()
+    # Kept until something is recorded or a minute has passed.
+    key = (id(services.engine), services.records.version(), int(now // 60), str(zone))
+    return _gathered(key, names, simulated, services, zone)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _gathered(
+    key: tuple[object, ...],
+    names: tuple[str, ...],
+    simulated: bool,
+    _services: Services,
+    _zone: tzinfo,
+) -> Evidence:
+    now = time.time()
+    today = datetime.fromtimestamp(now, _zone).date()
+    performance = _services.performance
+    since = midnight(today, _zone)
+    hour_edges = _hours(now, _zone)
+    day_edges = [*(midnight(today - timedelta(days=back), _zone) for back in range(6, -1, -1)), now]
+    attempts = _services.engine.history.recent_attempts(simulated=simulated)
+    policy = _services.engine.policy
+    rested = {
+        name: rests((a for a in attempts if a.provider == name), policy=policy) for name in names
+    }
+    hours = _counts(
+        performance.over_time(Period(hour_edges[0], now), hour_edges[:-1], simulated=simulated)
+    )
+    days = _counts(
+        performance.over_time(Period(day_edges[0], now), day_edges[:-1], simulated=simulated)
+    )
+    recent = performance.by_provider(Period(now - LOOKS_BACK * DAY, now), simulated=simulated)
+    return Evidence(
+        _today(performance.by_provider(Period(since, now), simulated=simulated)),
+        {name: cells(hour_edges, hours.get(name, {}), rested[name]) for name in names},
+        {name: cells(day_edges, days.get(name, {}), rested[name]) for name in names},
+        {
+            row["provider"]: Record(row["ok"], row["rated"], _known(row["p50"]))
+            for row in recent.to_dict("records")
+        },
+    )
+
+
+def _hours(now: float, zone: tzinfo) -> list[float]:
+    """The last 24 hours as clocks there show them, the one that runs cut off at `now`."""
+    there = datetime.fromtimestamp(now, zone)
+    last = math.floor(now) - there.minute * 60 - there.second
+    return [*(float(last - 3600 * back) for back in range(23, -1, -1)), now]
+
+
+def _counts(frame: pd.DataFrame) -> dict[str, dict[float, Count]]:
+    counts: dict[str, dict[float, Count]] = {}
+    for row in frame.to_dict("records"):
+        count = Count(row["calls"], row["ok"], row["rated"])
+        counts.setdefault(row["provider"], {})[row["start"]] = count
+    return counts
+
+
+def _today(frame: pd.DataFrame) -> dict[str, Today]:
+    return {
+        row["provider"]: Today(
+            row["calls"],
+            _known(row["success_rate"]),
+            row["rated"],
+            _known(row["p50"]),
+            _known(row["cost_usd"]),
+        )
+        for row in frame.to_dict("records")
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

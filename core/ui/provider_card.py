@@ -1,0 +1,375 @@
+"""One provider on the Providers page: how it is, and what can be done about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import date, tzinfo
+from typing import Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core import models
+from core.errors import OUTCOMES
+from core.health import Health
+from core.providers import PROVIDERS, label_of
+from core.providers.catalog import Found
+from core.types import Attempt
+from core.ui import show
+from core.ui.evidence import Evidence, Today
+from core.ui.services import services
+from core.ui.strip import strip
+from core.words import (
+    REASONS,
+    ago,
+    attempt_in_words,
+    exact_time,
+    found_in_words,
+    money,
+    seconds_in_words,
+)
+
+_Colour = Literal["green", "orange", "red", "gray"]
+_STIRRING = 1.0  # seconds between two looks at a card on which something is about to change
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a card stands in the order, from 0, of how many."""
+
+    index: int
+    of: int
+
+
+def card(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
+    engine = services().engine
+    simulated = engine.practising
+
+    @st.fragment(run_every=_STIRRING if stirring(name) else None)
+    def view() -> None:
+        was = stirring(name)
+        with st.container(border=True, key=f"card_{name}"):
+            if name in engine.set_up(simulated=simulated):
+                _full(name, place, evidence, zone=zone)
+            else:
+                _not_set_up(name, place)
+        if was and not stirring(name):
+            st.rerun()  # once: it need not tick any more
+
+    view()
+
+
+def stirring(name: str) -> bool:
+    """Is something about to change by itself: a rest, a test, a drill?"""
+    engine = services().engine
+    router = engine.router(simulated=engine.practising)
+    resting = router.health(name).breaker.until is not None
+    return resting or engine.control.doing(name) is not None or engine.control.drills.down(name)
+
+
+def _full(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
+    engine = services().engine
+    router = engine.router(simulated=engine.practising)
+    health = router.health(name)
+    _head(name, place, health, now=router.clock())
+    _about_the_model(name, router.providers[name].model)
+    left, right = st.columns([5, 7], gap="medium")
+    with left:
+        _figures(evidence.today.get(name, Today()))
+        if health.last_failure is not None:
+            _failure(health.last_failure)
+    with right:
+        for label, form, cells in (
+            ("Last 24 hours", "%H:%M", evidence.hours[name]),
+            ("Last 7 days", "%a %d %b", evidence.days[name]),
+        ):
+            st.caption(label)
+            strip(cells, label=label, form=form, zone=zone, key=f"{label} {name}")
+    _actions(name)
+
+
+# -- the head
+
+
+def _head(name: str, place: Place, health: Health, *, now: float) -> None:
+    engine = services().engine
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    row.markdown(f"#### {place.index + 1}. {show.plain(label_of(name))}")
+    said, icon, colour = _state(name, health, now=now)
+    row.badge(said, icon=icon, color=colour)
+    if engine.practising:
+        with row:
+            show.practice_badge()
+    row.space("stretch")
+    _switch(name, row)
+    _movers(name, place, row)
+
+
+def _state(name: str, health: Health, *, now: float) -> tuple[str, str, _Colour]:
+    engine = services().engine
+    if name in engine.switched_off:
+        return "Switched off", ":material/power_settings_new:", "gray"
+    if engine.control.drills.down(name):
+        return "Pretended down", ":material/local_fire_department:", "orange"
+    if health.breaker.needs_you and health.breaker.reason is not None:
+        said = f"Needs you: {OUTCOMES[health.breaker.reason].said}"
+        return said, ":material/error:", "red"
+    words = show.state_in_words(health, now)
+    if words == "ready":
+        return "Ready", ":material/check_circle:", "green"
+    return words.capitalize(), ":material/hourglass_top:", "orange"
+
+
+def _switch(name: str, row: DeltaGenerator) -> None:
+    control = services().engine.control
+    key = f"use {name}"
+    # What holds is the engine's word, not what this window last showed.
+    st.session_state[key] = name not in services().engine.switched_off
+    row.toggle(
+        f"Use {label_of(name)}",
+        key=key,
+        help="Switched off, it is never asked, whatever the strategy.",
+        on_change=lambda: control.switch(name, on=bool(st.session_state[key])),
+    )
+
+
+def _movers(name: str, place: Place, row: DeltaGenerator) -> None:
+    for way, by, edge in (("up", -1, 0), ("down", 1, place.of - 1)):
+        if row.button(
+            f"Move {label_of(name)} {way}",
+            key=f"{way} {name}",
+            icon=f":material/arrow_{way}ward:",
+            type="tertiary",
+            disabled=place.index == edge,
+        ):
+            services().engine.control.move(name, by=by)
+            st.rerun()
+
+
+# -- its model
+
+
+def _about_the_model(name: str, model: str) -> None:
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    row.markdown(f"Model :gray-background[{show.plain(model)}]")
+    key = f"models {name}"
+    with row:
+        choice = st.popover("Change the model", type="tertiary", key=key, on_change="rerun")
+    if choice.open:
+        with choice:
+            _choice(name, model, key)
+    if gone := models.retired(name, model):
+        _offer(name, models.in_words(gone, today=date.today()), gone.successor)
+
+
+def _choice(name: str, model: str, popover: str) -> None:
+    control = services().engine.control
+    found = control.found(name)
+    if found is None and control.doing(name) is None:
+        control.check(name)
+        st.rerun()  # so that the card ticks until the list is there
+    default = _default(name)
+    offered = found.models if found else ()
+    options = list(dict.fromkeys([model, *offered, default]))
+    picked = st.selectbox(
+        "Model",
+        options,
+        key=f"model of {name}",
+        format_func=lambda option: _option(name, option),
+        accept_new_options=True,
+        help="Choose one, or type a name that is not in the list.",
+    )
+    st.caption(_list_in_words(name, found))
+    row = st.container(horizontal=True)
+    if row.button("Use this model", key=f"take {name}", type="primary", disabled=picked == model):
+        _take(name, picked, popover)
+    if model != default and row.button(
+        f"Back to {show.plain(default)}", key=f"default {name}", type="tertiary"
+    ):
+        _take(name, None, popover)
+
+
+def _take(name: str, model: str | None, popover: str) -> None:
+    services().engine.control.choose_model(name, model)
+    st.session_state.pop(f"model of {name}", None)
+    st.session_state.pop(popover, None)
+    st.rerun()
+
+
+def _default(name: str) -> str:
+    engine = services().engine
+    return PROVIDERS[name].model if engine.practising else engine.settings.models[name]
+
+
+def _option(name: str, model: str) -> str:
+    gone = models.retired(name, model)
+    if gone is None:
+        return model
+    if models.is_gone(gone, today=date.today()):
+        return f"{model} (retired; now {gone.successor})"
+    return f"{model} (retires soon; then {gone.successor})"
+
+
+def _list_in_words(name: str, found: Found | None) -> str:
+    label = show.plain(label_of(name))
+    if found is None:
+        return f"Asking {label} which models it serves."
+    if not found.ok:
+        return show.plain(f"The list could not be had: {found_in_words(found)}")
+    return f"{len(found.models)} on offer, by {label}'s own list of {ago(time.time() - found.at)}."
+
+
+def _offer(name: str, sentence: str, successor: str) -> None:
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.markdown(f":orange[:material/update:] {show.plain(sentence)}")
+    if row.button(f"Switch to {show.plain(successor)}", key=f"successor {name}", type="primary"):
+        services().engine.control.choose_model(name, successor)
+        st.rerun()
+
+
+# -- what it did
+
+
+def _figures(today: Today) -> None:
+    rate = "unknown" if today.rate is None else f"{today.rate:.0%}".replace("%", " %")
+    median = "unknown" if today.median is None else seconds_in_words(today.median)
+    few = today.rated and today.rated < 10
+    practising = services().engine.practising
+    facts = {
+        "Calls today": (f"{today.calls:,}", None),
+        "Answered": (rate, f"Of {today.rated}: too few to judge." if few else None),
+        "Median time": (median, "Of the calls that were answered."),
+        "Cost": ("$0" if practising else money(today.cost) if today.calls else "$0", None),
+    }
+    for column, (label, (value, help)) in zip(st.columns(4), facts.items(), strict=True):
+        column.caption(label, help=help)
+        column.markdown(f"**{show.plain(value)}**")
+
+
+def _failure(attempt: Attempt) -> None:
+    assert attempt.error_kind is not None
+    at = exact_time(attempt.started_at, st.context.timezone)
+    past = ago(time.time() - attempt.started_at)
+    st.caption(f"Last failure {past}", help=at)
+    message = f": {attempt.message}" if attempt.message else ""
+    st.markdown(show.plain(f"{REASONS[attempt.error_kind]}{message}"))
+    if OUTCOMES[attempt.error_kind].needs_you:
+        st.markdown(show.plain(OUTCOMES[attempt.error_kind].action))
+
+
+# -- what can be done
+
+
+def _actions(name: str) -> None:
+    engine = services().engine
+    control, label = engine.control, label_of(name)
+    doing = control.doing(name)
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    if row.button(
+        "Test",
+        key=f"test {name}",
+        icon=":material/network_check:",
+        disabled=doing is not None,
+        help=f"Asks {label} for its list of models. Free; nothing is written.",
+    ):
+        control.check(name)
+        st.rerun()
+    if row.button(
+        "Try now",
+        key=f"try {name}",
+        icon=":material/send:",
+        disabled=doing is not None,
+        help=f"Asks {label} one short real question, also while it rests. It costs a few tokens "
+        "and is in the history; if it answers, it is back at once.",
+    ):
+        control.try_now(name)
+        st.rerun()
+    _drill(name, row)
+    row.page_link(
+        "views/history.py",
+        label="Its calls",
+        icon=":material/history:",
+        query_params={"provider": name},
+    )
+    _outcome(name, doing)
+
+
+def _drill(name: str, row: DeltaGenerator) -> None:
+    drills, label = services().engine.control.drills, label_of(name)
+    if drills.down(name):
+        if row.button("End the drill", key=f"undrill {name}", icon=":material/stop_circle:"):
+            drills.end(name)
+            st.rerun()
+    elif row.button(
+        "Pretend it is down",
+        key=f"drill {name}",
+        icon=":material/local_fire_department:",
+        help=f"A fire drill of 10 minutes: {label} is asked nothing and counts as unreachable, "
+        "so you can see that the others take over. No figure is touched.",
+    ):
+        drills.start(name)
+        st.rerun()
+
+
+def _outcome(name: str, doing: str | None) -> None:
+    control, label = services().engine.control, show.plain(label_of(name))
+    if doing:
+        what = "Asking for its models" if doing == "testing" else "Asking a short question"
+        st.markdown(f":blue[:material/progress_activity:] {what}: {label}.")
+        return
+    found, tried = control.found(name), control.tried(name)
+    if found is not None:
+        good = found.ok and found.served
+        _said(f"Test {ago(time.time() - found.at)}: {found_in_words(found)}", good=good)
+        if found.message and not found.ok:
+            st.caption(show.plain(found.message))
+        if found.ok and not found.served:
+            _instead(name, found)
+    if isinstance(tried, Attempt):
+        past = ago(time.time() - tried.started_at)
+        _said(f"Try {past}: {attempt_in_words(tried)}", good=tried.status == "ok")
+    elif tried:
+        _said(tried, good=False)
+
+
+def _instead(name: str, found: Found) -> None:
+    other = models.instead_of(name, found.model, found.models)
+    if other and models.retired(name, found.model) is None:
+        _offer(name, "It serves another one that is much alike.", other)
+
+
+def _said(sentence: str, *, good: bool) -> None:
+    icon = ":green[:material/check_circle:]" if good else ":red[:material/error:]"
+    st.markdown(f"{icon} {show.plain(sentence)}")
+
+
+# -- one that cannot be asked
+
+
+def _not_set_up(name: str, place: Place) -> None:
+    spec = PROVIDERS[name]
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    row.markdown(f"#### {place.index + 1}. {show.plain(spec.label)}")
+    row.badge("Not set up", icon=":material/key_off:", color="gray")
+    row.space("stretch")
+    _movers(name, place, row)
+    how_to(name)
+
+
+def how_to(name: str) -> None:
+    """What a provider needs, and where it is to be had."""
+    spec = PROVIDERS[name]
+    if spec.runs_here:
+        st.markdown(
+            f"Start a BitNet server at `{spec.base_url}`, or set `BITNET_MODEL_PATH` to a model "
+            "file and start Switchyard again. It needs no key; nothing leaves this computer."
+        )
+        return
+    variables = " or ".join(f"`{variable}`" for variable in spec.key_env)
+    row = st.container(horizontal=True, vertical_alignment="center")
+    row.markdown(
+        f"Good for {spec.best_for}. Set {variables} in `.env` beside `console_app.py`, then start "
+        "Switchyard again."
+    )
+    row.link_button(f"Get a key from {spec.label}", spec.keys_page, icon=":material/open_in_new:")
