@@ -71,22 +71,26 @@ def stirring(name: str) -> bool:
 def _full(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
     engine = services().engine
     router = engine.router(simulated=engine.practising)
-    health = router.health(name)
+    health, model = router.health(name), router.providers[name].model
     _head(name, place, health, now=router.clock())
-    _about_the_model(name, router.providers[name].model)
-    left, right = st.columns([5, 7], gap="medium")
-    with left:
+    if gone := models.retired(name, model):
+        _offer(name, models.in_words(gone, today=date.today()), gone.successor)
+    figures, hours, days = st.columns([5, 5, 2], gap="medium")
+    with figures:
         _figures(evidence.today.get(name, Today()))
-        if health.last_failure is not None:
-            _failure(health.last_failure)
-    with right:
-        for label, form, cells in (
-            ("Last 24 hours", "%H:%M", evidence.hours[name]),
-            ("Last 7 days", "%a %d %b", evidence.days[name]),
-        ):
+    for column, label, form, cells in (
+        (hours, "Last 24 hours", "%H:%M", evidence.hours[name]),
+        (days, "Last 7 days", "%a %d %b", evidence.days[name]),
+    ):
+        with column.container(gap="xsmall"):
             st.caption(label)
             strip(cells, label=label, form=form, zone=zone, key=f"{label} {name}")
-    _actions(name)
+    if health.last_failure is not None:
+        _failure(health.last_failure)
+    _actions(name, model)
+    if engine.practising and name not in engine.set_up(simulated=False):
+        with st.expander(f"Ask the real {show.plain(label_of(name))}", icon=":material/key:"):
+            how_to(name)
 
 
 # -- the head
@@ -95,7 +99,7 @@ def _full(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
 def _head(name: str, place: Place, health: Health, *, now: float) -> None:
     engine = services().engine
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    row.markdown(f"#### {place.index + 1}. {show.plain(label_of(name))}")
+    row.markdown(f"#### {place.index + 1}. {show.plain(label_of(name))}", anchors=False)
     said, icon, colour = _state(name, health, now=now)
     row.badge(said, icon=icon, color=colour)
     if engine.practising:
@@ -137,9 +141,10 @@ def _switch(name: str, row: DeltaGenerator) -> None:
 def _movers(name: str, place: Place, row: DeltaGenerator) -> None:
     for way, by, edge in (("up", -1, 0), ("down", 1, place.of - 1)):
         if row.button(
-            f"Move {label_of(name)} {way}",
+            way.capitalize(),
             key=f"{way} {name}",
             icon=f":material/arrow_{way}ward:",
+            help=f"Move {label_of(name)} {way} the order",
             type="tertiary",
             disabled=place.index == edge,
         ):
@@ -150,17 +155,19 @@ def _movers(name: str, place: Place, row: DeltaGenerator) -> None:
 # -- its model
 
 
-def _about_the_model(name: str, model: str) -> None:
-    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    row.markdown(f"Model :gray-background[{show.plain(model)}]")
+def _model(name: str, model: str, row: DeltaGenerator) -> None:
     key = f"models {name}"
     with row:
-        choice = st.popover("Change the model", type="tertiary", key=key, on_change="rerun")
+        choice = st.popover(
+            show.plain(model),
+            icon=":material/neurology:",
+            key=key,
+            on_change="rerun",
+            help="The model that is asked. Choose another one here.",
+        )
     if choice.open:
         with choice:
             _choice(name, model, key)
-    if gone := models.retired(name, model):
-        _offer(name, models.in_words(gone, today=date.today()), gone.successor)
 
 
 def _choice(name: str, model: str, popover: str) -> None:
@@ -242,30 +249,30 @@ def _figures(today: Today) -> None:
         "Median time": (median, "Of the calls that were answered."),
         "Cost": ("$0" if practising else money(today.cost) if today.calls else "$0", None),
     }
-    for column, (label, (value, help)) in zip(st.columns(4), facts.items(), strict=True):
-        column.caption(label, help=help)
-        column.markdown(f"**{show.plain(value)}**")
+    row = st.container(horizontal=True, gap="medium")
+    for label, (value, why) in facts.items():
+        row.markdown(f":small[:gray[{label}]]  \n**{show.plain(value)}**", help=why)
 
 
 def _failure(attempt: Attempt) -> None:
     assert attempt.error_kind is not None
     at = exact_time(attempt.started_at, st.context.timezone)
     past = ago(time.time() - attempt.started_at)
-    st.caption(f"Last failure {past}", help=at)
-    message = f": {attempt.message}" if attempt.message else ""
-    st.markdown(show.plain(f"{REASONS[attempt.error_kind]}{message}"))
-    if OUTCOMES[attempt.error_kind].needs_you:
-        st.markdown(show.plain(OUTCOMES[attempt.error_kind].action))
+    reason, outcome = REASONS[attempt.error_kind], OUTCOMES[attempt.error_kind]
+    message = f": {attempt.message}" if attempt.message else "."
+    action = f" {outcome.action}" if outcome.needs_you else ""
+    st.markdown(f":gray[Last failure {past}.] {show.plain(f'{reason}{message}{action}')}", help=at)
 
 
 # -- what can be done
 
 
-def _actions(name: str) -> None:
+def _actions(name: str, model: str) -> None:
     engine = services().engine
     control, label = engine.control, label_of(name)
     doing = control.doing(name)
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    _model(name, model, row)
     if row.button(
         "Test",
         key=f"test {name}",
@@ -350,7 +357,7 @@ def _said(sentence: str, *, good: bool) -> None:
 def _not_set_up(name: str, place: Place) -> None:
     spec = PROVIDERS[name]
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    row.markdown(f"#### {place.index + 1}. {show.plain(spec.label)}")
+    row.markdown(f"#### {place.index + 1}. {show.plain(spec.label)}", anchors=False)
     row.badge("Not set up", icon=":material/key_off:", color="gray")
     row.space("stretch")
     _movers(name, place, row)

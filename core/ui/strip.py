@@ -34,14 +34,14 @@ _CSS = """
 
 _JS = """
 export default function ({ parentElement, data }) {
-  const root = parentElement.querySelector("div");
+  const root = parentElement.querySelector(".root");
   const bar = (state) => {
     const made = document.createElement("i");
     made.className = `bar ${state}`;
     return made;
   };
   if (data.legend) {
-    root.className = "legend";
+    root.className = "root legend";
     root.replaceChildren(...data.legend.map(([state, word]) => {
       const entry = document.createElement("span");
       const mark = bar(state);
@@ -51,7 +51,7 @@ export default function ({ parentElement, data }) {
     }));
     return;
   }
-  root.className = "strip";
+  root.className = "root strip";
   root.setAttribute("role", "img");
   root.setAttribute("aria-label", data.label);
   root.replaceChildren(...data.bars.map(([state, title]) => {
@@ -62,7 +62,9 @@ export default function ({ parentElement, data }) {
 }
 """
 
-_component = st.components.v2.component("switchyard.strip", html="<div></div>", css=_CSS, js=_JS)
+_component = st.components.v2.component(
+    "switchyard.strip", html='<div class="root"></div>', css=_CSS, js=_JS
+)
 
 
 def strip(cells: Sequence[Cell], *, label: str, form: str, zone: tzinfo, key: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
@@ -52,27 +53,34 @@ def _suggestion(found: Evidence) -> None:
             "an order is suggested here."
         )
         return
-    rows = [name for name in better.order if name in names]
-    now = list(engine.priority)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "Suggested": [better.order.index(name) + 1 for name in rows],
-                "Now": [now.index(name) + 1 for name in rows],
-                "Provider": [label_of(name) for name in rows],
-                "Evidence": [evidence(found.records.get(name, Record())) for name in rows],
-            }
-        ),
-        hide_index=True,
-        alt="The suggested order, with the present place and the evidence of each provider.",
-    )
-    st.caption(
-        f"By the last {LOOKS_BACK} days: whoever answers more reliably first; where the rates "
-        "cannot be told apart, whoever answers faster. Who cannot be judged yet stays in place."
-    )
-    if st.button("Use this order", key="take order", type="primary", icon=":material/swap_vert:"):
+    said = ", ".join(label_of(name) for name in better.order if name in names)
+    st.markdown(show.plain(f"The last {LOOKS_BACK} days suggest: {said}."))
+    row = st.container(horizontal=True, vertical_alignment="center")
+    if row.button("Use this order", key="take order", type="primary", icon=":material/swap_vert:"):
         engine.control.choose("priority", list(better.order))
         st.rerun()
+    with row.popover("Why", type="tertiary"):
+        _evidence(better.order, [name for name in better.order if name in names], found)
+
+
+def _evidence(order: Sequence[str], names: Sequence[str], found: Evidence) -> None:
+    now = list(services().engine.priority)
+    st.markdown(
+        "Whoever answers more reliably comes first; where the rates cannot be told apart, whoever "
+        "answers faster. Who cannot be judged yet stays in place."
+    )
+    st.table(
+        pd.DataFrame(
+            {
+                "Suggested": [order.index(name) + 1 for name in names],
+                "Now": [now.index(name) + 1 for name in names],
+                "Provider": [label_of(name) for name in names],
+                "Answered": [evidence(found.records.get(name, Record())) for name in names],
+            }
+        ),
+        border="horizontal",
+        hide_index=True,
+    )
 
 
 def _last_change() -> None:
@@ -105,6 +113,7 @@ def _page() -> None:
         _last_change()
     with right:
         _suggestion(found)
+    st.divider()
     legend()
     for index, name in enumerate(names):
         place = provider_card.Place(index, len(names))

@@ -1,0 +1,271 @@
+"""The Providers page without a browser: without keys, full, and with a history that fails."""
+
+import sqlite3
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.engine import Engine
+from core.providers import PROVIDERS
+from core.settings import read_settings
+from core.ui import services
+from db.history import SqliteHistory
+from db.performance import Performance
+from db.queries import Archive
+from db.settings import Choices
+from tests import standin
+
+MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
+
+
+@contextmanager
+def running(path, environment):
+    history = SqliteHistory.open(path)
+    archive = Archive(path)
+    engine = Engine(read_settings(environment, None), history, archive, Choices(history))
+    services.provide(services.Services(engine, archive, Performance(archive)))
+    try:
+        yield engine
+    finally:
+        services.provide(None)
+        engine.close()
+        archive.close()
+        history.close()
+
+
+@pytest.fixture
+def engine(tmp_path, yard):
+    environment = {**yard.env("openai", "google"), "LLM_STRATEGY": "priority"}
+    with running(tmp_path / "console.db", environment) as engine:
+        yield engine
+
+
+@pytest.fixture
+def practice(tmp_path):
+    with running(tmp_path / "console.db", {}) as engine:
+        yield engine
+
+
+def shown() -> AppTest:
+    test = AppTest.from_file(str(MAIN), default_timeout=30)
+    test.run()
+    test.switch_page("views/providers.py").run()
+    assert not test.exception
+    return test
+
+
+def text(test: AppTest) -> str:
+    kinds = (test.markdown, test.caption, test.info, test.error, test.warning)
+    return "\n".join(part.value for kind in kinds for part in kind).replace("\\", "")
+
+
+def press(test: AppTest, key: str) -> AppTest:
+    next(button for button in test.button if button.key == key).click().run()
+    assert not test.exception
+    return test
+
+
+def run(engine: Engine) -> None:
+    started = engine.run(engine.submit("Plan a picnic", source="ui"))
+    assert started.done.wait(30)
+
+
+def told(page: AppTest, words: str) -> bool:
+    """Does the page come to say it, drawn again as its timer would?"""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        page.run()
+        if words in text(page):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_provider_that_is_not_set_up_says_which_variable_and_where_to_get_the_key(engine):
+    said = text(shown())
+    for name, spec in PROVIDERS.items():
+        if name in ("openai", "google"):
+            continue
+        assert all(variable in said for variable in spec.key_env)
+    assert said.count("Not set up") == 5
+    assert "BITNET_MODEL_PATH" in said
+
+
+def test_without_a_key_every_card_is_marked_as_practice(practice):
+    page = shown()
+    badges = [part.value for part in page.markdown if "Practice" in part.value]
+    assert len([badge for badge in badges if "badge" in badge]) == len(PROVIDERS)
+    assert "ANTHROPIC_API_KEY" in text(page)  # how to ask the real one
+
+
+def test_a_ready_provider_shows_its_figures_of_today(engine, yard):
+    run(engine)
+    said = text(shown())
+    assert "Ready" in said
+    assert "Calls today" in said
+    assert "100 %" in said
+
+
+def test_a_resting_provider_says_when_it_is_back_and_why_it_rests(engine, yard):
+    yard["openai"].script = lambda received: standin.status(429, headers={"retry-after": "600"})
+    run(engine)
+    said = text(shown())
+    assert "Resting, back in 10 min" in said
+    assert "Too many requests" in said
+    assert "circuit" not in said.lower()
+
+
+def test_a_provider_that_needs_a_person_says_what_to_do(engine, yard):
+    yard["openai"].script = lambda received: standin.status(402)
+    run(engine)
+    said = text(shown())
+    assert "Needs you: is out of credit" in said
+    assert "Top up the account" in said
+
+
+def test_what_a_vendor_says_is_shown_as_it_stands(engine, yard):
+    evil = "![x](http://127.0.0.1/x.png) :red[a] `b`"
+    yard["openai"].script = lambda received: standin.status(402, {"error": {"message": evil}})
+    run(engine)
+    page = shown()
+    shown_raw = "\n".join(part.value for part in page.markdown)
+    assert "![x]" not in shown_raw
+    assert "![x](http://127.0.0.1/x.png) :red[a]" in text(page)
+
+
+def test_a_test_is_free_and_says_what_it_found(engine, yard):
+    page = press(shown(), "test openai")
+    assert told(page, "gpt-6-luna is not among the 2 models on offer")
+    assert yard["openai"].requests == []
+
+
+def test_trying_is_a_call_of_its_own_and_brings_it_back(engine, yard):
+    yard["openai"].script = lambda received: standin.status(402)
+    run(engine)
+    yard["openai"].script = lambda received: standin.answer("ready")
+    page = press(shown(), "try openai")
+    assert told(page, "OpenAI answered in")
+    assert "Needs you" not in text(page)
+
+
+def test_switching_off_and_on_and_moving_are_kept_at_once(engine):
+    page = shown()
+    toggle = next(toggle for toggle in page.toggle if toggle.label == "Use OpenAI")
+    toggle.set_value(False).run()
+    assert engine.switched_off == ("openai",)
+    assert "Switched off" in text(page)
+    next(toggle for toggle in page.toggle if toggle.label == "Use OpenAI").set_value(True).run()
+    assert engine.switched_off == ()
+    before = engine.priority
+    press(page, f"down {before[0]}")
+    assert engine.priority[:2] == (before[1], before[0])
+    assert "The order was changed just now" in text(page)
+    press(page, "undo order")
+    assert engine.priority == before
+
+
+def test_the_strategy_for_everyone_is_set_here(engine):
+    page = shown()
+    page.button_group[0].set_value("random").run()
+    assert engine.strategy == "random"
+
+
+def test_a_retired_model_names_its_successor_and_one_click_switches(tmp_path, yard):
+    environment = {**yard.env("deepseek"), "DEEPSEEK_MODEL": "deepseek-chat"}
+    with running(tmp_path / "console.db", environment) as engine:
+        page = shown()
+        assert "DeepSeek no longer serves deepseek-chat since 24 July 2026" in text(page)
+        assert "its successor is deepseek-flash" in text(page)
+        press(page, "successor deepseek")
+        assert engine.models == {"deepseek": "deepseek-flash"}
+        assert "no longer serves" not in text(page)
+
+
+def test_the_models_come_from_the_vendors_own_list(engine, yard):
+    yard["openai"].models = ["gpt-6.1-sol", "gpt-4o", "gpt-6-luna"]
+    page = shown()
+    page.session_state["models openai"] = True  # opened
+    assert told(page, "3 on offer, by OpenAI's own list")
+    choice = next(box for box in page.selectbox if box.label == "Model")
+    assert [option.split(" (")[0] for option in choice.options] == [
+        "gpt-6-luna",
+        "gpt-6.1-sol",
+        "gpt-4o",
+    ]
+    assert "gpt-6-luna)" in choice.options[2]  # marked, with its successor
+    choice.set_value("gpt-6.1-sol").run()
+    press(page, "take openai")
+    assert engine.models == {"openai": "gpt-6.1-sol"}
+
+
+def test_a_drill_shows_on_the_card_and_in_a_banner_on_every_page(engine, yard):
+    page = press(shown(), "drill openai")
+    assert "Pretended down" in text(page)
+    for view in ("views/run_plan.py", "views/history.py", "views/providers.py"):
+        page.switch_page(view).run()
+        assert "Fire drill." in text(page)
+    press(page, "end drill openai")
+    assert "Fire drill." not in text(page)
+    assert not engine.control.drills.down("openai")
+
+
+def failing_and_fast(engine: Engine) -> None:
+    """A history in which Google does better than OpenAI, which stands before it."""
+    history = engine.history
+    now = time.time()
+    path = history.path
+    engine.submit("Plan a picnic", source="ui")
+    with sqlite3.connect(path) as connection:
+        columns = "id, ordinal, provider, model, strategy, status, error_kind, started_at, "
+        columns += "latency_ms, simulated, config"
+        rows = []
+        for number in range(80):
+            name = "openai" if number % 2 else "google"
+            failed = name == "openai" and number % 4 == 1
+            rows.append(
+                (
+                    100_000 + number,
+                    0,
+                    name,
+                    "m",
+                    "priority",
+                    "failed" if failed else "ok",
+                    "overloaded" if failed else None,
+                    now - 86400 + number,
+                    1500.0,
+                    0,
+                    "",
+                )
+            )
+        marks = ", ".join("?" * len(rows[0]))
+        connection.executemany(f"INSERT INTO call ({columns}) VALUES ({marks})", rows)
+    connection.close()
+
+
+def test_with_too_few_calls_no_order_is_suggested(engine):
+    assert "Too few calls" in text(shown())
+
+
+def test_a_suggested_order_is_taken_by_one_click_and_taken_back_by_another(engine):
+    failing_and_fast(engine)
+    before = engine.priority
+    page = shown()
+    assert "The last 30 days suggest: Google, OpenAI." in text(page)
+    press(page, "take order")
+    assert engine.priority.index("google") < engine.priority.index("openai")
+    assert "Your order fits" in text(page)
+    press(page, "undo order")
+    assert engine.priority == before
+
+
+def test_a_history_that_cannot_be_read_is_said_and_the_cards_still_work(engine, tmp_path):
+    archive = Archive(tmp_path / "nothing" / "console.db")
+    services.provide(services.Services(engine, archive, Performance(archive)))
+    page = shown()
+    assert "The history cannot be read just now." in text(page)
+    assert "Ready" in text(page)
+    press(page, "test openai")
+    assert told(page, "models on offer")
