@@ -13,10 +13,12 @@ from streamlit.delta_generator import DeltaGenerator
 from core import models
 from core.errors import OUTCOMES
 from core.health import Health
+from core.preview import standing
 from core.providers import PROVIDERS, label_of
 from core.providers.catalog import Found
 from core.types import Attempt
 from core.ui import show
+from core.ui.acting import done
 from core.ui.evidence import Evidence, Today
 from core.ui.services import services
 from core.ui.strip import strip
@@ -88,9 +90,6 @@ def _full(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
     if health.last_failure is not None:
         _failure(health.last_failure)
     _actions(name, model)
-    if engine.practising and name not in engine.set_up(simulated=False):
-        with st.expander(f"Ask the real {show.plain(label_of(name))}", icon=":material/key:"):
-            how_to(name)
 
 
 # -- the head
@@ -111,18 +110,18 @@ def _head(name: str, place: Place, health: Health, *, now: float) -> None:
 
 
 def _state(name: str, health: Health, *, now: float) -> tuple[str, str, _Colour]:
+    """In words, its icon and the icon's colour."""
     engine = services().engine
     if name in engine.switched_off:
         return "Switched off", ":material/power_settings_new:", "gray"
     if engine.control.drills.down(name):
         return "Pretended down", ":material/local_fire_department:", "orange"
-    if health.breaker.needs_you and health.breaker.reason is not None:
-        said = f"Needs you: {OUTCOMES[health.breaker.reason].said}"
-        return said, ":material/error:", "red"
-    words = show.state_in_words(health, now)
-    if words == "ready":
+    there = standing(health, now=now)
+    if there.kind == "needs_you":
+        return f"Needs you: {there.words}", ":material/error:", "red"
+    if there.kind == "ready":
         return "Ready", ":material/check_circle:", "green"
-    return words.capitalize(), ":material/hourglass_top:", "orange"
+    return there.words.capitalize(), ":material/hourglass_top:", "orange"
 
 
 def _switch(name: str, row: DeltaGenerator) -> None:
@@ -134,7 +133,7 @@ def _switch(name: str, row: DeltaGenerator) -> None:
         f"Use {label_of(name)}",
         key=key,
         help="Switched off, it is never asked, whatever the strategy.",
-        on_change=lambda: control.switch(name, on=bool(st.session_state[key])),
+        on_change=lambda: done(control.switch, name, on=bool(st.session_state[key])),
     )
 
 
@@ -148,7 +147,7 @@ def _movers(name: str, place: Place, row: DeltaGenerator) -> None:
             type="tertiary",
             disabled=place.index == edge,
         ):
-            services().engine.control.move(name, by=by)
+            done(services().engine.control.move, name, by=by)
             st.rerun()
 
 
@@ -198,7 +197,7 @@ def _choice(name: str, model: str, popover: str) -> None:
 
 
 def _take(name: str, model: str | None, popover: str) -> None:
-    services().engine.control.choose_model(name, model)
+    done(services().engine.control.choose_model, name, model)
     st.session_state.pop(f"model of {name}", None)
     st.session_state.pop(popover, None)
     st.rerun()
@@ -231,7 +230,7 @@ def _offer(name: str, sentence: str, successor: str) -> None:
     row = st.container(horizontal=True, vertical_alignment="center")
     row.markdown(f":orange[:material/update:] {show.plain(sentence)}")
     if row.button(f"Switch to {show.plain(successor)}", key=f"successor {name}", type="primary"):
-        services().engine.control.choose_model(name, successor)
+        done(services().engine.control.choose_model, name, successor)
         st.rerun()
 
 
@@ -239,8 +238,8 @@ def _offer(name: str, sentence: str, successor: str) -> None:
 
 
 def _figures(today: Today) -> None:
-    rate = "unknown" if today.rate is None else f"{today.rate:.0%}".replace("%", " %")
-    median = "unknown" if today.median is None else seconds_in_words(today.median)
+    rate = "no call yet" if today.rate is None else f"{today.rate:.0%}".replace("%", " %")
+    median = "no answer yet" if today.median is None else seconds_in_words(today.median)
     few = today.rated and today.rated < 10
     practising = services().engine.practising
     facts = {
@@ -299,6 +298,9 @@ def _actions(name: str, model: str) -> None:
         icon=":material/history:",
         query_params={"provider": name},
     )
+    if engine.practising and name not in engine.set_up(simulated=False):
+        with row.popover("Ask the real one", type="tertiary", icon=":material/key:"):
+            how_to(name)
     _outcome(name, doing)
 
 

@@ -13,8 +13,10 @@ from core.periods import zone
 from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.suggest import Record, evidence, suggest
-from core.ui import provider_card, show
+from core.ui import provider_card, show, who
+from core.ui.acting import done
 from core.ui.evidence import LOOKS_BACK, Evidence, gather
+from core.ui.order_list import Row, order_list
 from core.ui.services import services
 from core.ui.strip import legend
 from core.words import ago, exact_time
@@ -25,7 +27,7 @@ def _strategy() -> None:
     st.session_state["strategy for all"] = engine.strategy
 
     def keep() -> None:
-        engine.control.choose("strategy", st.session_state["strategy for all"])
+        done(engine.control.choose, "strategy", st.session_state["strategy for all"])
 
     chosen = st.segmented_control(
         "Strategy",
@@ -37,6 +39,21 @@ def _strategy() -> None:
         help="Who is asked first in each run, for everyone; a run may choose another.",
     )
     st.caption(STRATEGIES[chosen or engine.strategy].help)
+
+
+def _order() -> None:
+    control = services().engine.control
+    rows = []
+    for name, there in who.standings().items():
+        icon, _ = show.STANDINGS[there.kind]
+        rows.append(Row(name, label_of(name), there.kind, icon, there.words))
+    st.markdown("Order", help="Strategies that follow your order start at the top.")
+    order_list(
+        rows,
+        key="order for all",
+        label="Everyone's order of the providers",
+        on_order=lambda order: done(control.choose, "priority", order),
+    )
 
 
 def _suggestion(found: Evidence) -> None:
@@ -57,7 +74,7 @@ def _suggestion(found: Evidence) -> None:
     st.markdown(show.plain(f"The last {LOOKS_BACK} days suggest: {said}."))
     row = st.container(horizontal=True, vertical_alignment="center")
     if row.button("Use this order", key="take order", type="primary", icon=":material/swap_vert:"):
-        engine.control.choose("priority", list(better.order))
+        done(engine.control.choose, "priority", list(better.order))
         st.rerun()
     with row.popover("Why", type="tertiary"):
         _evidence(better.order, [name for name in better.order if name in names], found)
@@ -94,7 +111,7 @@ def _last_change() -> None:
         f"The order was changed {ago(time.time() - at)}.", help=exact_time(at, st.context.timezone)
     )
     if row.button("Undo", key="undo order", icon=":material/undo:", type="tertiary"):
-        engine.control.undo("priority")
+        done(engine.control.undo, "priority")
         st.rerun()
 
 
@@ -107,13 +124,13 @@ def _page() -> None:
     except HistoryUnavailable as error:
         st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
         found = Evidence.unknown(names)
-    left, right = st.columns([5, 7], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         _strategy()
-        _last_change()
-    with right:
         _suggestion(found)
-    st.divider()
+    with right:
+        _order()
+        _last_change()
     legend()
     for index, name in enumerate(names):
         place = provider_card.Place(index, len(names))
