@@ -14,8 +14,8 @@ import streamlit as st
 from core.periods import DAY, midnight
 from core.strips import Cell, Count, cells, rests
 from core.suggest import Record
+from core.types import Period
 from core.ui.services import Services
-from db.performance import Period
 
 if TYPE_CHECKING:
     import pandas as pd
