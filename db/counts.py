@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from math import ceil, log
 
 GAMMA = 1.0202  # (GAMMA - 1) / (GAMMA + 1) is the relative error: 1 %
-SHORTEST = 0.05  # ms; what is shorter counts as this long, and 11 h or more as 11 h
+SHORTEST = 0.05  # ms; what is shorter counts as this long, and 10 h or more as 10 h
 CODES = 1 << 10
 WIDTH = 4  # characters a count
 CODE_FROM, COUNT_FROM = ord("]"), ord("#")  # the first of 32 letters each

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,11 +56,14 @@ class Figures:
             if ttft is not None:
                 _add(self.ttfts, counts.bucket(ttft), weight)
 
-    def merge(self, other: Figures) -> None:
-        self.sums = [a + b for a, b in zip(self.sums, other.sums, strict=True)]
-        for mine, theirs in zip(self.counts(), other.counts(), strict=True):
-            for code, count in theirs.items():
-                _add(mine, code, count)
+    def merged(self, other: Figures) -> Figures:
+        """Both, as a new one."""
+        both = Figures([a + b for a, b in zip(self.sums, other.sums, strict=True)])
+        for figures in (self, other):
+            for mine, theirs in zip(both.counts(), figures.counts(), strict=True):
+                for code, count in theirs.items():
+                    _add(mine, code, count)
+        return both
 
     def counts(self) -> tuple[dict[int, int], ...]:
         return self.outcomes, self.latencies, self.ttfts
@@ -107,8 +110,3 @@ def _tokens(count: int | None) -> int:
 
 def _add(counts: dict[int, int], code: int, count: int) -> None:
     counts[code] = counts.get(code, 0) + count
-
-
-def outcome_counts(codes: Mapping[int, int]) -> dict[str, int]:
-    """Per kind how often, `ok` and the error kinds."""
-    return {KINDS[code]: count for code, count in codes.items() if count}

@@ -17,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -25,15 +25,17 @@ from typing import TypeVar
 
 from core.errors import HistoryUnavailable
 from core.types import Attempt, Message, RunRecord
-from db import files, queries
+from db import files, queries, rollup
 from db.errors import in_words, is_locked, is_the_disks, unavailable
 from db.migrations import MIGRATIONS
 from db.records import Record, settle
 from db.rows import (
     CALL,
+    CALL_COLUMNS,
     INTENT,
     REQUEST,
     RUN,
+    RUN_COLUMNS,
     TABLES,
     TEXT,
     Redact,
@@ -60,6 +62,7 @@ _SLOW_FOR = 10.0  # seconds long
 _GATHER = 0.0005  # seconds without a new record, after which those at hand are committed
 _GATHER_MOST = 10  # times that long, and no longer
 _RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
+_CALL_STATUS, _RUN_STATUS = CALL_COLUMNS.index("status"), RUN_COLUMNS.index("status")
 _IN_FLIGHT = 100_000  # the last so many calls may have been under way when a process died
 
 
@@ -280,8 +283,7 @@ class SqliteHistory:
                 rows[table].append(row)
         self._synchronise("FULL" if outcome else "NORMAL")
         connection.execute("BEGIN IMMEDIATE")
-        for table, some in rows.items():
-            table.put(connection, some)
+        _put(connection, rows)
         for record in records:
             if record.act:
                 record.result = record.act(connection)
@@ -389,14 +391,16 @@ class SqliteHistory:
     def _replay(self, connection: sqlite3.Connection) -> None:
         if not self._spool.exists():
             return
-        connection.execute("BEGIN IMMEDIATE")
+        rows: defaultdict[Table, list[Row]] = defaultdict(list)
         for line in self._spool.read_text(encoding="utf-8").splitlines():
             try:
-                rows = json.loads(line)
+                spooled = json.loads(line)
             except json.JSONDecodeError:
                 continue  # cut off as it was written, so nobody was told that it is safe
-            for name, row in rows:
-                TABLES[name].put(connection, [tuple(row)])
+            for name, row in spooled:
+                rows[TABLES[name]].append(tuple(row))
+        connection.execute("BEGIN IMMEDIATE")
+        _put(connection, rows)
         connection.execute("COMMIT")
         self._spool.unlink()
 
@@ -427,18 +431,40 @@ class SqliteHistory:
             self._lock = None
 
 
+def _put(connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]]) -> None:
+    calls = [row for row in rows.get(CALL, ()) if row[_CALL_STATUS] != "running"]
+    runs = {row[0] for row in rows.get(RUN, ()) if row[_RUN_STATUS] != "running"}
+    runs |= {row[1] for row in calls if row[1] is not None}
+    with rollup.kept_up(connection, calls=[row[0] for row in calls], runs=runs):
+        for table, some in rows.items():
+            table.put(connection, some)
+
+
 def _mark_interrupted(connection: sqlite3.Connection) -> None:
     """Whatever still runs belongs to a process that is gone."""
     connection.execute("BEGIN IMMEDIATE")
+    calls, runs = (
+        [key for (key,) in connection.execute(f"SELECT id FROM {unended}")]
+        for unended in (
+            f"call WHERE id > (SELECT max(id) FROM call) - {_IN_FLIGHT} AND status = 'running'",
+            "run WHERE status = 'running'",
+        )
+    )
+    with rollup.kept_up(connection, calls=calls, runs=runs):
+        _interrupt(connection, calls)
+    connection.execute("COMMIT")
+
+
+def _interrupt(connection: sqlite3.Connection, calls: Sequence[int]) -> None:
     connection.execute(
         """
         UPDATE call
            SET status = 'interrupted',
                error_kind = 'interrupted',
                message = 'Switchyard stopped before the answer came.'
-         WHERE id > (SELECT max(id) FROM call) - ? AND status = 'running'
+         WHERE id IN (SELECT value FROM json_each(?))
         """,
-        (_IN_FLIGHT,),
+        (json.dumps(calls),),
     )
     connection.execute("""
         UPDATE run
@@ -452,4 +478,3 @@ def _mark_interrupted(connection: sqlite3.Connection) -> None:
                )
          WHERE status = 'running'
     """)
-    connection.execute("COMMIT")

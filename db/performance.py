@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.types import Change, Period
 from db import counts
-from db.figures import FACTS, KINDS, SUMS, Figures
+from db.figures import KINDS, SUMS
+from db.quantiles import dense, quantiles
 from db.queries import Archive
+from db.stretches import Stretches
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-_PERCENTILES = (0.50, 0.95, 0.99)
+    from db.quantiles import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,22 @@ class Performance:
 
     def __init__(self, history: str | Path | Archive) -> None:
         self._archive = history if isinstance(history, Archive) else Archive(history)
+        self._stretches = Stretches(self._archive)
 
     def summary(self, period: Period, *, simulated: bool) -> Summary:
-        some = self._calls(period, (period.since,), simulated=simulated)
-        runs = self._runs(period, (period.since,), simulated=simulated)
-        sums = zip(*(one.sums for one in some), strict=True) if some else [()] * len(SUMS)
-        total = dict(zip(SUMS, map(sum, sums), strict=True))
-        latencies = "".join(one.latencies for one in some)
+        sums = ("calls", "ok", "rated", "cost_usd", "priced", "unpriced")
+        some = self._stretches.calls(period, simulated=simulated, sums=sums, texts=("latencies",))
+        total = {name: sum(some[name]) for name in sums}
+        (seconds,) = quantiles(["".join(some["latencies"])])
+        runs = self._stretches.runs(period, simulated=simulated)
         return Summary(
-            calls=int(total["calls"]),
-            ok=int(total["ok"]),
-            rated=int(total["rated"]),
+            calls=total["calls"],
+            ok=total["ok"],
+            rated=total["rated"],
             success_rate=total["ok"] / total["rated"] if total["rated"] else None,
-            **dict(zip(("p50", "p95", "p99"), _known(_quantiles([latencies])[0]), strict=True)),
+            **dict(zip(("p50", "p95", "p99"), _known(seconds), strict=True)),
             cost_usd=total["cost_usd"] if total["priced"] else None,
-            unpriced=int(total["unpriced"]),
+            unpriced=total["unpriced"],
             runs=sum(row[1] for row in runs),
             runs_ok=sum(row[2] for row in runs),
             runs_saved=sum(row[3] for row in runs),
@@ -79,17 +80,21 @@ class Performance:
         """
         import pandas as pd
 
-        some = self._calls(period, (period.since,), simulated=simulated)
-        frame = _frame(some)
-        plans, paid = frame["plans"], frame["plan_cost_usd"].where(frame["plans_unpriced"] == 0)
+        some = self._stretches.calls(
+            period, simulated=simulated, sums=SUMS, texts=("latencies", "ttfts")
+        )
+        frame = {name: _floats(some[name]) for name in SUMS}
+        plans = frame["plans"]
         return pd.DataFrame(
             {
-                **_shared(frame, some),
-                "ttft": _quantiles([one.ttfts for one in some])[:, 0],
+                **_shared(some, percentiles=("p50", "p95", "p99")),
+                "ttft": quantiles(some["ttfts"])[:, 0],
                 "tokens_per_second": _ratio(frame["told_tokens"], frame["told_ms"] / 1000),
-                "cost_usd": _cost(frame),
+                "cost_usd": _where(frame["priced"] > 0, frame["cost_usd"]),
                 "plans": plans.astype("int64"),
-                "plan_cost": _ratio(paid, plans),
+                "plan_cost": _ratio(
+                    _where(frame["plans_unpriced"] == 0, frame["plan_cost_usd"]), plans
+                ),
                 "valid_plan_rate": _ratio(plans, plans + frame["invalid_plans"]),
             }
         )
@@ -106,14 +111,18 @@ class Performance:
         """
         import pandas as pd
 
-        some = self._calls(period, edges, simulated=simulated)
-        frame = _frame(some)
-        shared = _shared(frame, some)
-        del shared["p99"]
-        start = pd.Series([edges[one.bucket] for one in some], dtype="float64")
-        provider = shared.pop("provider")
+        sums = ("calls", "ok", "rated", "cost_usd", "priced")
+        some = self._stretches.calls(
+            period, edges, simulated=simulated, sums=sums, texts=("latencies",)
+        )
+        shared = _shared(some, percentiles=("p50", "p95"))
         return pd.DataFrame(
-            {"provider": provider, "start": start, **shared, "cost_usd": _cost(frame)}
+            {
+                "provider": shared.pop("provider"),
+                "start": _floats([edges[bucket] for bucket in some["bucket"]]),
+                **shared,
+                "cost_usd": _where(_floats(some["priced"]) > 0, _floats(some["cost_usd"])),
+            }
         )
 
     def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame:
@@ -122,16 +131,24 @@ class Performance:
         Columns: provider (str), low, high (float64, seconds: above the one, up to the other;
         2 % apart), calls (int64).
         """
+        import numpy as np
         import pandas as pd
 
-        some = self._calls(period, (period.since,), simulated=simulated)
-        rows = [
-            (one.provider, *(ms / 1000 for ms in counts.bounds(code)), calls)
-            for one in some
-            for code, calls in sorted(counts.unpacked(one.latencies).items())
-        ]
-        frame = pd.DataFrame(rows, columns=["provider", "low", "high", "calls"])
-        return frame.astype({"provider": "str", "low": float, "high": float, "calls": "int64"})
+        some = self._stretches.calls(period, simulated=simulated, texts=("latencies",))
+        codes, often = dense(some["latencies"])
+        which, place = np.nonzero(often)
+        bounds = [counts.bounds(code) for code in codes.tolist()]
+        low, high = (_floats([bound[end] for bound in bounds])[place] / 1000 for end in (0, 1))
+        return pd.DataFrame(
+            {
+                "provider": pd.Series(some["provider"], dtype="str")
+                .iloc[which]
+                .reset_index(drop=True),
+                "low": low,
+                "high": high,
+                "calls": often[which, place].astype("int64"),
+            }
+        )
 
     def failures(self, period: Period, *, simulated: bool) -> pd.DataFrame:
         """Calls that failed, by provider and reason.
@@ -140,12 +157,13 @@ class Performance:
         """
         import pandas as pd
 
-        some = self._calls(period, (period.since,), simulated=simulated)
+        some = self._stretches.calls(period, simulated=simulated, texts=("outcomes",))
+        codes, often = dense(some["outcomes"])
         rows = [
-            (one.provider, KINDS[code], calls)
-            for one in some
-            for code, calls in sorted(counts.unpacked(one.outcomes).items())
-            if KINDS[code] not in _NO_FAILURE
+            (provider, kind, int(calls))
+            for provider, row in zip(some["provider"], often, strict=True)
+            for kind, calls in zip([KINDS[code] for code in codes.tolist()], row, strict=True)
+            if calls and kind not in _NO_FAILURE
         ]
         frame = pd.DataFrame(rows, columns=["provider", "error_kind", "calls"])
         return frame.astype({"provider": "str", "error_kind": "str", "calls": "int64"})
@@ -160,7 +178,7 @@ class Performance:
         """
         import pandas as pd
 
-        rows = self._runs(period, edges, simulated=simulated)
+        rows = self._stretches.runs(period, edges, simulated=simulated)
         frame = pd.DataFrame(rows, columns=["start", "runs", "completed", "saved"])
         frame["start"] = [edges[bucket] for bucket in frame["start"]]
         return frame.astype(
@@ -184,158 +202,42 @@ class Performance:
             for key, old, new, at in rows
         ]
 
-    def _calls(self, period: Period, edges: Sequence[float], *, simulated: bool) -> list[_Some]:
-        """By bucket and provider."""
-        ranges = [*_ranges(period, edges)]
-        found: dict[tuple[int, str], Figures] = {}
-        for bucket, provider, *facts in self._raw_calls(ranges, simulated=simulated):
-            found.setdefault((bucket, provider), Figures()).count(facts)
-        return [
-            _Some(bucket, provider, figures.sums, *figures.texts())
-            for (bucket, provider), figures in sorted(found.items())
-        ]
 
-    def _raw_calls(
-        self, ranges: Sequence[tuple[int, float, float]], *, simulated: bool
-    ) -> list[list[Any]]:
-        rows = self._archive._rows(
-            f"""
-            WITH piece(bucket, low, high) AS MATERIALIZED (
-                SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:ranges)
-            )
-            SELECT json_group_array(json_array(bucket, provider, {", ".join(FACTS)}))
-              FROM piece CROSS JOIN call INDEXED BY call_outcome
-             WHERE status <> 'running'
-               AND started_at >= low AND started_at < high
-               AND simulated = :simulated
-               AND NOT drilled
-            """,
-            ranges=json.dumps(ranges),
-            simulated=simulated,
-        )
-        found: list[list[Any]] = json.loads(rows[0][0])
-        return found
-
-    def _runs(
-        self, period: Period, edges: Sequence[float], *, simulated: bool
-    ) -> list[tuple[int, int, int, int]]:
-        """Per bucket with runs: the bucket, runs, completed, saved."""
-        rows = self._archive._rows(
-            f"""
-            WITH piece(bucket, low, high) AS MATERIALIZED (
-                SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:ranges)
-            )
-            SELECT bucket,
-                   count(*),
-                   count(*) FILTER (WHERE status = 'completed'),
-                   count(*) FILTER (WHERE {SAVED})
-              FROM piece CROSS JOIN run INDEXED BY run_newest
-             WHERE status <> 'running'
-               AND started_at >= low AND started_at < high
-               AND simulated = :simulated
-             GROUP BY bucket
-             ORDER BY bucket
-            """,
-            ranges=json.dumps([*_ranges(period, edges)]),
-            simulated=simulated,
-        )
-        return [(bucket, runs, completed, saved) for bucket, runs, completed, saved in rows]
-
-
-SAVED = """
-    status = 'completed' AND EXISTS (
-        SELECT 1
-          FROM call AS failed JOIN call AS answer
-            ON answer.run_id = failed.run_id AND answer.step IS failed.step
-         WHERE failed.run_id = run.id AND failed.status = 'failed' AND NOT failed.drilled
-           AND answer.status = 'ok' AND answer.ordinal > failed.ordinal
-           AND answer.provider <> failed.provider
-    )
-"""
 _NO_FAILURE = ("ok", "cancelled", "interrupted")
 
 
-@dataclass(frozen=True, slots=True)
-class _Some:
-    """What the calls of one provider in one bucket came to."""
-
-    bucket: int
-    provider: str
-    sums: Sequence[float]
-    outcomes: str
-    latencies: str
-    ttfts: str
-
-
-def _ranges(period: Period, edges: Sequence[float]) -> Iterable[tuple[int, float, float]]:
-    for bucket, (low, high) in enumerate(pairwise([*edges, period.until])):
-        low, high = max(low, period.since), min(high, period.until)
-        if low < high:
-            yield bucket, low, high
-
-
-def _frame(some: Sequence[_Some]) -> pd.DataFrame:
+def _shared(some: Mapping[str, Sequence[Any]], *, percentiles: Sequence[str]) -> dict[str, Any]:
     import pandas as pd
 
-    return pd.DataFrame([one.sums for one in some], columns=list(SUMS), dtype="float64")
-
-
-def _shared(frame: pd.DataFrame, some: Sequence[_Some]) -> dict[str, Any]:
-    import pandas as pd
-
-    seconds = _quantiles([one.latencies for one in some])
+    seconds = quantiles(some["latencies"])
+    rated = _floats(some["rated"])
     return {
-        "provider": pd.Series([one.provider for one in some], dtype="str"),
-        **{name: frame[name].astype("int64") for name in ("calls", "ok", "rated")},
-        "success_rate": _ratio(frame["ok"], frame["rated"]),
-        **{name: seconds[:, place] for place, name in enumerate(("p50", "p95", "p99"))},
+        "provider": pd.Series(some["provider"], dtype="str"),
+        **{name: _floats(some[name]).astype("int64") for name in ("calls", "ok", "rated")},
+        "success_rate": _ratio(_floats(some["ok"]), rated),
+        **{name: seconds[:, place] for place, name in enumerate(percentiles)},
     }
 
 
-def _cost(frame: pd.DataFrame) -> pd.Series[float]:
-    return frame["cost_usd"].where(frame["priced"] > 0)
-
-
-def _ratio(part: pd.Series[float], whole: pd.Series[float]) -> pd.Series[float]:
-    return part / whole.where(whole > 0)
-
-
-def _known(values: np.ndarray[Any, Any]) -> list[float | None]:
-    return [None if value != value else value for value in values.tolist()]
-
-
-def _quantiles(texts: Sequence[str]) -> np.ndarray[Any, Any]:
-    """A row per text: its _PERCENTILES in seconds, NaN without any."""
+def _floats(values: Sequence[float]) -> Array:
     import numpy as np
 
-    found = np.full((len(texts), len(_PERCENTILES)), np.nan)
-    codes, dense = _dense(texts)
-    if not codes.size:
-        return found
-    seconds = 2 * counts.SHORTEST / (counts.GAMMA + 1) * counts.GAMMA**codes / 1000
-    upto = np.cumsum(dense, axis=1)
-    some = upto[:, -1] > 0
-    for place, part in enumerate(_PERCENTILES):
-        rank = np.floor(part * (upto[some, -1] - 1))
-        found[some, place] = seconds[(upto[some] <= rank[:, None]).sum(axis=1)]
+    return np.array(values, dtype="float64")
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    import numpy as np
+
+    found: Array = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
     return found
 
 
-def _dense(texts: Sequence[str]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The codes that occur, from the first to the last, and per text how often each does."""
+def _where(known: Array, values: Array) -> Array:
     import numpy as np
 
-    joined = "".join(texts).encode("ascii")
-    if not joined:
-        return np.empty(0), np.empty((len(texts), 0))
-    first = int.from_bytes(bytes([counts.CODE_FROM] * 2 + [counts.COUNT_FROM] * 2), "little")
-    letters = np.frombuffer(joined, "<u4") - np.uint32(first)
-    code = (letters & 0x1F) << 5 | letters >> 8 & 0x1F
-    count = (letters >> 16 & 0x1F) << 5 | letters >> 24
-    low, high = int(code.min()), int(code.max()) + 1
-    lengths = [len(text) // counts.WIDTH for text in texts]
-    which = np.repeat(np.arange(len(texts)), lengths)
-    dense = np.bincount(
-        which * (high - low) + (code - low), weights=count, minlength=len(texts) * (high - low)
-    )
-    return np.arange(low, high), dense.reshape(len(texts), high - low)
+    found: Array = np.where(known, values, np.nan)
+    return found
+
+
+def _known(values: Array) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]

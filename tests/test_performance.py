@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from core.errors import ErrorKind
-from core.types import Attempt, Message, RunRecord, Usage
+from core.types import Attempt, Message, Period, RunRecord, Usage
 from db.figures import KINDS
 from db.history import SqliteHistory
-from db.performance import Performance, Period, Summary
+from db.performance import Performance, Summary
 from db.settings import Choices
 
 START = 1_790_000_000.0

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from db.errors import HistoryTooNew
 from db.migrations import v1, v2, v3
 
-# Statements; the first makes version 1.
-MIGRATIONS: tuple[Sequence[str], ...] = (
-    v1.STATEMENTS,
-    v2.STATEMENTS,
-    v3.STATEMENTS,
-)
+# Statements, and what takes more than one; the first makes version 1.
+Steps = Sequence[str | Callable[[sqlite3.Connection], None]]
+MIGRATIONS: tuple[Steps, ...] = (v1.STATEMENTS, v2.STATEMENTS, v3.STATEMENTS)
 
 
-def migrate(
-    connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS
-) -> None:
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Steps] = MIGRATIONS) -> None:
     """Take each step that this database has not had. `connection` is in autocommit mode.
 
     Raises:
@@ -27,21 +22,24 @@ def migrate(
     version = version_of(connection)
     if version > len(migrations):
         raise HistoryTooNew(version, len(migrations))
-    for number, statements in enumerate(migrations[version:], start=version + 1):
-        _take(connection, number, statements)
+    for number, steps in enumerate(migrations[version:], start=version + 1):
+        _take(connection, number, steps)
 
 
 def version_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _take(connection: sqlite3.Connection, number: int, statements: Sequence[str]) -> None:
+def _take(connection: sqlite3.Connection, number: int, steps: Steps) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in statements:
-            connection.execute(statement)
+        for step in steps:
+            if callable(step):
+                step(connection)
+            else:
+                connection.execute(step)
         connection.execute(f"PRAGMA user_version = {number}")
-    except sqlite3.Error:
+    except BaseException:
         connection.rollback()
         raise
     connection.execute("COMMIT")

@@ -1,5 +1,7 @@
 """Fire drills marked, and what each quarter of an hour, hour, six hours and day came to."""
 
+from db import rollup
+
 STATEMENTS = (
     "ALTER TABLE call ADD COLUMN drilled BOOLEAN NOT NULL DEFAULT 0",
     """
@@ -44,4 +46,5 @@ STATEMENTS = (
         PRIMARY KEY (simulated, span, start)
     ) WITHOUT ROWID
     """,
+    rollup.rebuild,
 )
