@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -62,6 +64,25 @@ def as_html(run: Run, *, moment: Moment = utc) -> str:
 def as_json(run: Run) -> str:
     """The run in the API's form."""
     return json.dumps(run.as_json(), ensure_ascii=False, indent=2)
+
+
+def steps_as_csv(run: Run) -> str:
+    """A line a step, for a spreadsheet: no cell of it is taken for a formula there."""
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow(["step", "agent", "description", "after", "suggested tool", "state", "result"])
+    for view in run.steps()[:-1]:
+        assert view.step is not None
+        step = view.step
+        after = " ".join(str(index + 1) for index in step.dependencies)
+        result = view.text if view.state == "done" else ""
+        cells = [step.agent_type, step.description, after, step.tool_name or "", view.state, result]
+        table.writerow([view.index + 1, *map(_inert, cells)])
+    return written.getvalue()
+
+
+def _inert(text: str) -> str:
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in "\t\r" else text
 
 
 def _facts(run: Run, moment: Moment) -> str:

@@ -121,6 +121,23 @@ def found_in_words(found: Found) -> str:
     return said
 
 
+def ticker(attempts: Sequence[Attempt]) -> str:
+    """What is going on, while it is: `Anthropic is overloaded, asking OpenAI…`."""
+    if not attempts:
+        return "Starting…"
+    asked = [attempt for attempt in attempts if attempt.status == "running"]
+    before = [attempt for attempt in attempts if attempt.status != "running"]
+    if not asked:
+        last = attempt_in_words(attempts[-1]).rstrip(".")
+        return f"{last}…" if attempts[-1].status == "ok" else f"{last}, looking for the next…"
+    names = " and ".join(dict.fromkeys(label_of(attempt.provider) for attempt in asked))
+    failed = before[-1] if before and before[-1].status == "failed" else None
+    if failed is None or failed.step != asked[0].step:
+        return f"Asking {names}…"
+    whom = "it again" if failed.provider == asked[0].provider else names
+    return f"{attempt_in_words(failed).rstrip('.')}, asking {whom}…"
+
+
 def story(attempts: Sequence[Attempt]) -> str:
     """A run in one sentence: `Anthropic is out of credit, so Google answered in 3.1 s.`"""
     if not attempts:

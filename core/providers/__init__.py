@@ -36,6 +36,7 @@ class Spec:
     keys_page: str  # where a key is to be had
     build: Callable[..., Provider] = OpenAICompatible
     open_list: bool = False  # its list of models needs no key, so it does not prove one
+    billing_page: str = ""  # where its account is topped up
 
     @property
     def runs_here(self) -> bool:
@@ -55,6 +56,7 @@ PROVIDERS: dict[str, Spec] = {
         "anthropic",
         "https://console.anthropic.com/settings/keys",
         Anthropic,
+        billing_page="https://console.anthropic.com/settings/billing",
     ),
     "openai": Spec(
         "OpenAI",
@@ -67,6 +69,7 @@ PROVIDERS: dict[str, Spec] = {
         "openai",
         "openai",
         "https://platform.openai.com/api-keys",
+        billing_page="https://platform.openai.com/settings/organization/billing/overview",
     ),
     "google": Spec(
         "Google",
@@ -80,6 +83,7 @@ PROVIDERS: dict[str, Spec] = {
         "google",
         "https://aistudio.google.com/apikey",
         Google,
+        billing_page="https://console.cloud.google.com/billing",
     ),
     "deepseek": Spec(
         "DeepSeek",
@@ -92,6 +96,7 @@ PROVIDERS: dict[str, Spec] = {
         "openai",
         "deepseek",
         "https://platform.deepseek.com/api_keys",
+        billing_page="https://platform.deepseek.com/top_up",
     ),
     "kimi": Spec(
         "Kimi",
@@ -104,6 +109,7 @@ PROVIDERS: dict[str, Spec] = {
         "openai",
         "moonshotai",
         "https://platform.moonshot.ai/console/api-keys",
+        billing_page="https://platform.moonshot.ai/console/pay",
     ),
     "nvidia": Spec(
         "NVIDIA NIM",

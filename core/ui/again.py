@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from core.errors import BadRequest, RunError
-from core.types import RunRecord
+from core.providers import label_of
+from core.runs import Run
 from core.ui import show
 from core.ui.services import services
 
@@ -26,12 +27,44 @@ def submit(goal: str, **options: Any) -> None:
         st.switch_page("views/run_plan.py", query_params={"run": run_id})
 
 
-def run_again(record: RunRecord, *, first: str | None = None) -> None:
+def run_again(run: Run, *, first: str | None = None, max_tokens: int | None = None) -> None:
     """The same goal with the same options; with `first`, that provider is asked before others."""
-    options = {key: record.options[key] for key in _KEPT if key in record.options}
-    if first is None:
-        strategy, priority = record.strategy, record.options.get("priority")
-    else:
+    record, terms = run.record, run.terms
+    options = {name: record.options[name] for name in _KEPT if record.options.get(name) is not None}
+    if max_tokens is not None:
+        options["max_tokens"] = max_tokens
+    strategy, priority = record.strategy, record.options.get("priority")
+    if first is not None:
         able = services().engine.eligible(simulated=services().engine.practising)
         strategy, priority = "priority", [first, *(name for name in able if name != first)]
-    submit(record.goal, strategy=strategy, priority=priority, **options)
+    submit(
+        record.goal,
+        strategy=strategy,
+        priority=priority,
+        approve=terms.approve,
+        private=terms.private,
+        limits=terms.limits,
+        side_by_side=terms.side_by_side,
+        **options,
+    )
+
+
+def again_buttons(run: Run) -> None:
+    """Run again, and run again with another provider first."""
+    engine = services().engine
+    if st.button("Run again", icon=":material/replay:", key="again"):
+        run_again(run)
+    others = [
+        name for name in engine.eligible(simulated=engine.practising) if name != run.record.provider
+    ]
+    if others and not run.terms.private:
+        first = st.menu_button(
+            "Another first",
+            others,
+            format_func=lambda name: show.plain(label_of(name)),
+            icon=":material/swap_vert:",
+            key="another first",
+            help="Run it again, and ask somebody else first this time",
+        )
+        if first:
+            run_again(run, first=first)

@@ -7,13 +7,19 @@ import time
 import streamlit as st
 
 from core.errors import HistoryUnavailable
-from core.plan import json_text
+from core.export import as_json, as_markdown, steps_as_csv
 from core.runs import Run
+from core.strategies import STRATEGIES
 from core.ui import again, execution, show
+from core.ui.copy_button import copy_button
 from core.ui.services import services
-from core.words import story
+from core.ui.story import story_view
+from core.ui.waterfall import waterfall
+from core.words import seconds_in_words, ticker
+from core.writing import draft
 
 _EVERY = 0.5  # seconds between two looks at a run under way
+_TAIL = 600  # characters of an answer that is being written, where it is no plan
 
 
 def watch(run_id: str) -> None:
@@ -31,61 +37,89 @@ def watch(run_id: str) -> None:
 
     @st.fragment(run_every=_EVERY if live else None)
     def view() -> None:
-        _view(run)
+        _view(run, live=live)
         if live and run.done.is_set():
             st.rerun()
 
     view()
 
 
-def _view(run: Run) -> None:
-    record = run.record
-    live = not run.done.is_set()
+def _view(run: Run, *, live: bool) -> None:
     _head(run, live=live)
-    st.markdown(f"**{show.plain(record.goal[:300])}**")
-    if run.attempts and not live:
-        st.markdown(show.plain(story(run.attempts)))
-    if run.error is not None:
-        st.error(show.plain(f"{run.error.message} {run.error.action}"), icon=":material/error:")
-    show.attempt_lines(run.attempts, now=time.time())
+    st.markdown(f"**{show.plain(run.record.goal[:300])}**")
     if live:
-        _writing(run)
+        _under_way(run)
+    else:
+        story_view(run)
+        with st.container(horizontal=True, gap="small"):
+            again.again_buttons(run)
+            _take_away(run)
     execution.body(run, live=live)
-    if run.plan is not None and not live:
-        _downloads(run)
+    if run.attempts:
+        st.subheader("Attempts", anchor=False)
+        waterfall(
+            run.attempts, now=time.time(), live=live, said=ticker(run.attempts) if live else ""
+        )
 
 
 def _head(run: Run, *, live: bool) -> None:
+    """How it stands, since when, and what can be done with it."""
     record = run.record
-    left, right = st.columns([3, 2], vertical_alignment="center")
-    with left.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         show.status_badge(record.status)
         if record.simulated:
             show.practice_badge()
-    right = right.container(horizontal=True, horizontal_alignment="right")
-    if live:
-        if right.button("Stop", icon=":material/stop_circle:", key="stop"):
+        show.when(record.started_at)
+        facts = [STRATEGIES[record.strategy].label]
+        if record.finished_at is not None:
+            facts.append(seconds_in_words(record.finished_at - record.started_at))
+        st.caption(show.plain(" · ".join(facts)), width="stretch")
+        if live and st.button("Stop", icon=":material/stop_circle:", key="stop"):
             services().engine.cancel(record.id)
-    elif right.button("Run again", icon=":material/replay:", key="again"):
-        again.run_again(record)
 
 
-def _writing(run: Run) -> None:
-    if not run.attempts:
-        st.caption("Starting.")
+def _under_way(run: Run) -> None:
+    """Who is being asked, for how long, and what has been written so far."""
+    asked = [attempt for attempt in run.attempts if attempt.status == "running"]
+    since = min((attempt.started_at for attempt in asked), default=None)
+    seconds = "" if since is None else f" {seconds_in_words(int(time.time() - since))}"
+    st.markdown(f":shimmer[{show.plain(ticker(run.attempts))}]{seconds}")
+    if run.plan is None and run.attempts:
+        _writing(run.texts.get(run.attempts[-1].ordinal, "").strip())
+
+
+def _writing(text: str) -> None:
+    found = draft(text)
+    if found is None:
+        if text and not text.startswith(("{", "```")):
+            st.code(text[-_TAIL:], language=None, wrap_lines=True)
         return
-    text = run.texts.get(run.attempts[-1].ordinal, "").strip()
-    if text and run.plan is None:
-        st.code(text[-600:], language=None, wrap_lines=True)
+    with st.container(border=True, gap="xsmall"):
+        lines = [show.plain(found.reasoning)] if found.reasoning else []
+        for number, (who, what) in enumerate(found.steps, start=1):
+            lines.append(f"**{number}. {show.plain(show.agent(who))}** {show.plain(what)}")
+        lines[-1] += " ▌"
+        for line in lines:
+            st.markdown(line)
 
 
-def _downloads(run: Run) -> None:
-    assert run.plan is not None
-    st.download_button(
-        "Download the plan",
-        json_text(run.plan),
-        file_name="plan.json",
-        mime="application/json",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+def _take_away(run: Run) -> None:
+    if run.plan is None:
+        return
+    copy_button(as_markdown(run), key="copy")
+    with st.popover("Download", icon=":material/download:"):
+        for kind, text, ending, mime in (
+            ("Markdown", as_markdown(run), "md", "text/markdown"),
+            ("JSON", as_json(run), "json", "application/json"),
+            ("CSV of the steps", steps_as_csv(run), "csv", "text/csv"),
+        ):
+            st.download_button(
+                kind,
+                text,
+                file_name=f"plan-{run.record.id[:8]}.{ending}",
+                mime=mime,
+                icon=":material/download:",
+                type="tertiary",
+                on_click="ignore",
+                key=f"download {ending}",
+            )

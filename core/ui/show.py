@@ -11,8 +11,8 @@ import streamlit as st
 from core.plan import Plan
 from core.preview import Standing
 from core.providers import label_of
-from core.types import Attempt
-from core.words import ago, attempt_in_words, exact_time, money, seconds_in_words
+from core.ui.plan_graph import plan_graph
+from core.words import ago, exact_time, seconds_in_words
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
 
@@ -58,69 +58,52 @@ def standing_icon(standing: Standing) -> str:
     return f":{colour}[:material/{icon}:]"
 
 
-_BADGES = {
-    "ok": (":material/check_circle:", "green"),
-    "running": (":material/progress_activity:", "blue"),
-    "failed": (":material/cancel:", "red"),
-    "cancelled": (":material/stop_circle:", "gray"),
-    "interrupted": (":material/power_off:", "gray"),
-    "completed": (":material/check_circle:", "green"),
+# How a run or a call stands, by its status: icon, colour, word.
+STATUSES = {
+    "ok": (":material/check_circle:", "green", "Answered"),
+    "running": (":material/progress_activity:", "blue", "Running"),
+    "failed": (":material/cancel:", "red", "Failed"),
+    "cancelled": (":material/stop_circle:", "gray", "Stopped"),
+    "interrupted": (":material/power_off:", "gray", "Interrupted"),
+    "completed": (":material/check_circle:", "green", "Completed"),
 }
 
 
 def status_badge(status: str, label: str | None = None) -> None:
-    icon, colour = _BADGES[status]
-    st.badge(label or status.capitalize(), icon=icon, color=colour)  # type: ignore[arg-type] # a str of the table above
+    icon, colour, word = STATUSES[status]
+    st.badge(label or word, icon=icon, color=colour)  # type: ignore[arg-type] # a str of the table above
 
 
-def attempt_lines(attempts: Sequence[Attempt], *, now: float) -> None:
-    """Each attempt on a line: what happened in words, and the figures."""
-    for attempt in attempts:
-        said, figures = st.columns([3, 2], vertical_alignment="center")
-        icon, colour = _BADGES[attempt.status]
-        said.markdown(f":{colour}[{icon}] {plain(attempt_in_words(attempt))}")
-        if attempt.status == "running":
-            figures.caption(seconds_in_words(max(0.0, now - attempt.started_at)))
-            continue
-        parts = [plain(attempt.model)]
-        if attempt.latency_ms is not None:
-            parts.append(seconds_in_words(attempt.latency_ms / 1000))
-        if attempt.usage.output_tokens is not None:
-            parts.append(f"{attempt.usage.input_tokens} → {attempt.usage.output_tokens} tokens")
-            parts.append("practice" if attempt.simulated else plain(money(attempt.cost_usd)))
-        figures.caption(" · ".join(parts))
-        if attempt.message and attempt.status != "ok":
-            st.caption(plain(attempt.message))
+def agent(name: str) -> str:
+    """Whoever does a step, as a title."""
+    return name.replace("_", " ").strip().capitalize() or "Step"
 
 
-def plan_view(plan: Plan) -> None:
-    """The plan: why, how sure, how long, and its steps in order."""
-    sure, long, steps = st.columns(3)
-    sure.metric("Confidence", f"{plan.confidence:.0%}")
-    long.metric("Estimated time", seconds_in_words(plan.estimated_duration))
-    steps.metric("Steps", len(plan.steps))
+def plan_facts(plan: Plan) -> None:
+    """How sure its author is, how long it would take, and of how many steps it is."""
+    steps = f"**{len(plan.steps)}** step{'' if len(plan.steps) == 1 else 's'}"
+    st.markdown(
+        f"Confidence **{plan.confidence * 100:.0f} %** · Estimated time"
+        f" **{seconds_in_words(plan.estimated_duration)}** · {steps}",
+        help="Confidence and time are what the provider itself said of its plan.",
+    )
+
+
+def plan_view(plan: Plan, states: Mapping[int, str] | None = None) -> None:
+    """The plan: how sure, how long, why, its steps drawn, and its steps in order."""
+    st.subheader("Plan", anchor=False)
+    plan_facts(plan)
     st.markdown(plain(plan.reasoning))
-    st.markdown(f"```mermaid\n{diagram(plan)}\n```")
+    plan_graph(plan, states)
     for number, step in enumerate(plan.steps, start=1):
-        with st.container(border=True):
-            st.markdown(f"**{number}. {plain(step.agent_type.capitalize())}**")
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(f"**{number}. {plain(agent(step.agent_type))}**")
             st.markdown(plain(step.description))
-            if facts := _step_facts(step.dependencies, step.tool_name):
-                st.caption(facts)
+            st.caption(step_facts(step.dependencies, step.tool_name))
 
 
-def diagram(plan: Plan) -> str:
-    """The steps as a Mermaid flowchart; nothing of the model's text can leave its label."""
-    lines = ["flowchart LR"]
-    for index, step in enumerate(plan.steps):
-        words = re.sub(r"[^\w .,'-]", " ", step.agent_type)[:30].strip() or "step"
-        lines.append(f'  s{index}["{index + 1}. {words}"]')
-    for index, step in enumerate(plan.steps):
-        lines += [f"  s{dependency} --> s{index}" for dependency in step.dependencies]
-    return "\n".join(lines)
-
-
-def _step_facts(dependencies: Sequence[int], tool: str | None) -> str:
+def step_facts(dependencies: Sequence[int], tool: str | None) -> str:
+    """Markdown: what a step waits for, and with what it might be done."""
     facts = []
     if dependencies:
         needed = ", ".join(str(dependency + 1) for dependency in dependencies)

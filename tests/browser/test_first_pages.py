@@ -49,9 +49,9 @@ def test_a_run_can_be_stopped_and_the_providers_connection_is_closed(page, tmp_p
     with yard, Console(tmp_path, yard.env("openai")) as console:
         opened(page, console.url)
         run(page, "Plan a conference for two hundred people")
-        expect(page.get_by_text("Asking OpenAI.")).to_be_visible(timeout=SLOWLY)
+        expect(page.get_by_text("Asking OpenAI…").first).to_be_visible(timeout=SLOWLY)
         page.get_by_role("button", name="Stop").click()
-        expect(page.locator(".stMarkdownBadge", has_text="Cancelled")).to_be_visible()
+        expect(page.locator(".stMarkdownBadge", has_text="Stopped")).to_be_visible()
         asked = yard["openai"].requests[0]
         assert standin.eventually(lambda: asked.disconnected_at is not None)
 

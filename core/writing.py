@@ -1,0 +1,41 @@
+"""A plan while it is being written: what can be read of the JSON that has arrived so far."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+_TEXT = re.compile(r'"(reasoning|agent_type|description)"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+_CUT = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?$")  # an escape that has not arrived in full
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """`steps` are (who, what), the last one perhaps in part."""
+
+    reasoning: str = ""
+    steps: tuple[tuple[str, str], ...] = ()
+
+
+def draft(text: str) -> Draft | None:
+    """What stands in `text` by now; None while it does not look like a plan."""
+    reasoning, steps = "", list[tuple[str, str]]()
+    for name, raw in _TEXT.findall(text):
+        said = _unescaped(raw)
+        if name == "reasoning":
+            reasoning = reasoning or said
+        elif name == "agent_type":
+            steps.append((said, ""))
+        elif steps and not steps[-1][1]:
+            steps[-1] = (steps[-1][0], said)
+        else:
+            steps.append(("", said))
+    return Draft(reasoning, tuple(steps)) if reasoning or steps else None
+
+
+def _unescaped(raw: str) -> str:
+    try:
+        return str(json.loads(f'"{_CUT.sub("", raw)}"', strict=False))
+    except json.JSONDecodeError:
+        return raw
