@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core import health as healths
+from core.deadline import Deadline
 from core.drill import SAID
 from core.errors import ErrorKind, InvalidAnswer, ProviderError, RunError
 from core.providers.prices import cost_usd
@@ -34,7 +35,7 @@ class Sent:
     failure: ProviderError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asking:
     """Asks one provider after the other; `attempts` are those that have ended."""
 
@@ -126,12 +127,12 @@ class Asking:
         listener: _Listener | None,
     ) -> None:
         try:
-            async with asyncio.timeout(limit) as timer:
+            with Deadline(self.router.deadlines, limit) as deadline:
                 reply = await provider.complete(
                     request, on_text=listener.text if listener else None
                 )
         except TimeoutError:
-            if not timer.expired():
+            if not deadline.expired:
                 raise
             words = f"No answer within {seconds_in_words(limit)}."
             sent.failure = ProviderError(ErrorKind.TIMEOUT, words)

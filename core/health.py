@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from statistics import median
 
 from core import breaker as circuit
@@ -33,19 +34,25 @@ class Health:
     last_failure: Attempt | None = None  # since the last success
 
     @property
-    def latencies(self) -> list[float]:
-        return [seconds for seconds in self.recent if seconds is not None]
+    def successes(self) -> int:
+        return _successes(self.recent)[0]
 
     @property
     def success_rate(self) -> float | None:
         """0..1 over the recent window; None without a rated attempt."""
-        return len(self.latencies) / len(self.recent) if self.recent else None
+        return self.successes / len(self.recent) if self.recent else None
 
     @property
     def latency(self) -> float | None:
         """Median seconds of recent successes."""
-        latencies = self.latencies
-        return median(latencies) if latencies else None
+        return _successes(self.recent)[1]
+
+
+@lru_cache(maxsize=256)  # asked about everybody at each choice, and one of them has changed
+def _successes(recent: tuple[float | None, ...]) -> tuple[int, float | None]:
+    """How many there are, and their median seconds."""
+    latencies = [seconds for seconds in recent if seconds is not None]
+    return len(latencies), median(latencies) if latencies else None
 
 
 def began(health: Health, *, now: float, lease_until: float) -> Health:

@@ -18,6 +18,7 @@ from typing import Any
 from core import health as healths
 from core.attempt import Asking
 from core.breaker import Breaker, Policy
+from core.deadline import Deadlines
 from core.errors import OUTCOMES, BadRequest
 from core.health import Health
 from core.providers import label_of
@@ -60,6 +61,7 @@ class MultiProviderStrategy:
         self.redact = redact
         self.healths = {name: Health(name) for name in llm_provider}
         self.dropped: dict[str, frozenset[str]] = {}
+        self.deadlines = Deadlines()
         self.waiting: set[asyncio.Future[None]] = set()  # for any request to end
 
     async def call_with_fallback(

@@ -49,9 +49,10 @@ def best_performance(healths: Sequence[Health], rng: Random) -> list[Health]:
     proven = [health for health in healths if len(health.recent) >= PROVEN]
     unproven = [health for health in healths if len(health.recent) < PROVEN]
     unproven.sort(key=lambda health: len(health.recent))
-    floor = max((_doubt(health)[0] for health in proven), default=0.0)
-    level = [health for health in proven if _doubt(health)[1] >= floor]
-    worse = [health for health in proven if _doubt(health)[1] < floor]
+    ranges = {health.name: wilson(health.successes, len(health.recent)) for health in proven}
+    floor = max((least for least, _ in ranges.values()), default=0.0)
+    level = [health for health in proven if ranges[health.name][1] >= floor]
+    worse = [health for health in proven if ranges[health.name][1] < floor]
     level.sort(key=lambda health: math.inf if health.latency is None else health.latency)
     worse.sort(key=lambda health: -(health.success_rate or 0.0))
     if unproven and rng.random() < EXPLORED:
@@ -69,10 +70,6 @@ def wilson(ok: int, rated: int) -> tuple[float, float]:
     spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
     return (centre - spread) / scale, (centre + spread) / scale
-
-
-def _doubt(health: Health) -> tuple[float, float]:
-    return wilson(len(health.latencies), len(health.recent))
 
 
 def record_in_words(health: Health) -> str:
