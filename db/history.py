@@ -17,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -28,14 +28,12 @@ from core.types import Attempt, Message, RunRecord
 from db import files, queries, rollup
 from db.errors import in_words, is_locked, is_the_disks, unavailable
 from db.migrations import MIGRATIONS
-from db.records import Record, settle
+from db.records import Record, put, settle
 from db.rows import (
     CALL,
-    CALL_COLUMNS,
     INTENT,
     REQUEST,
     RUN,
-    RUN_COLUMNS,
     TABLES,
     TEXT,
     Redact,
@@ -62,7 +60,6 @@ _SLOW_FOR = 10.0  # seconds long
 _GATHER = 0.0005  # seconds without a new record, after which those at hand are committed
 _GATHER_MOST = 10  # times that long, and no longer
 _RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
-_CALL_STATUS, _RUN_STATUS = CALL_COLUMNS.index("status"), RUN_COLUMNS.index("status")
 _IN_FLIGHT = 100_000  # the last so many calls may have been under way when a process died
 
 
@@ -283,7 +280,7 @@ class SqliteHistory:
                 rows[table].append(row)
         self._synchronise("FULL" if outcome else "NORMAL")
         connection.execute("BEGIN IMMEDIATE")
-        _put(connection, rows)
+        put(connection, rows)
         for record in records:
             if record.act:
                 record.result = record.act(connection)
@@ -400,7 +397,7 @@ class SqliteHistory:
             for name, row in spooled:
                 rows[TABLES[name]].append(tuple(row))
         connection.execute("BEGIN IMMEDIATE")
-        _put(connection, rows)
+        put(connection, rows)
         connection.execute("COMMIT")
         self._spool.unlink()
 
@@ -429,15 +426,6 @@ class SqliteHistory:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def _put(connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]]) -> None:
-    calls = [row for row in rows.get(CALL, ()) if row[_CALL_STATUS] != "running"]
-    runs = {row[0] for row in rows.get(RUN, ()) if row[_RUN_STATUS] != "running"}
-    runs |= {row[1] for row in calls if row[1] is not None}
-    with rollup.kept_up(connection, calls=[row[0] for row in calls], runs=runs):
-        for table, some in rows.items():
-            table.put(connection, some)
 
 
 def _mark_interrupted(connection: sqlite3.Connection) -> None:

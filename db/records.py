@@ -7,14 +7,17 @@ import logging
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import Any
 
-from db.rows import Row, Table
+from db import rollup
+from db.rows import CALL, CALL_COLUMNS, RUN, RUN_COLUMNS, Row, Table
 
 _log = logging.getLogger("switchyard")
+
+_CALL_STATUS, _RUN_STATUS = CALL_COLUMNS.index("status"), RUN_COLUMNS.index("status")
 
 
 @dataclass(eq=False, slots=True)
@@ -31,6 +34,16 @@ class Record:
     @property
     def spoolable(self) -> bool:
         return self.outcome and self.act is None
+
+
+def put(connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]]) -> None:
+    """Each row in its table, and what it means in the rollups."""
+    calls = [row for row in rows.get(CALL, ()) if row[_CALL_STATUS] != "running"]
+    runs = {row[0] for row in rows.get(RUN, ()) if row[_RUN_STATUS] != "running"}
+    runs |= {row[1] for row in calls if row[1] is not None}
+    with rollup.kept_up(connection, calls=[row[0] for row in calls], runs=runs):
+        for table, some in rows.items():
+            table.put(connection, some)
 
 
 def settle(records: Iterable[Record], error: Exception | None) -> None:

@@ -13,9 +13,10 @@ from core.errors import ErrorKind
 from core.types import Attempt, RunRecord, Usage
 from db import counts, files, rollup
 from db.figures import SUMS
-from db.history import _mark_interrupted, _put
+from db.history import _mark_interrupted
 from db.migrations import migrate
 from db.quantiles import PERCENTILES, quantiles
+from db.records import put
 from db.rows import CALL, RUN, call_row, run_row
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,7 +167,7 @@ def test_whatever_is_written_the_rollups_are_those_of_the_rows(groups, rng):
                     rows[RUN].append(run_row(record, plain))
             for ending in rng.choice([["ROLLBACK", "COMMIT"], ["COMMIT"], ["COMMIT", "COMMIT"]]):
                 connection.execute("BEGIN IMMEDIATE")
-                _put(connection, rows)
+                put(connection, rows)
                 connection.execute(ending)
             if rng.random() < 0.1:
                 _mark_interrupted(connection)
