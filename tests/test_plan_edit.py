@@ -1,0 +1,197 @@
+"""A reader's changes to a plan, and texts made to fit."""
+
+import json
+import random
+
+import pytest
+
+from core.errors import BadRequest
+from core.estimate import Typical, estimate, in_a_row
+from core.fitting import fitted, kept_and_whole
+from core.plan import MAX_STEPS, Plan, json_text, read_plan
+from core.plan_edit import added_step, check_kept, edited_step, movable, moved_step, without_step
+from core.reading import blocks
+
+
+def plan_of(*needs: list[int]) -> Plan:
+    steps = [
+        {
+            "agent_type": "task",
+            "description": f"Part {index}",
+            "parameters": {},
+            "dependencies": wanted,
+        }
+        for index, wanted in enumerate(needs)
+    ]
+    plan = {"reasoning": "So.", "confidence": 0.5, "estimated_duration": 1, "steps": steps}
+    return read_plan(json.dumps(plan))
+
+
+def shape(plan: Plan) -> list[tuple[str, list[int]]]:
+    return [(step.description, step.dependencies) for step in plan.steps]
+
+
+DIAMOND = plan_of([], [0], [0], [1, 2])
+
+
+def test_a_step_gets_other_words_and_the_rest_stays() -> None:
+    edited = edited_step(DIAMOND, 1, description="  Other words  ")
+    assert edited.steps[1].description == "Other words"
+    assert edited.steps[2:] == DIAMOND.steps[2:]
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "\n"])
+def test_a_step_without_words_cannot_be_saved(blank: str) -> None:
+    with pytest.raises(BadRequest, match="step 2 should do"):
+        edited_step(DIAMOND, 1, description=blank)
+    with pytest.raises(BadRequest, match="a step needs words"):
+        added_step(DIAMOND, 0, description=blank)
+
+
+def test_a_cycle_is_refused_with_its_steps_named() -> None:
+    with pytest.raises(BadRequest, match="Steps 1, 2 and 4 wait for each other"):
+        edited_step(DIAMOND, 0, dependencies=[3])
+    with pytest.raises(BadRequest, match="Step 2 cannot build on itself"):
+        edited_step(DIAMOND, 1, dependencies=[1])
+    with pytest.raises(BadRequest, match="does not exist"):
+        edited_step(DIAMOND, 1, dependencies=[9])
+
+
+def test_a_step_that_builds_on_a_later_one_moves_behind_it() -> None:
+    edited = edited_step(DIAMOND, 1, dependencies=[2])
+    assert shape(edited) == [("Part 0", []), ("Part 2", [0]), ("Part 1", [1]), ("Part 3", [1, 2])]
+
+
+def test_what_was_built_on_a_removed_step_is_built_on_what_that_was_built_on() -> None:
+    assert shape(without_step(DIAMOND, 1)) == [
+        ("Part 0", []),
+        ("Part 2", [0]),
+        ("Part 3", [0, 1]),
+    ]
+    with pytest.raises(BadRequest, match="at least one"):
+        without_step(plan_of([]), 0)
+
+
+def test_a_step_moves_as_far_as_what_it_builds_on_allows() -> None:
+    assert shape(moved_step(DIAMOND, 2, 1))[1] == ("Part 2", [0])
+    assert shape(moved_step(DIAMOND, 2, 1))[3] == ("Part 3", [1, 2])
+    with pytest.raises(BadRequest, match="Step 2 builds on step 1, so it cannot come before it"):
+        moved_step(DIAMOND, 1, 0)
+    assert not movable(DIAMOND, 3, 2)
+    assert not movable(DIAMOND, 3, 4)
+
+
+def test_a_step_is_added_anywhere() -> None:
+    assert shape(added_step(DIAMOND, 1, description="New", dependencies=[0])) == [
+        ("Part 0", []),
+        ("New", [0]),
+        ("Part 1", [0]),
+        ("Part 2", [0]),
+        ("Part 3", [2, 3]),
+    ]
+    with pytest.raises(BadRequest, match="before it"):
+        added_step(DIAMOND, 1, description="New", dependencies=[1])
+    with pytest.raises(BadRequest, match=f"at most {MAX_STEPS}"):
+        added_step(plan_of(*[[] for _ in range(MAX_STEPS)]), 0, description="One more")
+
+
+def test_finished_steps_stay_what_they_are() -> None:
+    check_kept(DIAMOND, added_step(DIAMOND, 4, description="New"), done={0, 1})
+    with pytest.raises(BadRequest, match="Step 1 is done"):
+        check_kept(DIAMOND, added_step(DIAMOND, 0, description="New"), done={0})
+    with pytest.raises(BadRequest, match="final answer is written"):
+        check_kept(DIAMOND, without_step(DIAMOND, 3), done={0, 1, 2, 3, 4})
+
+
+def changed(plan: Plan, rng: random.Random) -> Plan:
+    size = len(plan.steps)
+    at, some = rng.randrange(size), [index for index in range(size) if rng.random() < 0.3]
+    match rng.randrange(4):
+        case 0:
+            return without_step(plan, at)
+        case 1:
+            return moved_step(plan, at, rng.randrange(size))
+        case 2:
+            return edited_step(plan, at, dependencies=some)
+        case _:
+            return added_step(plan, at, description=str(rng.random()), dependencies=some)
+
+
+def test_whatever_is_done_to_a_plan_it_can_be_run() -> None:
+    rng = random.Random(3)
+    plan = DIAMOND
+    for _ in range(2_000):
+        try:
+            plan = changed(plan, rng)
+        except BadRequest:
+            continue
+        assert read_plan(json_text(plan)) == plan
+
+
+# Texts made to fit
+
+
+def test_what_fits_is_not_touched() -> None:
+    texts = ["a" * 100, "", "ü" * 100]
+    assert fitted(texts, 300) == texts
+
+
+def test_the_longest_gives_way_first_and_the_older_of_two_sooner() -> None:
+    old, short, new = fitted(["a" * 40_000, "b" * 100, "c" * 40_000], 30_000)
+    assert short == "b" * 100
+    assert len(old) < len(new)
+    assert old.endswith(" of 40,000 characters kept]")
+    assert len(old) + len(short) + len(new) <= 30_000
+
+
+@pytest.mark.parametrize("letter", ["z", "é", "本", "🎈"])
+def test_it_fits_whatever_it_is_written_in_and_says_what_is_kept(letter: str) -> None:
+    whole = letter * 10_000
+    (shown,) = fitted([whole], 5_000)
+    assert len(shown.encode()) <= 5_000
+    cut = kept_and_whole(whole, shown)
+    assert cut is not None
+    assert cut == (shown.count(letter), 10_000)
+    assert f"[shortened: {cut[0]:,} of 10,000 characters kept]" in shown
+
+
+# A model's Markdown
+
+
+def test_markdown_is_read_into_parts_and_nothing_is_lost() -> None:
+    found = blocks("# Head\n\nOne **two** `three`\nfour\n\n- a\n  1. b\n```py\nx = 1\n```\n| t |")
+    assert [block.kind for block in found] == [
+        "heading",
+        "paragraph",
+        "point",
+        "point",
+        "code",
+        "table",
+    ]
+    assert [span.style for span in found[1].spans] == ["plain", "strong", "plain", "code", "plain"]
+    assert (found[3].mark, found[3].level) == ("1.", 1)
+    assert found[4].spans[0].text == "x = 1"
+
+
+def test_reading_takes_time_in_step_with_the_length() -> None:
+    for nasty in ("*" * 100_000, "`" * 100_001, "**a" * 40_000, "- " * 50_000, "```\n" * 30_000):
+        assert sum(len(span.text) for block in blocks(nasty) for span in block.spans) > 0 or nasty
+
+
+# Estimates
+
+
+def test_an_estimate_stands_on_ones_own_calls() -> None:
+    typical = [Typical(10, 5, 2.0, 0.01), Typical(10, 15, 4.0, None)]
+    made = estimate([[], [], [0, 1]], typical, side_by_side=3)
+    assert made.basis == 20
+    assert made.calls == 4
+    assert made.seconds == pytest.approx(3.5 * 3)
+    assert made.usd == pytest.approx(0.04)
+    alone = estimate([[], [], [0, 1]], typical, side_by_side=1)
+    assert alone.seconds == pytest.approx(3.5 * 4)
+
+
+def test_without_a_history_the_number_of_calls_is_all_that_is_known() -> None:
+    made = estimate(in_a_row(7), [Typical(0, 0, None, None)], side_by_side=3)
+    assert (made.calls, made.seconds, made.usd, made.basis) == (8, None, None, 0)
