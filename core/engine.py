@@ -108,7 +108,7 @@ class Engine:
             raise BadRequest("The goal is empty. Say in a sentence what you want to get done.")
         strategy = strategy or self.strategy
         self._check(strategy, priority)
-        if private and (fault := self._why_not_private()):
+        if private and (fault := self.why_not_private()):
             raise BadRequest(fault)
         terms = Terms(
             approve=approve,
@@ -306,6 +306,12 @@ class Engine:
     def limits(self) -> Limits:
         """What one run may take, as chosen in the console."""
         return Limits.read(self.choices.get("limits"))
+
+    def why_not_private(self) -> str | None:
+        """Why a private run cannot be had now, in a sentence; None if it can."""
+        practising = self.practising
+        able = self.eligible(simulated=practising)
+        return why_not_private(self.settings, able=able, practising=practising)
 
     def eligible(self, *, simulated: bool) -> tuple[str, ...]:
         """Who may be asked, in priority order."""
@@ -563,12 +569,6 @@ class Engine:
                 raise BadRequest(
                     f"There is no provider “{name[:40]}”; there are {', '.join(PROVIDERS)}."
                 )
-
-    def _why_not_private(self) -> str | None:
-        practising = self.practising
-        return why_not_private(
-            self.settings, able=self.eligible(simulated=practising), practising=practising
-        )
 
     def _settled(self, run_id: str) -> Run:
         """A run that is not under way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -17,8 +18,13 @@ _KEPT = ("temperature", "max_tokens", "context", "timeout", "execute")  # option
 
 def submit(goal: str, **options: Any) -> None:
     """Start a run and go where it shows; or say on the page why it did not start."""
+    start(services().engine.submit, goal, source="ui", **options)
+
+
+def start(begin: Callable[..., str], *values: Any, **named: Any) -> None:
+    """`begin` a run and go where it shows; or say on the page why it did not start."""
     try:
-        run_id = services().engine.submit(goal, source="ui", **options)
+        run_id = begin(*values, **named)
     except BadRequest as error:
         st.error(show.plain(str(error)))
     except RunError as error:

@@ -2,18 +2,393 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import Any
 
+import streamlit as st
+
+from core.errors import HistoryUnavailable
+from core.execution import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, StepView
+from core.meter import Limits, cost_of, working_seconds
+from core.providers import label_of
 from core.runs import Run
-from core.ui import show
+from core.ui import again, forecast, show
+from core.ui.editing import editor
+from core.ui.going_on import carry_on, fault_view
+from core.ui.plan_graph import plan_graph
+from core.ui.reading import read_view
+from core.ui.services import services
+from core.words import attempt_in_words, money, seconds_in_words
+
+_AFTER = {
+    "look": "Show me the plan first",
+    "run": "Carry it out at once",
+}
+_PATIENCE = 600.0  # seconds that a plan may take, while nothing else was chosen
+_LIVE_TEXT = 600  # characters of what is being written
+
+
+# -- the form
+
+
+def after() -> dict[str, Any]:
+    """What happens once there is a plan, and who may see the goal."""
+    engine = services().engine
+    chosen = engine.choices.get("after_planning")
+    wanted = st.segmented_control(
+        "Once there is a plan",
+        list(_AFTER),
+        default=chosen if chosen in _AFTER else "look",
+        required=True,
+        format_func=_AFTER.__getitem__,
+        key="after planning",
+        width="stretch",
+    )
+    if wanted != (chosen or "look"):
+        _keep("after_planning", wanted)
+    private = st.toggle(
+        "Private: this stays on this computer",
+        key="private",
+        persist_state="session",
+        help="Only BitNet on this computer is asked, and nobody else, whatever happens.",
+    )
+    if private and (fault := engine.why_not_private()):
+        st.caption(f":orange[:material/warning:] {show.plain(fault)}")
+    return {"execute": wanted == "run", "approve": wanted == "look", "private": private}
 
 
 def options() -> dict[str, Any]:
-    """Draw what can be chosen under the form; what of it goes to `Engine.submit`."""
-    return {}
+    """What one run may take; kept as soon as it is chosen."""
+    engine = services().engine
+    known = engine.choices.get("side_by_side")
+    unset = engine.choices.get("limits") is None
+    now = Limits(seconds=_PATIENCE) if unset else engine.limits
+    together = st.slider(
+        "Steps side by side",
+        1,
+        MOST_SIDE_BY_SIDE,
+        known if isinstance(known, int) else SIDE_BY_SIDE,
+        key="side by side",
+        help="How many steps may be under way at once.",
+    )
+    if together != (known or SIDE_BY_SIDE):
+        _keep("side_by_side", together)
+    st.markdown(":small[Limits]", help="A run that reaches one stops, and can go on with more.")
+    limits = limit_fields(now, key="limit")
+    if limits != now:
+        _keep("limits", limits.as_json())
+    return {"side_by_side": together, "limits": limits}
+
+
+def limit_fields(now: Limits, *, key: str) -> Limits:
+    """The four limits as fields; an empty one is none."""
+    left, right = st.columns(2)
+    minutes = left.number_input(
+        "Minutes of work",
+        min_value=0.1,
+        value=None if now.seconds is None else now.seconds / 60,
+        step=1.0,
+        format="%.4g",
+        placeholder=f"{services().engine.policy.run_timeout / 60:.2g}, as for any run",
+        key=f"{key} minutes",
+    )
+    calls = right.number_input(
+        "Calls", min_value=1, value=now.calls, step=1, placeholder="No limit", key=f"{key} calls"
+    )
+    usd = left.number_input(
+        "Dollars for a run",
+        min_value=0.001,
+        value=now.usd,
+        step=0.1,
+        format="%.4g",
+        placeholder="No limit",
+        key=f"{key} usd",
+        help="Calls whose price is known are counted. The call that crosses it is the last.",
+    )
+    day = right.number_input(
+        "Dollars for a day",
+        min_value=0.001,
+        value=now.usd_per_day,
+        step=1.0,
+        format="%.4g",
+        placeholder="No limit",
+        key=f"{key} day",
+        help="All runs together, since midnight on the computer that Switchyard runs on.",
+    )
+    return Limits(None if minutes is None else minutes * 60, calls, usd, day)
+
+
+def _keep(key: str, value: object) -> None:
+    try:
+        services().engine.control.choose(key, value)
+    except HistoryUnavailable as error:
+        st.error(show.plain(f"{error.message} {error.action}"))
+
+
+# -- the run
 
 
 def body(run: Run, *, live: bool) -> None:
-    """Draw a run's plan and what came of its steps."""
-    if run.plan is not None:
-        show.plan_view(run.plan)
+    """A run's plan to look at, or its steps as they come along, and what came of them."""
+    run = services().engine.run(run.record.id) or run
+    if run.plan is None:
+        return
+    if run.terms.begun or run.executing:
+        _carried_out(run, live=live)
+    elif not live:
+        _offered(run)
+
+
+def reading(run: Run) -> None:
+    """A run to read: the answer, then the plan and its steps, folded."""
+    steps = run.steps()
+    if not steps:
+        st.caption("There is no plan yet." if not run.done.is_set() else "There is no plan.")
+        return
+    if steps[-1].state == "done":
+        with st.container(border=True):
+            read_view(steps[-1].text)
+            _notes(run, steps[-1])
+            _who(steps[-1], st)
+    else:
+        done = sum(view.state == "done" for view in steps[:-1])
+        st.caption(f"There is no answer yet: {done} of {len(steps) - 1} steps are done.")
+    st.subheader("Steps", anchor=False)
+    for view in steps[:-1]:
+        _folded(run, view)
+
+
+def _folded(run: Run, view: StepView) -> None:
+    assert view.step is not None
+    label = f"{view.index + 1}. {show.plain(show.agent(view.step.agent_type))}"
+    word, icon, _ = _STATES[view.state]
+    if view.state != "done":
+        label += f" ({word.lower()})"
+    with st.expander(label, icon=icon, key=f"read {run.record.id} {view.index}"):
+        st.markdown(f"**{show.plain(view.step.description)}**")
+        _who(view, st)
+        if view.state == "done":
+            read_view(view.text)
+            _notes(run, view)
+        elif view.reason:
+            st.markdown(show.plain(view.reason))
+
+
+def _offered(run: Run) -> None:
+    plan = run.plan
+    assert plan is not None
+    st.subheader("Plan", anchor=False)
+    show.plan_head(plan)
+    with st.container(border=True):
+        st.caption(show.plain(forecast.for_plan(run)))
+        bar = st.container(horizontal=True, vertical_alignment="center")
+        if bar.button(
+            "Run these steps", type="primary", icon=":material/play_arrow:", key="carry out"
+        ):
+            carry_on(run.record.id)
+        editing = bar.toggle("Edit the plan", key=f"edit {run.record.id}")
+        with bar.popover("Change the goal", icon=":material/edit_note:", type="tertiary"):
+            _other_goal(run)
+    if editing:
+        editor(run)
+    else:
+        fault_view()
+        show.plan_steps(plan)
+
+
+def _other_goal(run: Run) -> None:
+    goal = st.text_area("Goal", run.record.goal, key=f"goal of {run.record.id}", height=120)
+    if st.button("Plan again", icon=":material/replay:", key="plan again"):
+        again.start(services().engine.replan, run.record.id, goal or "")
+
+
+def _carried_out(run: Run, *, live: bool) -> None:
+    plan, steps = run.plan, run.steps()
+    assert plan is not None
+    fault_view()
+    _progress(run, steps)
+    if not live and run.record.status != "completed":
+        _go_on(run, steps)
+    final = steps[-1]
+    if final.state in ("running", "done", "failed"):
+        _answer(run, final)
+    states = {view.index: str(view.state) for view in steps[:-1]}
+    if run.record.status == "completed":
+        with st.expander("Plan", icon=":material/account_tree:"):
+            show.plan_head(plan, states)
+    else:
+        plan_graph(plan, states)
+    for view in steps[:-1]:
+        _step(run, view)
+
+
+def _progress(run: Run, steps: Sequence[StepView]) -> None:
+    attempts = list(run.attempts)
+    done = sum(view.state in ("done", "skipped") for view in steps[:-1])
+    total = len(steps) - 1
+    took = working_seconds([each for each in attempts if each.step is not None])
+    running = [each for each in attempts if each.status == "running"]
+    took += max((time.time() - each.started_at for each in running), default=0.0)
+    facts = [f"{done} of {total} steps", seconds_in_words(took)]
+    facts.append(f"{len(attempts)} call{'' if len(attempts) == 1 else 's'}")
+    if not run.record.simulated:
+        unpriced = sum(each.status == "ok" and each.cost_usd is None for each in attempts)
+        facts.append(money(cost_of(attempts)))
+        if unpriced:
+            facts.append(f"{unpriced} at an unknown price")
+    written = steps[-1].state in ("done", "skipped")
+    whole = 1.0 if written else done / (total + 1)
+    st.progress(whole, text=show.plain(" · ".join(facts)))
+    if run.terms.private:
+        private_badge()
+
+
+def private_badge() -> None:
+    st.badge(
+        "Private: it stays on this computer",
+        icon=":material/lock:",
+        color="green",
+        help="Only BitNet is asked; each attempt shows whom.",
+    )
+
+
+def _go_on(run: Run, steps: Sequence[StepView]) -> None:
+    """What can be done about a run that has not come to its end."""
+    failed = [view for view in steps if view.state == "failed"]
+    run_id = run.record.id
+    with st.container(border=True):
+        left = sum(view.state not in ("done", "skipped") for view in steps[:-1])
+        said = f"{left} step{'' if left == 1 else 's'}" if left else "Only the final answer"
+        st.markdown(f"**{said} to go.** What is done is kept and asked of nobody again.")
+        limits = None
+        if run.error is not None and run.error.kind == "limit":
+            limits = limit_fields(_raised(run), key=f"raise {run_id}")
+        bar = st.container(horizontal=True, vertical_alignment="bottom")
+        label = "Try again" if failed else "Continue"
+        if bar.button(label, type="primary", icon=":material/play_arrow:", key="go on"):
+            carry_on(run_id, limits=limits)
+        if failed:
+            _with_another(run, bar)
+            words = "Skip the final answer" if failed[-1] is steps[-1] else _skipping(failed)
+            if bar.button(words, icon=":material/skip_next:", key="skip"):
+                carry_on(run_id, skip=[view.index for view in failed])
+
+
+def _skipping(failed: Sequence[StepView]) -> str:
+    numbers = " and ".join(str(view.index + 1) for view in failed)
+    return f"Skip step{'' if len(failed) == 1 else 's'} {numbers}"
+
+
+def _with_another(run: Run, bar: Any) -> None:
+    """Another provider first, for what failed."""
+    engine = services().engine
+    able = engine.eligible(simulated=run.record.simulated)
+    if run.terms.private or len(able) < 2:
+        return
+    with bar.popover("With another provider", icon=":material/swap_horiz:"):
+        for name in able:
+            words = f"{label_of(name)} first"
+            if st.button(words, key=f"first {name}", type="tertiary"):
+                carry_on(run.record.id, first=name)
+
+
+def _raised(run: Run) -> Limits:
+    """The limits of a run, with each that it has reached twice as high."""
+    now = run.terms.limits
+    calls = now.calls
+    if calls is not None and len(run.attempts) >= calls:
+        calls *= 2
+    usd = now.usd
+    if usd is not None and cost_of(run.attempts) >= usd:
+        usd *= 2
+    seconds = now.seconds
+    if seconds is not None and working_seconds(run.attempts) >= seconds * 0.9:
+        seconds *= 2
+    same = (calls, usd, seconds) == (now.calls, now.usd, now.seconds)
+    day = now.usd_per_day * 2 if same and now.usd_per_day is not None else now.usd_per_day
+    return Limits(seconds, calls, usd, day)
+
+
+def _answer(run: Run, final: StepView) -> None:
+    with st.container(border=True):
+        head = st.container(horizontal=True, vertical_alignment="center")
+        head.markdown("#### Answer", width="stretch")
+        _who(final, head)
+        if final.state == "done":
+            read_view(final.text)
+            _notes(run, final)
+        elif final.state == "failed":
+            st.markdown(show.plain(final.reason or "It could not be written."))
+        else:
+            _being_written(final)
+        _attempts(final)
+
+
+_STATES = {
+    "waiting": ("Waiting", ":material/schedule:", "gray"),
+    "running": ("Running", ":material/progress_activity:", "blue"),
+    "done": ("Done", ":material/check_circle:", "green"),
+    "failed": ("Failed", ":material/cancel:", "red"),
+    "skipped": ("Skipped", ":material/skip_next:", "gray"),
+}
+
+
+def _step(run: Run, view: StepView) -> None:
+    step = view.step
+    assert step is not None
+    label, icon, colour = _STATES[view.state]
+    with st.container(border=True, gap="small"):
+        head = st.container(horizontal=True, vertical_alignment="center", gap="small")
+        head.markdown(
+            f"**{view.index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch"
+        )
+        _who(view, head)
+        head.badge(label, icon=icon, color=colour)  # type: ignore[arg-type] # of the table above
+        st.markdown(show.plain(step.description))
+        st.caption(show.step_facts(step.dependencies, step.tool_name))
+        if view.state == "running":
+            _being_written(view)
+        elif view.state == "failed":
+            st.markdown(f":red[:material/error:] {show.plain(view.reason or 'It failed.')}")
+        elif view.state == "done":
+            with st.expander("Result", key=f"result {run.record.id} {view.index}"):
+                read_view(view.text)
+                _notes(run, view)
+        _attempts(view)
+
+
+def _who(view: StepView, where: Any) -> None:
+    if by := view.answered:
+        took = seconds_in_words((by.latency_ms or 0.0) / 1000)
+        where.caption(show.plain(f"{label_of(by.provider)} · {took}"), width="content")
+
+
+def _being_written(view: StepView) -> None:
+    last = view.attempts[-1] if view.attempts else None
+    if last is not None and last.status == "running":
+        waited = seconds_in_words(max(0.0, time.time() - last.started_at))
+        st.caption(show.plain(f"{label_of(last.provider)} is writing · {waited}"))
+    if text := view.text.strip():
+        st.code(text[-_LIVE_TEXT:], language=None, wrap_lines=True)
+
+
+def _notes(run: Run, view: StepView) -> None:
+    for cut in run.cuts(view.index):
+        st.caption(
+            f":material/content_cut: The result of step {cut.step + 1} was too long to be given"
+            f" whole: {cut.kept:,} of {cut.whole:,} characters were."
+        )
+    if (by := view.answered) and by.message:
+        st.caption(f":material/content_cut: {show.plain(by.message)}")
+
+
+def _attempts(view: StepView) -> None:
+    """Who was asked, where that was more than the one who answered."""
+    if len(view.attempts) < 2 and view.state != "failed":
+        return
+    lines = []
+    for attempt in view.attempts:
+        icon, colour, _ = show.STATUSES[attempt.status]
+        lines.append(f":{colour}[{icon}] {show.plain(attempt_in_words(attempt))}")
+    st.markdown("  \n".join(f":small[{line}]" for line in lines))

@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from core.errors import HistoryUnavailable
-from core.export import as_json, as_markdown, steps_as_csv
+from core.export import as_html, as_json, as_markdown, steps_as_csv
 from core.runs import Run
 from core.strategies import STRATEGIES
 from core.ui import again, execution, show
@@ -106,10 +106,23 @@ def _writing(text: str) -> None:
 def _take_away(run: Run) -> None:
     if run.plan is None:
         return
+    st.page_link(
+        "views/run.py",
+        label="On its own",
+        icon=":material/open_in_full:",
+        query_params={"run": run.record.id},
+        help="This run to read, on a page whose address can be kept",
+    )
     copy_button(as_markdown(run), key="copy")
+    download_button(run)
+
+
+def download_button(run: Run) -> None:
+    """What there is of a run, in any of four forms."""
     with st.popover("Download", icon=":material/download:"):
         for kind, text, ending, mime in (
             ("Markdown", as_markdown(run), "md", "text/markdown"),
+            ("Web page", as_html(run), "html", "text/html"),
             ("JSON", as_json(run), "json", "application/json"),
             ("CSV of the steps", steps_as_csv(run), "csv", "text/csv"),
         ):

@@ -92,9 +92,18 @@ def plan_facts(plan: Plan) -> None:
 def plan_view(plan: Plan, states: Mapping[int, str] | None = None) -> None:
     """The plan: how sure, how long, why, its steps drawn, and its steps in order."""
     st.subheader("Plan", anchor=False)
+    plan_head(plan, states)
+    plan_steps(plan)
+
+
+def plan_head(plan: Plan, states: Mapping[int, str] | None = None) -> None:
+    """How sure, how long, why, and its steps drawn."""
     plan_facts(plan)
     st.markdown(plain(plan.reasoning))
     plan_graph(plan, states)
+
+
+def plan_steps(plan: Plan) -> None:
     for number, step in enumerate(plan.steps, start=1):
         with st.container(border=True, gap="xsmall"):
             st.markdown(f"**{number}. {plain(agent(step.agent_type))}**")
@@ -111,7 +120,7 @@ def step_facts(dependencies: Sequence[int], tool: str | None) -> str:
     else:
         facts.append("can start at once")
     if tool:
-        facts.append(f"suggested tool: {plain(tool)}")
+        facts.append(f"suggested tool: {plain(tool)} (advice: no tool is run)")
     return " · ".join(facts)
 
 

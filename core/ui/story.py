@@ -20,7 +20,7 @@ def story_view(run: Run) -> None:
     failed = blamed(run.attempts)
     found = remedy(failed) if failed else None
     if run.record.status == "completed" and failed is None:
-        st.markdown(show.plain(story(run.attempts)))
+        st.markdown(show.plain(story(_planning(run))))
         return
     with st.container(border=True, gap="small"):
         st.markdown(_sentence(run))
@@ -34,15 +34,20 @@ def story_view(run: Run) -> None:
 def _sentence(run: Run) -> str:
     """What happened, marked with how grave it is."""
     if run.record.status == "completed":
-        return f":green[:material/alt_route:] {show.plain(story(run.attempts))}"
+        return f":green[:material/alt_route:] {show.plain(story(_planning(run)))}"
     if run.record.status == "interrupted":
-        said = "Switchyard was stopped before this run had ended. Run it again when you like."
+        then = "Continue it" if run.terms.begun else "Run it again"
+        said = f"Switchyard was stopped before this run had ended. {then} when you like."
         return f":gray[:material/power_off:] {said}"
     error = run.error
-    told = f"{error.message} {error.action}" if error else story(run.attempts)
+    told = f"{error.message} {error.action}" if error else story(_planning(run))
     if run.record.status == "cancelled":
         return f":gray[:material/stop_circle:] {show.plain(told)}"
     return f":red[:material/error:] {show.plain(told)}"
+
+
+def _planning(run: Run) -> list[Attempt]:
+    return [attempt for attempt in run.attempts if attempt.step is None]
 
 
 def _button(run: Run, failed: Attempt, found: Remedy) -> None:

@@ -1,7 +1,69 @@
-"""Run: one run on a page of its own."""
+"""Run: one run on a page of its own, to read: its answer, and its steps folded beneath."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-st.title("Run")
+from core.errors import HistoryUnavailable
+from core.runs import Run
+from core.ui import execution, show
+from core.ui.copy_button import copy_button
+from core.ui.run_view import download_button
+from core.ui.services import services
+
+_EVERY = 1.0  # seconds between two looks at a run under way
+
+
+def _page(run_id: str) -> None:
+    engine = services().engine
+    try:
+        run = engine.run(run_id) or engine.stored_run(run_id)
+    except HistoryUnavailable as error:
+        st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
+        return
+    if run is None:
+        st.warning("There is no run at this address. Choose one under History, or run a new plan.")
+        return
+    live = not run.done.is_set()
+
+    @st.fragment(run_every=_EVERY if live else None)
+    def view() -> None:
+        _read(run, live=live)
+        if live and run.done.is_set():
+            st.rerun()
+
+    view()
+
+
+def _read(run: Run, *, live: bool) -> None:
+    record = run.record
+    st.title(show.plain(record.goal[:200]), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        show.status_badge(record.status)
+        if record.simulated:
+            show.practice_badge()
+        if run.terms.private:
+            execution.private_badge()
+        show.when(record.started_at)
+    if run.error is not None:
+        st.markdown(show.plain(run.error.message))
+    execution.reading(run)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if run.plan is not None and not live:
+            if run.final_answer:
+                copy_button(run.final_answer, key="copy answer")
+            download_button(run)
+        st.page_link(
+            "views/run_plan.py",
+            label="Open it in Run plan",
+            icon=":material/play_circle:",
+            query_params={"run": record.id},
+        )
+
+
+if run_id := st.query_params.get("run"):
+    _page(run_id)
+else:
+    st.title("Run")
+    st.info("Choose a run under History to read it here.")
+    st.page_link("views/history.py", label="History", icon=":material/history:")

@@ -40,11 +40,12 @@ def _form() -> None:
         width="stretch",
         key="run plan",
     )
+    options = execution.after()
     who.first_view()
     _strategy()
     _order()
     with st.expander("More", icon=":material/tune:"):
-        options = _more()
+        options |= _more()
         options |= execution.options()
     if pressed:
         again.submit(goal or "", **options)

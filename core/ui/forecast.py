@@ -1,0 +1,69 @@
+"""What a plan will probably take, in a sentence, by the viewer's own history."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from core.errors import HistoryUnavailable
+from core.estimate import Estimate, Typical, estimate, needs_of
+from core.runs import Run
+from core.types import Period
+from core.ui.services import services
+from core.words import money, seconds_in_words
+
+_LOOKS_BACK = 30 * 86_400  # seconds
+
+
+def for_plan(run: Run) -> str:
+    """`About 8 calls, 25 s and $0.02, by your last 212 answers.`"""
+    assert run.plan is not None
+    simulated = run.record.simulated
+    typical = _typical(run.record.options.get("priority"), simulated=simulated)
+    made = estimate(needs_of(run.plan), typical, side_by_side=run.terms.side_by_side)
+    return _in_words(made, simulated=simulated)
+
+
+def _typical(asked: list[str] | None, *, simulated: bool) -> list[Typical]:
+    able = services().engine.eligible(simulated=simulated)
+    names = [name for name in asked if name in able] if asked else list(able)
+    now = time.time()
+    try:
+        frame = services().performance.by_provider(
+            Period(now - _LOOKS_BACK, now), simulated=simulated
+        )
+    except HistoryUnavailable:
+        return []
+    return [
+        Typical(
+            int(row["calls"]),
+            int(row["ok"]),
+            _known(row["p50"]),
+            _share(_known(row["cost_usd"]), int(row["ok"])),
+        )
+        for row in frame.to_dict("records")
+        if row["provider"] in names
+    ]
+
+
+def _known(value: Any) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def _share(whole: float | None, parts: int) -> float | None:
+    return whole / parts if whole is not None and parts else None
+
+
+def _in_words(made: Estimate, *, simulated: bool) -> str:
+    calls = f"{made.calls} call{'' if made.calls == 1 else 's'}"
+    if not made.basis:
+        return f"About {calls}. How long it takes and what it costs is unknown: no history yet."
+    time_ = "a time that is unknown" if made.seconds is None else seconds_in_words(made.seconds)
+    cost = "nothing (practice)" if simulated else _cost(made.usd)
+    answers = "answer" if made.basis == 1 else "answers"
+    return f"About {calls}, {time_} and {cost}, by your last {made.basis:,} {answers}."
+
+
+def _cost(usd: float | None) -> str:
+    return "a cost that is unknown" if usd is None else money(usd)

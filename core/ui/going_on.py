@@ -1,0 +1,45 @@
+"""What the pages ask of the engine once there is a plan, and what it says when it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from core.errors import BadRequest, RunError
+from core.plan import Plan
+from core.ui import show
+from core.ui.services import services
+
+_FAULT = "plan_fault"
+
+
+def carry_on(run_id: str, **how: Any) -> None:
+    """Go on with a run, and look at it anew; or say why not."""
+    if asked(services().engine.carry_on, run_id, **how):
+        st.rerun()
+
+
+def change(run_id: str, made: Callable[[], Plan]) -> None:
+    """Keep what `made` makes of a plan. For callbacks: a refusal is said by `fault_view`."""
+    asked(lambda: services().engine.save_plan(run_id, made()))
+
+
+def asked(act: Callable[..., Any], *values: Any, **named: Any) -> bool:
+    """Whether it was done; if not, `fault_view` says why."""
+    try:
+        act(*values, **named)
+    except BadRequest as error:
+        st.session_state[_FAULT] = str(error)
+        return False
+    except RunError as error:
+        st.session_state[_FAULT] = f"{error.message} {error.action}"
+        return False
+    st.session_state.pop(_FAULT, None)
+    return True
+
+
+def fault_view() -> None:
+    if fault := st.session_state.pop(_FAULT, None):
+        st.error(show.plain(fault), icon=":material/error:")
