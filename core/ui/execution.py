@@ -167,12 +167,14 @@ def _folded(run: Run, view: StepView) -> None:
         label += f" ({word.lower()})"
     with st.expander(label, icon=icon, key=f"read {run.record.id} {view.index}"):
         st.markdown(f"**{show.plain(view.step.description)}**")
-        _who(view, st)
+        st.caption(show.step_facts(view.step.dependencies, view.step.tool_name))
         if view.state == "done":
             read_view(view.text)
             _notes(run, view)
         elif view.reason:
             st.markdown(show.plain(view.reason))
+        _attempts(view)
+        _who(view, st)
 
 
 def _offered(run: Run) -> None:
@@ -220,7 +222,10 @@ def _carried_out(run: Run, *, live: bool) -> None:
     else:
         plan_graph(plan, states)
     for view in steps[:-1]:
-        _step(run, view)
+        if run.record.status == "completed":
+            _folded(run, view)
+        else:
+            _step(run, view)
 
 
 def _progress(run: Run, steps: Sequence[StepView]) -> None:

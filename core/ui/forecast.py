@@ -17,7 +17,7 @@ _LOOKS_BACK = 30 * 86_400  # seconds
 
 
 def for_plan(run: Run) -> str:
-    """`About 8 calls, 25 s and $0.02, by your last 212 answers.`"""
+    """`About 8 calls, 25 s, $0.02; judged by 212 earlier answers.`"""
     assert run.plan is not None
     simulated = run.record.simulated
     typical = _typical(run.record.options.get("priority"), simulated=simulated)
@@ -56,14 +56,14 @@ def _share(whole: float | None, parts: int) -> float | None:
 
 
 def _in_words(made: Estimate, *, simulated: bool) -> str:
-    calls = f"{made.calls} call{'' if made.calls == 1 else 's'}"
+    calls = f"About {made.calls} call{'' if made.calls == 1 else 's'}"
     if not made.basis:
-        return f"About {calls}. How long it takes and what it costs is unknown: no history yet."
-    time_ = "a time that is unknown" if made.seconds is None else seconds_in_words(made.seconds)
-    cost = "nothing (practice)" if simulated else _cost(made.usd)
-    answers = "answer" if made.basis == 1 else "answers"
-    return f"About {calls}, {time_} and {cost}, by your last {made.basis:,} {answers}."
+        return f"{calls}. What they take and cost is unknown: nothing has been answered yet."
+    took = "a time unknown" if made.seconds is None else seconds_in_words(made.seconds)
+    cost = "at no cost (practice)" if simulated else _cost(made.usd)
+    basis = f"{made.basis:,} earlier answer{'' if made.basis == 1 else 's'}"
+    return f"{calls}, {took}, {cost}; judged by {basis}."
 
 
 def _cost(usd: float | None) -> str:
-    return "a cost that is unknown" if usd is None else money(usd)
+    return "at a cost unknown" if usd is None else money(usd)

@@ -21,6 +21,12 @@ page = st.navigation(
                 "views/run_plan.py", title="Run plan", icon=":material/play_circle:", default=True
             ),
             st.Page(
+                "views/compare.py",
+                title="Compare",
+                icon=":material/compare_arrows:",
+                url_path="compare",
+            ),
+            st.Page(
                 "views/history.py", title="History", icon=":material/history:", url_path="history"
             ),
             st.Page("views/run.py", title="Run", url_path="run", visibility="hidden"),
