@@ -21,6 +21,7 @@ from core.errors import HistoryUnavailable
 from core.types import Attempt, RunRecord
 from db import files
 from db.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter, filter_from
+from db.rollup import SPANS
 from db.rows import CALL_COLUMNS, RUN_COLUMNS, Row, attempt_from, key_digest, run_from
 
 if TYPE_CHECKING:
@@ -284,16 +285,14 @@ class Archive:
         """Per provider: answers, failures, and the sum of the answers' latencies in ms."""
         rows = self._rows(
             """
-            SELECT provider,
-                   count(*) FILTER (WHERE status = 'ok'),
-                   count(*) FILTER (WHERE status = 'failed'),
-                   total(latency_ms) FILTER (WHERE status = 'ok')
-              FROM call INDEXED BY call_outcome
-             WHERE status <> 'running' AND simulated = ? AND NOT drilled
+            SELECT provider, sum(ok), sum(failed), total(latency_ms)
+              FROM call_rollup
+             WHERE simulated = ? AND span = ?
              GROUP BY provider
              ORDER BY provider
             """,
             simulated,
+            SPANS[-1],
         )
         return {provider: (ok, failed, latency) for provider, ok, failed, latency in rows}
 

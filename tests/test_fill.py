@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import sqlite3
 import subprocess
 import sys
@@ -39,17 +40,25 @@ def tables(path):
         found = {}
         for (name,) in names:
             rows = connection.execute(f"SELECT * FROM {name}").fetchall()
-            found[name] = sorted((comparable(name, row) for row in rows), key=repr)
+            found[name] = [comparable(name, row) for row in sorted(rows, key=repr)]
         return found
 
 
+class Sum:
+    """Of fractions, which depends a little on their order."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other):
+        return math.isclose(self.value, other.value, abs_tol=1e-9)
+
+
 def comparable(table, row):
-    """What does not depend on the order in which it was added up."""
-    row = tuple(round(value, 6) if isinstance(value, float) else value for value in row)
-    if table == "call_rollup":
-        texts = [sorted(counts.unpacked(text).items()) for text in row[-len(COUNTS) :]]
-        return (*row[: -len(COUNTS)], *texts)
-    return row
+    if table != "call_rollup":
+        return row
+    sums = [Sum(value) if isinstance(value, float) else value for value in row[: -len(COUNTS)]]
+    return [*sums, *map(counts.unpacked, row[-len(COUNTS) :])]
 
 
 async def write(history, some):

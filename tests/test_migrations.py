@@ -9,9 +9,11 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 import db.tables
+from core.types import Period
 from db.errors import HistoryTooNew
 from db.history import SqliteHistory
 from db.migrations import MIGRATIONS, migrate, version_of
+from db.performance import Performance
 
 
 def connected(path=":memory:"):
@@ -90,3 +92,40 @@ def test_a_history_of_a_newer_version_is_refused_and_untouched(journal, tmp_path
     assert hashlib.sha256(path.read_bytes()).digest() == before
     with pytest.raises(HistoryTooNew):  # its lock was let go
         SqliteHistory.open(path)
+
+
+def test_what_a_first_version_holds_is_counted_when_it_is_brought_up_to_date(tmp_path):
+    """And is all still there, with the marks that came since."""
+    path = tmp_path / "console.db"
+    with connected(path) as connection:
+        migrate(connection, MIGRATIONS[:1])
+        connection.executemany(
+            """
+            INSERT INTO call (id, run_id, ordinal, provider, model, strategy, status, error_kind,
+                              started_at, latency_ms, cost_usd, simulated, config)
+            VALUES (?, 'r', ?, ?, 'm', 'random', ?, ?, ?, 100.0, 0.5, FALSE, '')
+            """,
+            [
+                (1, 0, "kimi", "failed", "timeout", 1_790_000_000.0),
+                (2, 1, "openai", "ok", None, 1_790_000_045.0),
+                (3, 2, "openai", "running", None, 1_790_000_046.0),
+            ],
+        )
+        connection.execute(
+            """
+            INSERT INTO run (id, goal, status, strategy, provider, started_at, source, simulated,
+                             options, request_digest)
+            VALUES ('r', 'A goal', 'completed', 'random', 'openai', 1790000000.0, 'ui', FALSE,
+                    '{}', '')
+            """
+        )
+        migrate(connection)
+        assert version_of(connection) == len(MIGRATIONS)
+        rows = connection.execute("SELECT drilled FROM call ORDER BY id").fetchall()
+        assert rows == [(0,), (0,), (0,)]
+
+    found = Performance(path).summary(Period(0, 2e9), simulated=False)
+    assert (found.calls, found.ok, found.rated, found.cost_usd) == (2, 1, 2, 1.0)
+    assert (found.runs, found.runs_ok, found.runs_saved) == (1, 1, 1)
+    by_provider = Performance(path).by_provider(Period(0, 2e9), simulated=False)
+    assert by_provider["provider"].tolist() == ["kimi", "openai"]

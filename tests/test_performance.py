@@ -1,13 +1,21 @@
 """The figures of a period: exact where they count, within 1 % where they measure."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from core.errors import ErrorKind
 from core.types import Attempt, Message, Period, RunRecord, Usage
+from db.believable import believable
 from db.figures import KINDS
+from db.fill import fill
 from db.history import SqliteHistory
 from db.performance import Performance, Summary
 from db.settings import Choices
@@ -67,7 +75,7 @@ def performance(history):
     return Performance(history.path)
 
 
-def fill(history, *calls, runs=()):
+def record(history, *calls, runs=()):
     """Each call is what differs from an answer of OpenAI's in 100 ms."""
 
     async def write():
@@ -110,7 +118,7 @@ def rows(frame):
 @pytest.mark.parametrize("full", [False, True])
 def test_a_frame_has_its_columns_full_or_empty(name, full, history, performance):
     if full:
-        fill(history, {}, failed(), runs=[a_run("r")])
+        record(history, {}, failed(), runs=[a_run("r")])
     frame = asked(performance, name)
     assert {column: str(kind) for column, kind in frame.dtypes.items()} == FRAMES[name]
     assert len(frame) == full
@@ -127,7 +135,7 @@ def test_every_outcome_has_its_place_in_the_counts():
 
 
 def test_calls_are_rated_by_what_is_the_providers_own(history, performance):
-    fill(
+    record(
         history,
         {},
         failed(),
@@ -144,7 +152,7 @@ def test_calls_are_rated_by_what_is_the_providers_own(history, performance):
 
 
 def test_practice_stands_apart_and_fire_drills_nowhere(history, performance):
-    fill(history, {}, {"simulated": True}, {"simulated": True}, failed(drilled=True))
+    record(history, {}, {"simulated": True}, {"simulated": True}, failed(drilled=True))
     assert performance.summary(ALL, simulated=False).calls == 1
     assert performance.summary(ALL, simulated=True).calls == 2
     assert performance.failures(ALL, simulated=False).empty
@@ -154,7 +162,7 @@ def test_practice_stands_apart_and_fire_drills_nowhere(history, performance):
 
 def test_a_plans_cost_has_the_invalid_ones_in_it(history, performance):
     usage = Usage(100, 50)
-    fill(
+    record(
         history,
         {"cost_usd": 0.25, "usage": usage, "latency_ms": 500.0},
         failed(ErrorKind.INVALID_PLAN, cost_usd=0.25, usage=usage),
@@ -175,7 +183,7 @@ def test_a_plans_cost_has_the_invalid_ones_in_it(history, performance):
 def test_a_run_is_saved_when_another_answered_in_the_place_of_one_that_failed(
     simulated, history, performance
 ):
-    fill(
+    record(
         history,
         failed(provider="anthropic", run_id="saved"),
         {"run_id": "saved"},
@@ -212,3 +220,118 @@ def test_changes_are_those_of_the_period_in_their_order(history, performance):
         ("random", "priority", START + 10),
         ("priority", None, START + 20),
     ]
+
+
+# -- periods and buckets, whatever the time zone
+
+
+def local_midnights(zone, first, days):
+    """UTC seconds of the midnights that begin so many days in a row, and of the one after."""
+    begin = datetime.fromisoformat(first)
+    return [
+        (begin + timedelta(days=day)).replace(tzinfo=ZoneInfo(zone)).timestamp()
+        for day in range(days + 1)
+    ]
+
+
+def counted(path, low, high):
+    """From the calls themselves: per provider calls, successes and their latencies."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            """
+            SELECT provider, status, latency_ms / 1000 FROM call
+             WHERE started_at >= ? AND started_at < ? ORDER BY latency_ms
+            """,
+            (low, high),
+        ).fetchall()
+    return {
+        provider: (
+            sum(name == provider for name, _, _ in rows),
+            [took for name, status, took in rows if (name, status) == (provider, "ok")],
+        )
+        for provider in {name for name, _, _ in rows}
+    }
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """Ten days around the end of summer time in Europe and its beginning on Lord Howe Island."""
+    path = tmp_path_factory.mktemp("filled") / "filled.db"
+    until = datetime(2026, 10, 30, tzinfo=UTC).timestamp()
+    fill(path, believable(6000, days=30, until=until))
+    return path
+
+
+def agrees(frame, path, edges, period):
+    expected = {}
+    for low, high in pairwise([*edges, period.until]):
+        found = counted(path, max(low, period.since), min(high, period.until))
+        expected |= {(low, provider): some for provider, some in found.items()}
+    assert {*zip(frame["start"], frame["provider"], strict=True)} == expected.keys()
+    for row in frame.itertuples():
+        calls, took = expected[row.start, row.provider]
+        assert (row.calls, row.ok) == (calls, len(took))
+        if took:
+            exact = [took[int(part * (len(took) - 1))] for part in (0.5, 0.95)]
+            assert [row.p50, row.p95] == pytest.approx(exact, rel=0.0101)
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "hours"),
+    [
+        ("UTC", "2026-10-21", 24),
+        ("Europe/Berlin", "2026-10-22", 25),
+        ("America/New_York", "2026-10-20", 24),
+        ("Asia/Kolkata", "2026-10-20", 24),
+        ("Asia/Kathmandu", "2026-10-20", 24),
+        ("Australia/Lord_Howe", "2026-10-01", 23.5),
+        ("Australia/Adelaide", "2026-10-01", 23),
+    ],
+)
+def test_days_are_those_of_the_viewer_also_when_clocks_change(zone, first, hours, filled):
+    edges = local_midnights(zone, first, 7)
+    lengths = {(after - before) / 3600 for before, after in pairwise(edges)}
+    assert lengths == {24, hours}
+    period = Period(edges[0], edges[-1])
+    frame = Performance(filled).over_time(period, edges[:-1], simulated=True)
+    agrees(frame, filled, edges[:-1], period)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_period_may_begin_and_end_anywhere(seed, filled):
+    rng = Random(seed)
+    end = datetime(2026, 10, 30, tzinfo=UTC).timestamp()
+    since, until = sorted(end - rng.random() ** 3 * 20 * 86400 for _ in range(2))
+    period = Period(since, until)
+    edges = sorted(rng.uniform(since - 4000, until) for _ in range(rng.randrange(1, 6)))
+    edges[0] = min(edges[0], since)
+    performance = Performance(filled)
+    agrees(performance.over_time(period, edges, simulated=True), filled, edges, period)
+    agrees(performance.over_time(period, [since], simulated=True), filled, [since], period)
+
+    summary = performance.summary(period, simulated=True)
+    expected = counted(filled, since, until)
+    assert summary.calls == sum(calls for calls, _ in expected.values())
+    by_provider = performance.by_provider(period, simulated=True)
+    assert dict(zip(by_provider["provider"], by_provider["calls"], strict=True)) == {
+        provider: calls for provider, (calls, _) in expected.items()
+    }
+    spread = performance.latency_distribution(period, simulated=True)
+    assert spread["calls"].sum() == summary.ok
+    assert (spread["low"] < spread["high"]).all()
+    failures = performance.failures(period, simulated=True)["calls"].sum()
+    with closing(sqlite3.connect(filled)) as connection:
+        during = "started_at >= ? AND started_at < ?"
+        assert (
+            failures
+            == connection.execute(
+                f"SELECT count(*) FROM call WHERE status = 'failed' AND {during}", (since, until)
+            ).fetchone()[0]
+        )
+        runs = connection.execute(
+            f"SELECT count(*), sum(status = 'completed') FROM run WHERE {during}", (since, until)
+        ).fetchone()
+    assert (summary.runs, summary.runs_ok) == (runs[0], runs[1] or 0)
+    saved = performance.saved_over_time(period, edges, simulated=True)
+    assert saved["runs"].sum() == summary.runs
+    assert saved["saved"].sum() == summary.runs_saved
