@@ -28,10 +28,11 @@ from core.guard import Guard, check_bind
 from core.redaction import Redactor, install
 from core.settings import read_settings
 from core.ui.services import Services, provide
-from db import queries
+from db import export, queries
 from db.history import SqliteHistory
 from db.performance import Performance
 from db.settings import Choices
+from db.upkeep import Upkeep
 
 HERE = Path(__file__).resolve().parent
 
@@ -50,6 +51,7 @@ class Console:
     """What lives from start to stop. Made when the server starts, not when it is imported."""
 
     engine: Engine
+    upkeep: Upkeep
 
 
 console = Console()
@@ -64,7 +66,9 @@ def _open() -> Services:
     notices = tuple(str(problem) for problem in settings.problems)
     if history.notice:
         notices = (history.notice, *notices)
-    return Services(console.engine, archive, Performance(archive), notices)
+    console.upkeep = Upkeep(history, choices)
+    console.upkeep.keep()
+    return Services(console.engine, archive, Performance(archive), notices, console.upkeep)
 
 
 @asynccontextmanager
@@ -81,6 +85,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     yield {}
     services.engine.close()
     provide(None)
+    console.upkeep.close()
     services.engine.history.close()
 
 
@@ -138,8 +143,8 @@ async def nothing_here(request: Request) -> JSONResponse:
 
 api = make_api(
     lambda: console.engine,
-    export_csv=lambda filters: queries.export_csv(settings.database_path, filters),
-    export_jsonl=lambda filters: queries.export_jsonl(settings.database_path, filters),
+    export_csv=lambda filters: export.export_csv(settings.database_path, filters),
+    export_jsonl=lambda filters: export.export_jsonl(settings.database_path, filters),
 )
 app = st.App(
     HERE / "core" / "ui" / "main.py",

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from db.errors import HistoryInUse, HistoryTooNew
@@ -24,6 +25,7 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_QUICKLY_WRITTEN = 64 << 20  # bytes
 CHECKPOINT = 1000  # pages of the log, after which they go where they belong
 
 
@@ -71,14 +73,27 @@ def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
         cached_statements=256,
     )
     try:
+        # Of a new file only: what is removed later can be given back to the disk bit by bit.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection)
+        _be_able_to_shrink(connection, path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _be_able_to_shrink(connection: sqlite3.Connection, path: Path) -> None:
+    # A file from before may be written anew for it, if that is quick. In a larger one new calls
+    # fill what is unused, and nothing is given back.
+    (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+    if not mode and path.stat().st_size <= _QUICKLY_WRITTEN:
+        with suppress(sqlite3.OperationalError):  # a full disk: then not yet
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute("VACUUM")
 
 
 def wait_for_locks(connection: sqlite3.Connection, seconds: float) -> None:

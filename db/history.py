@@ -25,7 +25,7 @@ from typing import TypeVar
 
 from core.errors import HistoryUnavailable
 from core.types import Attempt, Message, RunRecord
-from db import files, queries, rollup
+from db import files, queries, rollup, search
 from db.errors import in_words, is_locked, is_the_disks, unavailable
 from db.migrations import MIGRATIONS
 from db.records import Record, put, settle
@@ -438,7 +438,10 @@ def _mark_interrupted(connection: sqlite3.Connection) -> None:
             "run WHERE status = 'running'",
         )
     )
-    with rollup.kept_up(connection, calls=calls, runs=runs):
+    with (
+        rollup.kept_up(connection, calls=calls, runs=runs),
+        search.kept_up(connection, calls=calls, runs=runs),
+    ):
         _interrupt(connection, calls)
     connection.execute("COMMIT")
 

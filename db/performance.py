@@ -187,7 +187,7 @@ class Performance:
 
     def changes(self, period: Period) -> list[Change]:
         """What was chosen in the period, oldest first."""
-        rows = self._archive._rows(
+        rows = self._archive.rows(
             """
             SELECT key, old, new, changed_at
               FROM change

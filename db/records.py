@@ -12,7 +12,7 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import Any
 
-from db import rollup
+from db import rollup, search
 from db.rows import CALL, CALL_COLUMNS, RUN, RUN_COLUMNS, Row, Table
 
 _log = logging.getLogger("switchyard")
@@ -37,13 +37,28 @@ class Record:
 
 
 def put(connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]]) -> None:
-    """Each row in its table, and what it means in the rollups."""
+    """Each row in its table, what it means in the rollups, and its words in the index."""
     calls = [row for row in rows.get(CALL, ()) if row[_CALL_STATUS] != "running"]
+    ids = [row[0] for row in calls]
     runs = {row[0] for row in rows.get(RUN, ()) if row[_RUN_STATUS] != "running"}
-    runs |= {row[1] for row in calls if row[1] is not None}
-    with rollup.kept_up(connection, calls=[row[0] for row in calls], runs=runs):
+    runs |= _resumed(connection, rows.get(RUN, ()))
+    concerned = runs | {row[1] for row in calls if row[1] is not None}
+    with (
+        rollup.kept_up(connection, calls=ids, runs=concerned),
+        search.kept_up(connection, calls=ids, runs=runs),
+    ):
         for table, some in rows.items():
             table.put(connection, some)
+
+
+def _resumed(connection: sqlite3.Connection, runs: Sequence[Row]) -> set[str]:
+    """Those that go on after they had ended."""
+    going = [row[0] for row in runs if row[_RUN_STATUS] == "running"]
+    if not going:
+        return set()
+    marks = ", ".join("?" * len(going))
+    ended = f"SELECT id FROM run WHERE id IN ({marks}) AND status <> 'running'"
+    return {run_id for (run_id,) in connection.execute(ended, going).fetchall()}
 
 
 def settle(records: Iterable[Record], error: Exception | None) -> None:

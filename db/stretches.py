@@ -105,7 +105,7 @@ class Stretches:
 
     def _packed(self, sql: str, *, pieces: Sequence[_Piece], simulated: bool) -> list[list[Any]]:
         """What `sql` selects from `piece`, as one row: busy threads hold up each that is read."""
-        rows = self._archive._rows(
+        rows = self._archive.rows(
             f"""
             WITH piece(bucket, width, low, high) AS MATERIALIZED (
                 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3

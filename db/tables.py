@@ -22,7 +22,8 @@ class Run(SQLModel, table=True):
         Index("run_unfinished", "id", sqlite_where=text("status = 'running'")),
     )
 
-    id: str = Field(primary_key=True, sa_type=Text)
+    number: int = Field(primary_key=True)  # 1, 2, ... as they came: the lists' order
+    id: str = Field(unique=True, sa_type=Text)
     goal: str = Field(sa_type=Text)
     status: str = Field(sa_type=Text)
     strategy: str = Field(sa_type=Text)
@@ -58,6 +59,8 @@ class Call(SQLModel, table=True):
             "latency_ms",
             sqlite_where=text("status <> 'running'"),
         ),
+        # What has no outcome yet, and is in no tally?
+        Index("call_unfinished", "id", sqlite_where=text("status = 'running'")),
         # The newest failures of a kind.
         Index("call_by_error", "error_kind", sqlite_where=text("error_kind IS NOT NULL")),
     )
@@ -164,3 +167,46 @@ class RunRollup(SQLModel, table=True):
     failed: int
     cancelled: int
     saved: int
+
+
+class CallTally(SQLModel, table=True):
+    """How many calls of 4,096 with ids in a row ended so, kept by triggers; see `db.tally`."""
+
+    __tablename__ = "call_tally"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    stretch: int = Field(primary_key=True)
+    provider: str = Field(primary_key=True, sa_type=Text)
+    model: str = Field(primary_key=True, sa_type=Text)
+    strategy: str = Field(primary_key=True, sa_type=Text)
+    status: str = Field(primary_key=True, sa_type=Text)
+    error_kind: str = Field(primary_key=True, sa_type=Text)
+    simulated: bool = Field(primary_key=True)
+    number: int
+    first: float = Field(sa_type=REAL)  # the first of them began
+    last: float = Field(sa_type=REAL)
+
+
+class RunTally(SQLModel, table=True):
+    """The same of 256 runs."""
+
+    __tablename__ = "run_tally"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    stretch: int = Field(primary_key=True)
+    provider: str = Field(primary_key=True, sa_type=Text)
+    model: str = Field(primary_key=True, sa_type=Text)
+    strategy: str = Field(primary_key=True, sa_type=Text)
+    status: str = Field(primary_key=True, sa_type=Text)
+    error_kind: str = Field(primary_key=True, sa_type=Text)
+    simulated: bool = Field(primary_key=True)
+    number: int
+    first: float = Field(sa_type=REAL)
+    last: float = Field(sa_type=REAL)
+
+
+class Unindexed(SQLModel, table=True):
+    """What was there before the index of words, and has yet to come into it."""
+
+    source: str = Field(primary_key=True, sa_type=Text)  # call or run
+    below: int  # ids or numbers

@@ -14,6 +14,7 @@ from db.history import SqliteHistory
 from db.performance import Performance
 from db.queries import Archive
 from db.settings import Choices
+from db.upkeep import Upkeep
 from tests import standin
 
 MAIN = Path(__file__).parent.parent / "core" / "ui" / "main.py"
@@ -26,9 +27,11 @@ def engine(tmp_path, yard):
     archive = Archive(path)
     environment = {**yard.env("openai", "google"), "LLM_STRATEGY": "priority"}
     engine = Engine(read_settings(environment, None), history, archive, Choices(history))
-    services.provide(services.Services(engine, archive, Performance(archive)))
+    upkeep = Upkeep(history, engine.choices)
+    services.provide(services.Services(engine, archive, Performance(archive), upkeep=upkeep))
     yield engine
     services.provide(None)
+    upkeep.close()
     engine.close()
     archive.close()
     history.close()

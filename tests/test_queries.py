@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import BadRequest, ErrorKind, HistoryUnavailable
 from core.types import Attempt, Message, RunRecord, Usage
-from db import queries
+from db import export
 from db.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from db.history import SqliteHistory
 from db.queries import Archive
@@ -155,10 +155,11 @@ def test_an_empty_page_of_runs_has_its_types(archive):
     ],
 )
 def test_a_filter_finds_its_runs(wanted, found, history, archive):
+    done = {"status": "completed"}
     runs = [
         a_run("r0", status="cancelled"),
-        a_run("r1", 1, provider="google", plan='{"reasoning": "Tea first"}', simulated=True),
-        a_run("r2", 2, provider="kimi", model="gpt-5", goal="make tea"),
+        a_run("r1", 1, **done, provider="google", plan='{"why": "Tea first"}', simulated=True),
+        a_run("r2", 2, **done, provider="kimi", model="gpt-5", goal="make tea"),
         a_run("r3", 3, status="failed", error_kind="deadline", strategy="priority"),
     ]
     fill(history, runs=runs)
@@ -246,7 +247,7 @@ def test_a_filter_is_read_from_an_address():
 )
 def test_a_filter_that_cannot_be_read_is_named(asked, history):
     with pytest.raises(BadRequest, match=next(iter(asked))):
-        queries.export_csv(history.path, asked)
+        export.export_csv(history.path, asked)
 
 
 def test_the_recent_attempts_are_the_last_of_each_provider_oldest_first(history, archive):
@@ -282,14 +283,14 @@ def test_totals_count_answers_and_failures_and_keep_practice_apart(history):
     assert history.totals(simulated=True) == {"openai": (1, 0, 100.0)}
 
 
-def test_an_export_holds_every_call_once_even_while_calls_are_made(history, archive, monkeypatch):
-    monkeypatch.setattr(queries, "_CHUNK", 4)
+def test_an_export_holds_every_call_once_even_while_calls_are_made(history, monkeypatch):
+    monkeypatch.setattr(export, "_CHUNK", 4)
     fill(history, *({"said": f"answer {n}"} for n in range(10)))
-    exported = archive.export_calls()
+    exported = export.export_jsonl(history.path, {})
     first = next(exported)
     fill(history, {"said": "late"})
     rest = list(exported)
-    assert [call["response"] for call in (first, *rest)] == [
+    assert [json.loads(call)["response"] for call in (first, *rest)] == [
         *(f"answer {n}" for n in range(10)),
         "late",
     ]
@@ -299,12 +300,12 @@ def test_an_export_takes_the_pages_filters(history):
     fill(history, failed(provider="google", message="=1+1"), {}, {"provider": "google"})
     asked = {"provider": ["google"]}
 
-    rows = list(csv.DictReader(io.StringIO("".join(queries.export_csv(history.path, asked)))))
+    rows = list(csv.DictReader(io.StringIO("".join(export.export_csv(history.path, asked)))))
     assert [row["status"] for row in rows] == ["failed", "ok"]
     assert rows[0]["message"] == "'=1+1"  # no spreadsheet takes it for a formula
     assert rows[1]["latency_ms"] == "100.0"
 
-    lines = [json.loads(line) for line in queries.export_jsonl(history.path, asked)]
+    lines = [json.loads(line) for line in export.export_jsonl(history.path, asked)]
     assert [line["id"] for line in lines] == [1, 3]
     assert lines[0]["message"] == "=1+1"
     assert lines[0]["request"] == [{"role": "user", "content": "a goal"}]
@@ -312,15 +313,15 @@ def test_an_export_takes_the_pages_filters(history):
 
 
 def test_an_export_of_nothing_is_a_heading(history):
-    assert "".join(queries.export_csv(history.path, {})).startswith("id,run_id,ordinal,")
-    assert list(queries.export_jsonl(history.path, {})) == []
+    assert "".join(export.export_csv(history.path, {})).startswith("id,run_id,ordinal,")
+    assert list(export.export_jsonl(history.path, {})) == []
 
 
 def test_an_export_stays_small_however_long_it_is(history, monkeypatch):
-    monkeypatch.setattr(queries, "_CHUNK", 10)
+    monkeypatch.setattr(export, "_CHUNK", 10)
     fill(history, *({"said": "x" * 20_000} for _ in range(300)))
     tracemalloc.start()
-    size = sum(len(piece) for piece in queries.export_jsonl(history.path, {}))
+    size = sum(len(piece) for piece in export.export_jsonl(history.path, {}))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size > 6_000_000
@@ -362,7 +363,7 @@ def test_the_version_rises_with_what_is_recorded_and_with_nothing_else(history, 
 def test_readers_write_nothing_and_many_threads_share_them(history, archive):
     fill(history, {})
     with pytest.raises(HistoryUnavailable):
-        archive._rows("DELETE FROM call")
+        archive.rows("DELETE FROM call")
     counts = []
     threads = [
         threading.Thread(target=lambda: counts.append(archive.count_calls())) for _ in range(20)
@@ -399,6 +400,6 @@ def test_a_history_that_cannot_be_read_says_so_in_a_sentence(tmp_path):
     ],
 )
 def test_each_index_serves_its_question_without_a_sort(sql, index, archive):
-    plan = " ".join(row[-1] for row in archive._rows(f"EXPLAIN QUERY PLAN {sql}"))
+    plan = " ".join(row[-1] for row in archive.rows(f"EXPLAIN QUERY PLAN {sql}"))
     assert index in plan
     assert "TEMP B-TREE" not in plan

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from core.engine import Engine
 from core.types import Attempt, RunRecord
@@ -15,13 +16,20 @@ if TYPE_CHECKING:
 
     from core.types import Change, Period
     from db.performance import Summary
+    from db.size import Removal, Usage
+    from db.upkeep import Policy, Progress
 
 
 class Records(Protocol):
     """The reading side of the history, as the pages use it."""
 
     def page_of_runs(
-        self, *, wanted: RunFilter = EVERY_RUN, limit: int, page: int = 1
+        self,
+        *,
+        wanted: RunFilter = EVERY_RUN,
+        limit: int,
+        page: int = 1,
+        ranked: bool = False,
     ) -> pd.DataFrame: ...
 
     def page_of_calls(
@@ -31,6 +39,7 @@ class Records(Protocol):
         limit: int,
         page: int = 1,
         before_id: int | None = None,
+        ranked: bool = False,
     ) -> pd.DataFrame: ...
 
     def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int: ...
@@ -78,12 +87,37 @@ class Performance(Protocol):
     def changes(self, period: Period) -> list[Change]: ...
 
 
+class Upkeep(Protocol):
+    """What the history takes up, and what of it goes; `db.upkeep` says more."""
+
+    def usage(self) -> Usage: ...
+
+    def policy(self) -> Policy:
+        """What was chosen: `Choices` hold its `as_choice()` under "retention"."""
+        ...
+
+    def preview(self, policy: Policy) -> Removal:
+        """What the policy would remove now."""
+        ...
+
+    def start(self, policy: Policy) -> None:
+        """Begin to remove it, unless that is under way."""
+        ...
+
+    def progress(self) -> Progress: ...
+
+    def backup(self, target: Path | BinaryIO) -> int:
+        """Copy the history into one file while it is in use; its bytes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     engine: Engine
     records: Records
     performance: Performance
     notices: tuple[str, ...] = ()
+    upkeep: Upkeep | None = None  # None: there is nobody to do it
 
 
 _provided: list[Services] = []

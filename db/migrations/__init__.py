@@ -6,11 +6,16 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from db.errors import HistoryTooNew
-from db.migrations import v1, v2, v3
+from db.migrations import v1, v2, v3, v4
 
 # Statements, and what takes more than one; the first makes version 1.
 Steps = Sequence[str | Callable[[sqlite3.Connection], None]]
-MIGRATIONS: tuple[Steps, ...] = (v1.STATEMENTS, v2.STATEMENTS, v3.STATEMENTS)
+MIGRATIONS: tuple[Steps, ...] = (
+    v1.STATEMENTS,
+    v2.STATEMENTS,
+    v3.STATEMENTS,
+    v4.STATEMENTS,
+)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Steps] = MIGRATIONS) -> None:

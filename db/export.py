@@ -1,0 +1,153 @@
+"""Everything that a filter finds, as CSV or as JSON lines, piece by piece in little memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import BadRequest
+from db import search, tally
+from db.filters import Filter, filter_from, run_filter_from
+from db.lists import hits
+from db.readers import Readers
+from db.rows import CALL_COLUMNS
+
+_CHUNK = 500  # rows held at once
+_INERT = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    listed: tally.Listed
+    source: search.Source
+    columns: Sequence[str]
+    texts: Sequence[str] = ()  # JSON lines alone hold these
+    joined: str = ""
+    parsed: Sequence[str] = ()  # JSON within
+
+
+_RUN_COLUMNS = (
+    *("id", "goal", "status", "strategy", "provider", "model", "started_at", "finished_at"),
+    *("source", "simulated", "error_kind", "error"),
+)
+_RUN_TEXTS = ("plan", "options")
+_VIEWS = {
+    "calls": _View(
+        tally.CALLS,
+        search.CALLS,
+        CALL_COLUMNS,
+        ("request", "response"),
+        "LEFT JOIN call_text ON call_id = id",
+        ("request",),
+    ),
+    "runs": _View(
+        tally.RUNS, search.RUNS, _RUN_COLUMNS, ("plan", "options"), "", ("plan", "options")
+    ),
+}
+_FLAGS = ("simulated", "drilled")
+
+
+def export_csv(path: str | Path, asked: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Pieces of a CSV file of calls, oldest first, without their text; `view=runs`: of runs.
+
+    Raises:
+        BadRequest: a filter cannot be read.
+    """
+    return _csv(Readers(path), *_asked(asked))
+
+
+def export_jsonl(path: str | Path, asked: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Pieces of a JSON lines file of calls, oldest first, with what was asked and answered;
+    `view=runs`: of runs, with their plans.
+
+    Raises:
+        BadRequest: a filter cannot be read.
+    """
+    return _jsonl(Readers(path), *_asked(asked))
+
+
+def _asked(asked: Mapping[str, Sequence[str]]) -> tuple[_View, Filter]:
+    name = next(iter(asked.get("view", ())), "calls")
+    if name not in _VIEWS:
+        raise BadRequest("The filter “view” is calls or runs.")
+    filters = {key: values for key, values in asked.items() if key != "view"}
+    return _VIEWS[name], run_filter_from(filters) if name == "runs" else filter_from(filters)
+
+
+def _csv(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(view.columns)
+    with closing(readers):
+        for rows in _chunks(readers, view, wanted, view.columns):
+            writer.writerows([_inert(value) for value in row[1:]] for row in rows)
+            yield _emptied(buffer)
+    yield _emptied(buffer)
+
+
+def _jsonl(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
+    names = [*view.columns, *view.texts]
+    with closing(readers):
+        for rows in _chunks(readers, view, wanted, names):
+            for row in rows:
+                yield _line(dict(zip(names, row[1:], strict=True)), view.parsed)
+
+
+def _line(record: dict[str, Any], parsed: Sequence[str]) -> str:
+    for name in parsed:
+        record[name] = _json(record[name])
+    for name in _FLAGS:
+        if name in record:
+            record[name] = bool(record[name])
+    return json.dumps(record) + "\n"
+
+
+def _json(text: str | None) -> Any:
+    try:
+        return json.loads(text or "null")
+    except ValueError:
+        return text
+
+
+def _chunks(
+    readers: Readers, view: _View, wanted: Filter, names: Sequence[str]
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The key and then the columns, oldest first. Nothing is held open between two chunks."""
+    chunk = _chunk(view, wanted, names)
+    last = 0
+    while chunk and (rows := readers.rows(chunk[0], *chunk[1], last, tally.MOST)):
+        last = rows[-1][0]
+        yield rows
+
+
+def _chunk(view: _View, wanted: Filter, names: Sequence[str]) -> tuple[str, list[Any]] | None:
+    """SQL and its first values; None where nothing can be found. Two keys are to follow."""
+    table, key = view.listed.table, view.listed.key
+    joined = view.joined if set(view.texts) & set(names) else ""
+    columns = f"SELECT {', '.join((key, *names))} FROM {table} NOT INDEXED {joined}"
+    if wanted.text is None:
+        where, values = wanted.where()
+        sql = f"{columns} WHERE {where} AND {key} > ? AND {key} < ? ORDER BY {key} LIMIT {_CHUNK}"
+        return sql, values
+    if (found := hits(view.source, wanted, newest_first=False)) is None:
+        return None
+    sql = f"{columns} WHERE {key} IN ({found[0]} LIMIT {_CHUNK}) ORDER BY {key}"
+    return sql, found[1]
+
+
+def _inert(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_INERT) else value
+
+
+def _emptied(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

@@ -1,0 +1,101 @@
+"""Connections that only read, handed round, and a number that rises with every commit."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import Any
+
+from core.errors import HistoryUnavailable
+from db import files
+
+_NO_FILE = -1
+
+
+class Readers:
+    """Of one file. Every method may be called from any thread.
+
+    Each raises HistoryUnavailable when the file cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._idle: SimpleQueue[tuple[int, sqlite3.Connection]] = SimpleQueue()
+        self._watch: tuple[int, sqlite3.Connection] | None = None
+        self._watching = Lock()
+        self._version = 0
+
+    def version(self) -> int:
+        """Another number, and a higher one, whenever anything was recorded since.
+
+        Asked in microseconds: the key under which a page may keep what it has read.
+        """
+        # SQLite counts the commits of others for each connection, so it is always the same one.
+        with self._watching:
+            inode = files.inode(self.path)
+            try:
+                if self._watch is None or self._watch[0] != inode:
+                    self._unwatch()
+                    self._watch = inode, files.connect_to_read(self.path)
+                    self._version = time.time_ns()
+                count: int = self._watch[1].execute("PRAGMA data_version").fetchone()[0]
+            except sqlite3.Error as error:
+                self._unwatch()
+                raise unreadable() from error
+            return self._version + count
+
+    def close(self) -> None:
+        """Close what is idle; it may be used again."""
+        self._take(_NO_FILE)
+        with self._watching:
+            self._unwatch()
+
+    def rows(self, sql: str, *values: Any, **named: Any) -> list[tuple[Any, ...]]:
+        with self.reading() as connection:
+            return connection.execute(sql, named or values).fetchall()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection on which every question is answered from the same moment."""
+        # Handed round rather than one a thread: pages come with a new thread each time.
+        inode = files.inode(self.path)
+        connection = self._take(inode)
+        try:
+            connection = connection or files.connect_to_read(self.path)
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection:
+                connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise unreadable() from error
+            raise
+        self._idle.put((inode, connection))
+
+    def _take(self, inode: int) -> sqlite3.Connection | None:
+        """An idle connection to the file that is there now, not to one that was replaced."""
+        with suppress(Empty):
+            while True:
+                known, connection = self._idle.get_nowait()
+                if known == inode:
+                    return connection
+                connection.close()
+        return None
+
+    def _unwatch(self) -> None:
+        if self._watch:
+            self._watch[1].close()
+            self._watch = None
+
+
+def unreadable() -> HistoryUnavailable:
+    return HistoryUnavailable(
+        "The history cannot be read just now.",
+        "Check that Switchyard may read its data folder, then try again.",
+    )

@@ -1,0 +1,172 @@
+"""What goes from the history: a few rows at a time, the oldest first, never what still runs.
+
+A run's goal and plan go with the last text of its calls, and the run with the last of its calls.
+Rows are looked for up to the first that is too young, so a clock that jumped keeps some longer
+and takes none too soon.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from db import search
+
+DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one step took away; nothing: there is no more."""
+
+    texts: int = 0
+    calls: int = 0
+    runs: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.texts or self.calls or self.runs)
+
+
+Remove = Callable[[sqlite3.Connection, float, int], Slice]  # before when (UTC seconds), how many
+
+
+def remove_texts(connection: sqlite3.Connection, before: float, rows: int) -> Slice:
+    """Of at most `rows` calls that began before then, and of the runs they leave without any."""
+    ids = _ids(
+        connection,
+        """
+        SELECT call_id FROM call_text CROSS JOIN call ON id = call_id
+         WHERE call_id < ? AND started_at < ? AND status <> 'running'
+         ORDER BY call_id
+         LIMIT ?
+        """,
+        first_since(connection, "call", "id", before),
+        before,
+        rows,
+    )
+    _forget_texts(connection, ids)
+    runs = [
+        run
+        for run in _runs_of(connection, ids)
+        if not _any(connection, "call JOIN call_text ON call_id = id WHERE run_id = ?", run)
+    ]
+    _blank(connection, runs)
+    return Slice(texts=len(ids))
+
+
+def remove_numbers(connection: sqlite3.Connection, before: float, rows: int) -> Slice:
+    """At most `rows` calls that began before then, or as many runs that have none left."""
+    ids = _ids(
+        connection,
+        """
+        SELECT id FROM call
+         WHERE id < ? AND started_at < ? AND status <> 'running'
+         ORDER BY id
+         LIMIT ?
+        """,
+        first_since(connection, "call", "id", before),
+        before,
+        rows,
+    )
+    if not ids:
+        return _remove_runs(connection, before, rows)
+    runs = _runs_of(connection, ids)
+    texts = _forget_texts(connection, ids)
+    _delete(connection, "call", "id", ids)
+    runs = [run for run in runs if not _any(connection, "call WHERE run_id = ?", run)]
+    return Slice(texts, len(ids), _delete_runs(connection, runs))
+
+
+def _remove_runs(connection: sqlite3.Connection, before: float, rows: int) -> Slice:
+    """Those that never made a call, or whose calls are gone."""
+    numbers = _ids(
+        connection,
+        """
+        SELECT number FROM run
+         WHERE number < ? AND started_at < ? AND status <> 'running'
+           AND NOT EXISTS (SELECT 1 FROM call WHERE run_id = run.id)
+         ORDER BY number
+         LIMIT ?
+        """,
+        first_since(connection, "run", "number", before),
+        before,
+        rows,
+    )
+    return Slice(runs=_delete_runs(connection, numbers))
+
+
+def first_since(connection: sqlite3.Connection, table: str, key: str, moment: float) -> int:
+    """The first key whose row began at `moment` or later; one after the last if none did."""
+    low, high = connection.execute(
+        f"SELECT coalesce(min({key}), 0), coalesce(max({key}), -1) + 1 FROM {table}"
+    ).fetchone()
+    if moment == inf:
+        return int(high)
+    while low < high:  # keys ascend with time, so that 20 looks find one among a million
+        middle = (low + high) // 2
+        row = connection.execute(
+            f"SELECT {key}, started_at FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT 1",
+            (middle,),
+        ).fetchone()
+        if row is None or row[1] >= moment:
+            high = middle
+        else:
+            low = row[0] + 1
+    return int(low)
+
+
+def _ids(connection: sqlite3.Connection, sql: str, *values: object) -> list[int]:
+    return [row[0] for row in connection.execute(sql, values).fetchall()]
+
+
+def _any(connection: sqlite3.Connection, where: str, value: object) -> bool:
+    return connection.execute(f"SELECT 1 FROM {where} LIMIT 1", (value,)).fetchone() is not None
+
+
+def _delete(connection: sqlite3.Connection, table: str, key: str, keys: Sequence[int | str]) -> int:
+    sql = f"DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))"
+    return connection.execute(sql, (json.dumps(keys),)).rowcount
+
+
+def _runs_of(connection: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
+    return _ids(
+        connection,
+        """
+        SELECT DISTINCT number FROM run
+         WHERE status <> 'running' AND id IN (
+               SELECT run_id FROM call WHERE id IN (SELECT value FROM json_each(?)))
+         ORDER BY number
+        """,
+        json.dumps(ids),
+    )
+
+
+def _forget_texts(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
+    texts = search.texts_of(connection, search.CALLS, ids, key="call.id")
+    search.forget(connection, search.CALLS, texts)
+    return _delete(connection, "call_text", "call_id", ids)
+
+
+def _forget_goals(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    texts = search.texts_of(connection, search.RUNS, numbers, key="run.number")
+    search.forget(connection, search.RUNS, texts)
+
+
+def _blank(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    _forget_goals(connection, numbers)
+    connection.execute(
+        """
+        UPDATE run
+           SET goal = '', plan = NULL, options = json_remove(options, '$.context')
+         WHERE number IN (SELECT value FROM json_each(?))
+        """,
+        (json.dumps(numbers),),
+    )
+
+
+def _delete_runs(connection: sqlite3.Connection, numbers: Sequence[int]) -> int:
+    _forget_goals(connection, numbers)
+    return _delete(connection, "run", "number", numbers)

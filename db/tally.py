@@ -1,0 +1,199 @@
+"""How many calls or runs a filter finds, and which of them stand on a page, without a scan.
+
+Triggers (`db.migrations.v4`) keep, for each stretch of some thousand rows, how many there are of
+each provider, model, strategy and outcome. A total is the sum over the stretches; the 10,000th
+page is found by walking these sums and reading the one or two stretches that it lies in. What
+still runs is in no sum, and is few.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from db.filters import Filter
+
+MOST = (1 << 63) - 1  # more than any key
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A table that people page through, newest first, by an ascending whole-number key."""
+
+    table: str
+    key: str
+    width: int  # a stretch is `1 << width` rows, as the triggers have it
+
+
+CALLS, RUNS = Listed("call", "id", 12), Listed("run", "number", 8)
+
+
+def count(
+    connection: sqlite3.Connection,
+    listed: Listed,
+    wanted: Filter,
+    *,
+    low: int = 0,
+    high: int = MOST,
+) -> int:
+    """Those with a key from `low` up to but without `high`."""
+    return sum(number for _, number in _stretches(connection, listed, wanted, low, high))
+
+
+def page(
+    connection: sqlite3.Connection,
+    listed: Listed,
+    wanted: Filter,
+    *,
+    limit: int,
+    offset: int = 0,
+    before: int = MOST,
+) -> list[int]:
+    """The keys below `before`, newest first, without the first `offset`."""
+    high = min(before, _end(connection, listed))
+    # On most pages by key, and most first pages, the newest stretch has enough.
+    low = 0 if wanted == type(wanted)() else max(0, high - (1 << listed.width))
+    if not offset:
+        keys = _keys(connection, listed, wanted, low, high, limit, 0)
+        if len(keys) == limit or low == 0:
+            return keys
+    keys = []
+    for stretch, number in _stretches(connection, listed, wanted, 0, high):
+        if offset >= number:
+            offset -= number
+            continue
+        first, end = _bounds(listed, stretch, 0, high)
+        keys += _keys(connection, listed, wanted, first, end, limit - len(keys), offset)
+        offset = 0
+        if len(keys) == limit:
+            break
+    return keys
+
+
+def forget_empty(connection: sqlite3.Connection) -> None:
+    """What is left of removed rows."""
+    for listed in (CALLS, RUNS):
+        connection.execute(f"DELETE FROM {listed.table}_tally WHERE number = 0")
+
+
+def _stretches(
+    connection: sqlite3.Connection, listed: Listed, wanted: Filter, low: int, high: int
+) -> Iterator[tuple[int, int]]:
+    """Number and how many it holds, newest first."""
+    sums = _sums(connection, listed, wanted, low, high)
+    for key in _running(connection, listed, wanted, low, high):
+        known = sums.get(key >> listed.width, 0)
+        sums[key >> listed.width] = None if known is None else known + 1
+    for stretch in sorted(sums, reverse=True):
+        number = sums[stretch]
+        if number is None:
+            first, end = _bounds(listed, stretch, low, high)
+            number = _count_rows(connection, listed, wanted, first, end)
+        yield stretch, number
+
+
+def _sums(
+    connection: sqlite3.Connection, listed: Listed, wanted: Filter, low: int, high: int
+) -> dict[int, int | None]:
+    """By stretch; None where only some of it is wanted, so that its rows have to be counted."""
+    where, values = wanted.choices()
+    since, until = wanted.since, wanted.until
+    # One row, for the interpreter's lock is given up at each.
+    (packed,) = connection.execute(
+        f"""
+        SELECT json_group_array(json_array(stretch, number, partly)) FROM (
+            SELECT stretch, sum(number) AS number,
+                   max(first < ? OR last >= ?
+                       OR stretch << {listed.width} < ?
+                       OR (stretch + 1) << {listed.width} > ?) AS partly
+              FROM {listed.table}_tally
+             WHERE last >= ? AND first < ? AND number > 0
+               AND stretch BETWEEN ? AND ?
+               AND {where}
+             GROUP BY stretch)
+        """,
+        (
+            _or(since, _NEVER),
+            _or(until, _FOREVER),
+            low,
+            high,
+            _or(since, _NEVER),
+            _or(until, _FOREVER),
+            low >> listed.width,
+            (high - 1) >> listed.width,
+            *values,
+        ),
+    ).fetchone()
+    return {stretch: None if partly else number for stretch, number, partly in json.loads(packed)}
+
+
+_NEVER, _FOREVER = -1e300, 1e300
+
+
+def _or(moment: float | None, otherwise: float) -> float:
+    return otherwise if moment is None else moment
+
+
+def _running(
+    connection: sqlite3.Connection, listed: Listed, wanted: Filter, low: int, high: int
+) -> list[int]:
+    if wanted.status and "running" not in wanted.status:
+        return []
+    where, values = wanted.where()
+    rows = connection.execute(
+        f"""
+        SELECT {listed.key} FROM {listed.table} INDEXED BY {listed.table}_unfinished
+         WHERE status = 'running' AND {listed.key} >= ? AND {listed.key} < ? AND {where}
+         ORDER BY {listed.key}
+        """,
+        (low, high, *values),
+    )
+    return [key for (key,) in rows]
+
+
+def _bounds(listed: Listed, stretch: int, low: int, high: int) -> tuple[int, int]:
+    return max(low, stretch << listed.width), min(high, (stretch + 1) << listed.width)
+
+
+def _count_rows(
+    connection: sqlite3.Connection, listed: Listed, wanted: Filter, low: int, high: int
+) -> int:
+    where, values = wanted.where()
+    (number,) = connection.execute(
+        f"""
+        SELECT count(*) FROM {listed.table} NOT INDEXED
+         WHERE {listed.key} >= ? AND {listed.key} < ? AND {where}
+        """,
+        (low, high, *values),
+    ).fetchone()
+    return int(number)
+
+
+def _keys(
+    connection: sqlite3.Connection,
+    listed: Listed,
+    wanted: Filter,
+    low: int,
+    high: int,
+    limit: int,
+    offset: int,
+) -> list[int]:
+    # By key alone: an index of a provider would have all of its rows read and sorted.
+    where, values = wanted.where()
+    rows = connection.execute(
+        f"""
+        SELECT {listed.key} FROM {listed.table} NOT INDEXED
+         WHERE {listed.key} >= ? AND {listed.key} < ? AND {where}
+         ORDER BY {listed.key} DESC
+         LIMIT ? OFFSET ?
+        """,
+        (low, high, *values, limit, offset),
+    )
+    return [key for (key,) in rows]
+
+
+def _end(connection: sqlite3.Connection, listed: Listed) -> int:
+    (last,) = connection.execute(f"SELECT max({listed.key}) FROM {listed.table}").fetchone()
+    return 0 if last is None else last + 1
