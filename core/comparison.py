@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from core.plan import Plan, waves
 
-_ALIKE = 0.3  # share of words that two steps for the same thing have in common
+_ALIKE = 0.25  # share of words that two steps for the same thing have in common
 _WORD = re.compile(r"\w{4,}")  # shorter ones say little of what a step is about
 
 

@@ -53,6 +53,8 @@ def after() -> dict[str, Any]:
         persist_state="session",
         help="Only BitNet on this computer is asked, and nobody else, whatever happens.",
     )
+    if wanted == "run":
+        st.caption(show.plain(forecast.for_a_goal()))
     if private and (fault := engine.why_not_private()):
         st.caption(f":orange[:material/warning:] {show.plain(fault)}")
     return {"execute": wanted == "run", "approve": wanted == "look", "private": private}
@@ -278,6 +280,9 @@ def _go_on(run: Run, steps: Sequence[StepView]) -> None:
             words = "Skip the final answer" if failed[-1] is steps[-1] else _skipping(failed)
             if bar.button(words, icon=":material/skip_next:", key="skip"):
                 carry_on(run_id, skip=[view.index for view in failed])
+        editing = left and bar.toggle("Edit what is to come", key=f"edit rest of {run_id}")
+    if editing:
+        editor(run)
 
 
 def _skipping(failed: Sequence[StepView]) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 from core.errors import HistoryUnavailable
-from core.estimate import Estimate, Typical, estimate, needs_of
+from core.estimate import Estimate, Typical, estimate, in_a_row, needs_of
+from core.execution import SIDE_BY_SIDE
 from core.runs import Run
 from core.types import Period
 from core.ui.services import services
 from core.words import money, seconds_in_words
 
+_USUAL = 6  # steps of a plan
 _LOOKS_BACK = 30 * 86_400  # seconds
 
 
@@ -23,6 +26,18 @@ def for_plan(run: Run) -> str:
     typical = _typical(run.record.options.get("priority"), simulated=simulated)
     made = estimate(needs_of(run.plan), typical, side_by_side=run.terms.side_by_side)
     return _in_words(made, simulated=simulated)
+
+
+def for_a_goal() -> str:
+    """The same before there is a plan, for one of a usual length."""
+    engine = services().engine
+    simulated = engine.practising
+    chosen = engine.choices.get("side_by_side")
+    together = chosen if isinstance(chosen, int) else SIDE_BY_SIDE
+    typical = _typical(None, simulated=simulated)
+    made = estimate(in_a_row(_USUAL), typical, side_by_side=together)
+    said = _in_words(replace(made, calls=made.calls + 1), simulated=simulated)
+    return f"With a plan of {_USUAL} steps: {said[0].lower()}{said[1:]}"
 
 
 def _typical(asked: list[str] | None, *, simulated: bool) -> list[Typical]:

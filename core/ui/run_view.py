@@ -51,7 +51,7 @@ def _view(run: Run, *, live: bool) -> None:
         _under_way(run)
     else:
         story_view(run)
-        with st.container(horizontal=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             again.again_buttons(run)
             _take_away(run)
     execution.body(run, live=live)
