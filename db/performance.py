@@ -52,7 +52,7 @@ class Performance:
 
     def summary(self, period: Period, *, simulated: bool) -> Summary:
         sums = ("calls", "ok", "rated", "cost_usd", "priced", "unpriced")
-        some = self._stretches.calls(period, simulated=simulated, sums=sums, texts=("latencies",))
+        some = self._stretches.calls(period, simulated=simulated)
         total = {name: sum(some[name]) for name in sums}
         (seconds,) = quantiles(["".join(some["latencies"])])
         runs = self._stretches.runs(period, simulated=simulated)
@@ -80,9 +80,7 @@ class Performance:
         """
         import pandas as pd
 
-        some = self._stretches.calls(
-            period, simulated=simulated, sums=SUMS, texts=("latencies", "ttfts")
-        )
+        some = self._stretches.calls(period, simulated=simulated)
         frame = {name: _floats(some[name]) for name in SUMS}
         plans = frame["plans"]
         return pd.DataFrame(
@@ -112,7 +110,7 @@ class Performance:
         import pandas as pd
 
         sums = ("calls", "ok", "rated", "cost_usd", "priced")
-        some = self._stretches.calls(
+        some = self._stretches.calls_over_time(
             period, edges, simulated=simulated, sums=sums, texts=("latencies",)
         )
         shared = _shared(some, percentiles=("p50", "p95"))
@@ -134,7 +132,7 @@ class Performance:
         import numpy as np
         import pandas as pd
 
-        some = self._stretches.calls(period, simulated=simulated, texts=("latencies",))
+        some = self._stretches.calls(period, simulated=simulated)
         codes, often = dense(some["latencies"])
         which, place = np.nonzero(often)
         bounds = [counts.bounds(code) for code in codes.tolist()]
@@ -157,7 +155,7 @@ class Performance:
         """
         import pandas as pd
 
-        some = self._stretches.calls(period, simulated=simulated, texts=("outcomes",))
+        some = self._stretches.calls(period, simulated=simulated)
         codes, often = dense(some["outcomes"])
         rows = [
             (provider, kind, int(calls))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from math import ceil, floor
 from typing import Any
@@ -11,141 +13,167 @@ from typing import Any
 from core.types import Period
 from db.figures import COUNTS, FACTS, SUMS, Figures
 from db.queries import Archive
-from db.rollup import SAVED, SPANS
+from db.rollup import SAVED, SHORTEST, SPANS
 
 _FOREVER = 1e11  # UTC seconds; the year 5138
+_KEPT = 4  # periods whose figures are remembered
+Columns = dict[str, Sequence[Any]]
 _Piece = tuple[int, int, float, float]  # bucket, span of its cells (0: none), since, until
 
 
 class Stretches:
-    """By bucket: from one edge to the next, the last to the period's end, none beyond the period.
-
-    Without edges the period is one bucket.
-    """
+    """What a history's rollups and calls say. Every method may be called from any thread."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
+        self._known: dict[tuple[Period, bool, int], Columns] = {}
 
-    def calls(
+    def calls(self, period: Period, *, simulated: bool) -> Columns:
+        """All columns by provider, in their order. Not read twice while nothing was recorded."""
+        key = (period, simulated, self._archive.version())
+        found = self._known.get(key)
+        if found is None:
+            found = self._calls(period, (), simulated=simulated, sums=SUMS, texts=COUNTS)
+            self._known = dict([*self._known.items()][1 - _KEPT :]) | {key: found}
+        return found
+
+    def calls_over_time(
         self,
         period: Period,
-        edges: Sequence[float] = (),
+        edges: Sequence[float],
         *,
         simulated: bool,
-        sums: Sequence[str] = (),
-        texts: Sequence[str] = (),
-    ) -> dict[str, Sequence[Any]]:
-        """These columns by bucket and provider, in their order."""
-        names = ("bucket", "provider", *sums, *texts)
-        whole, partial = _pieces(period, edges)
-        rows: Sequence[Sequence[Any]] = self._packed(
-            f"""
-            SELECT json_array({", ".join(names)}) AS row
-              FROM (
-                SELECT {
-                ", ".join(
-                    (
-                        "bucket",
-                        "provider",
-                        *(f"sum({name}) AS {name}" for name in sums),
-                        *(f"group_concat({name}, '') AS {name}" for name in texts),
-                    )
-                )
-            }
-                  FROM piece CROSS JOIN call_rollup
-                    ON simulated = :simulated
-                   AND span = width AND start >= low AND start < high
-                 GROUP BY bucket, provider
-                 ORDER BY bucket, provider
-              )
-            """,
-            pieces=whole,
-            simulated=simulated,
-        )
-        if some := self._partial(partial, simulated=simulated):
-            rows = _with(rows, some, sums, texts)
-        return (
-            dict(zip(names, zip(*rows, strict=True), strict=True))
-            if rows
-            else dict.fromkeys(names, ())
-        )
+        sums: Sequence[str],
+        texts: Sequence[str],
+    ) -> Columns:
+        """These columns by bucket and provider, in their order.
 
-    def _partial(
-        self, pieces: Sequence[_Piece], *, simulated: bool
-    ) -> dict[tuple[int, str], Figures]:
-        """From the calls themselves, by bucket and provider."""
-        found: dict[tuple[int, str], Figures] = {}
-        if pieces:
-            for bucket, provider, *facts in self._packed(
-                f"""
-                SELECT json_array(bucket, provider, {", ".join(FACTS)}) AS row
-                  FROM piece CROSS JOIN call INDEXED BY call_outcome
-                    ON started_at >= low AND started_at < high
-                 WHERE status <> 'running' AND simulated = :simulated AND NOT drilled
-                """,
-                pieces=pieces,
-                simulated=simulated,
-            ):
-                found.setdefault((bucket, provider), Figures()).count(facts)
-        return found
+        A bucket goes from one edge to the next, the last to the period's end, and none beyond
+        the period.
+        """
+        return self._calls(period, edges, simulated=simulated, sums=sums, texts=texts)
 
     def runs(
         self, period: Period, edges: Sequence[float] = (), *, simulated: bool
     ) -> list[list[int]]:
         """Per bucket with runs: the bucket, runs, completed, saved."""
-        whole, partial = _pieces(period, edges)
         found: dict[int, list[int]] = {}
-        for pieces, of in ((whole, _RUN_ROLLUP), (partial, _RUN)):
-            for bucket, *some in (
-                self._packed(of, pieces=pieces, simulated=simulated) if pieces else ()
-            ):
-                before = found.get(bucket, (0, 0, 0))
-                found[bucket] = [a + b for a, b in zip(before, some, strict=True)]
+        with self._archive.reading() as connection:
+            whole, partial = _pieces(_widened(connection, _ENDED_RUN, period), edges)
+            for pieces, of in ((whole, _RUN_ROLLUP), (partial, _RUN)):
+                for bucket, *some in _packed(connection, of, pieces, simulated=simulated):
+                    before = found.get(bucket, (0, 0, 0))
+                    found[bucket] = [a + b for a, b in zip(before, some, strict=True)]
         return [[bucket, *some] for bucket, some in sorted(found.items())]
 
-    def _packed(self, sql: str, *, pieces: Sequence[_Piece], simulated: bool) -> list[list[Any]]:
-        """What `sql` selects from `piece`, as one row: busy threads hold up each that is read."""
-        rows = self._archive.rows(
-            f"""
-            WITH piece(bucket, width, low, high) AS MATERIALIZED (
-                SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3
-                  FROM json_each(:pieces)
+    def _calls(
+        self,
+        period: Period,
+        edges: Sequence[float],
+        *,
+        simulated: bool,
+        sums: Sequence[str],
+        texts: Sequence[str],
+    ) -> Columns:
+        names = ("bucket", "provider", *sums, *texts)
+        with self._archive.reading() as connection:
+            whole, partial = _pieces(_widened(connection, _ENDED_CALL, period), edges)
+            rows: Sequence[Sequence[Any]] = _packed(
+                connection, _of_rollup(sums, texts), whole, simulated=simulated
             )
-            SELECT '[' || coalesce(group_concat(row), '') || ']' FROM ({sql})
-            """,
-            pieces=json.dumps(pieces),
-            simulated=simulated,
-        )
-        found: list[list[Any]] = json.loads(rows[0][0])
-        return found
+            calls = _packed(connection, _CALL, partial, simulated=simulated)
+        if calls:
+            rows = _with(rows, calls, sums, texts)
+        columns = zip(*rows, strict=True) if rows else [()] * len(names)
+        return dict(zip(names, columns, strict=True))
 
 
+@cache
+def _of_rollup(sums: Sequence[str], texts: Sequence[str]) -> str:
+    totals = [f"sum({name}) AS {name}" for name in sums]
+    totals += [f"group_concat({name}, '') AS {name}" for name in texts]
+    return f"""
+        SELECT json_group_array(json_array({", ".join(("bucket", "provider", *sums, *texts))}))
+          FROM (
+            SELECT bucket, provider, {", ".join(totals)}
+              FROM piece CROSS JOIN call_rollup
+                ON simulated = :simulated AND span = width AND start >= low AND start < high
+             GROUP BY bucket, provider
+             ORDER BY bucket, provider
+          )
+    """
+
+
+_ENDED_CALL = "call INDEXED BY call_outcome WHERE status <> 'running'"
+_ENDED_RUN = "run INDEXED BY run_newest WHERE status <> 'running'"
+_CALL = f"""
+    SELECT json_group_array(json_array(bucket, provider, {", ".join(FACTS)}))
+      FROM piece CROSS JOIN {_ENDED_CALL}
+       AND started_at >= low AND started_at < high
+       AND simulated = :simulated AND NOT drilled
+"""
 _RUN_ROLLUP = """
-    SELECT json_array(bucket, sum(runs), sum(completed), sum(saved)) AS row
-      FROM piece CROSS JOIN run_rollup
-        ON simulated = :simulated AND span = width AND start >= low AND start < high
-     GROUP BY bucket
+    SELECT json_group_array(json_array(bucket, runs, completed, saved))
+      FROM (
+        SELECT bucket, sum(runs) AS runs, sum(completed) AS completed, sum(saved) AS saved
+          FROM piece CROSS JOIN run_rollup
+            ON simulated = :simulated AND span = width AND start >= low AND start < high
+         GROUP BY bucket
+      )
 """
 _RUN = f"""
-    SELECT json_array(
-               bucket,
-               count(*),
-               count(*) FILTER (WHERE status = 'completed'),
-               count(*) FILTER (WHERE {SAVED})
-           ) AS row
-      FROM piece CROSS JOIN run INDEXED BY run_newest
-        ON started_at >= low AND started_at < high
-     WHERE status <> 'running' AND simulated = :simulated
-     GROUP BY bucket
+    SELECT json_group_array(json_array(bucket, runs, completed, saved))
+      FROM (
+        SELECT bucket,
+               count(*) AS runs,
+               count(*) FILTER (WHERE status = 'completed') AS completed,
+               count(*) FILTER (WHERE {SAVED}) AS saved
+          FROM piece CROSS JOIN {_ENDED_RUN}
+           AND started_at >= low AND started_at < high AND simulated = :simulated
+         GROUP BY bucket
+      )
 """
+
+
+def _packed(
+    connection: sqlite3.Connection, sql: str, pieces: Sequence[_Piece], *, simulated: bool
+) -> list[list[Any]]:
+    """What `sql` makes of `piece`: one row, for busy threads hold up each that is read."""
+    if not pieces:
+        return []
+    row = connection.execute(
+        f"""
+        WITH piece(bucket, width, low, high) AS MATERIALIZED (
+            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(:pieces)
+        )
+        {sql}
+        """,
+        {"pieces": json.dumps(pieces), "simulated": simulated},
+    ).fetchone()
+    found: list[list[Any]] = json.loads(row[0])
+    return found
+
+
+def _widened(connection: sqlite3.Connection, ended: str, period: Period) -> Period:
+    """To whole cells, where that takes nothing more in: then no call has to be looked at."""
+    since, until = max(period.since, 0.0), min(period.until, _FOREVER)
+    low, high = floor(since / SHORTEST) * SHORTEST, ceil(until / SHORTEST) * SHORTEST
+    before, after = connection.execute(
+        f"""
+        SELECT EXISTS (SELECT 1 FROM {ended} AND started_at >= ? AND started_at < ?),
+               EXISTS (SELECT 1 FROM {ended} AND started_at >= ? AND started_at < ?)
+        """,
+        (low, since, until, high),
+    ).fetchone()
+    return Period(since if before else low, until if after else high)
 
 
 def _pieces(period: Period, edges: Sequence[float]) -> tuple[list[_Piece], list[_Piece]]:
     """What the rollup has whole, in the longest stretches, and what only the calls can tell."""
     whole, partial = list[_Piece](), list[_Piece]()
     for bucket, (low, high) in enumerate(pairwise([*(edges or [period.since]), period.until])):
-        low, high = max(low, period.since, 0.0), min(high, period.until, _FOREVER)
-        first, last = ceil(low / SPANS[0]) * SPANS[0], floor(high / SPANS[0]) * SPANS[0]
+        low, high = max(low, period.since), min(high, period.until)
+        first, last = ceil(low / SHORTEST) * SHORTEST, floor(high / SHORTEST) * SHORTEST
         if first >= last:
             partial.append((bucket, 0, low, high))
             continue
@@ -163,13 +191,16 @@ def _pieces(period: Period, edges: Sequence[float]) -> tuple[list[_Piece], list[
 
 def _with(
     rows: Sequence[Sequence[Any]],
-    some: Mapping[tuple[int, str], Figures],
+    calls: Sequence[Sequence[Any]],
     sums: Sequence[str],
     texts: Sequence[str],
 ) -> list[Sequence[Any]]:
-    """`rows` with `some` added."""
+    """`rows` with `calls` added."""
+    found: dict[tuple[int, str], Figures] = {}
+    for bucket, provider, *facts in calls:
+        found.setdefault((bucket, provider), Figures()).count(facts)
     by_key = {(bucket, provider): rest for bucket, provider, *rest in rows}
-    for key, figures in some.items():
+    for key, figures in found.items():
         known = {
             **dict(zip(SUMS, figures.sums, strict=True)),
             **dict(zip(COUNTS, figures.texts(), strict=True)),
