@@ -90,6 +90,7 @@ class SqliteHistory:
         self._archive = queries.Archive(path)
         self._closed = False
         self._under_way = 0  # calls begun and not ended
+        self._requests: dict[int, str] = {}  # theirs, for the index of words
         self._leave_alone_until = 0.0  # the disk was too slow for a write in place
         self._thread = threading.Thread(target=self._attend, name="switchyard-history", daemon=True)
 
@@ -118,17 +119,18 @@ class SqliteHistory:
         return next(self._ids)
 
     def begin(self, attempt: Attempt, messages: Sequence[Message]) -> Awaitable[None]:
-        text = (attempt.id, request_text(messages, self._redact))
-        rows = ((INTENT, intent_row(attempt, self._redact)), (REQUEST, text))
+        request = self._requests[attempt.id] = request_text(messages, self._redact)
+        rows = ((INTENT, intent_row(attempt, self._redact)), (REQUEST, (attempt.id, request)))
         self._under_way += 1
         return self._awaitable(Record(rows, outcome=False))
 
     def end(self, attempt: Attempt, response: str | None) -> Awaitable[None]:
         self._under_way -= 1
         row = (CALL, call_row(attempt, self._redact))
+        request = self._requests.pop(attempt.id, search.UNKNOWN)
         if response is None:
             return self._awaitable(Record((row,)))
-        text = (attempt.id, "[]", storable(response, self._redact))
+        text = (attempt.id, request, storable(response, self._redact))
         return self._awaitable(Record((row, (TEXT, text))))
 
     def begin_run(self, run: RunRecord) -> Awaitable[None]:

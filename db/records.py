@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from db import rollup, search
-from db.rows import CALL, CALL_COLUMNS, RUN, RUN_COLUMNS, Row, Table
+from db.rows import CALL, CALL_COLUMNS, RUN, RUN_COLUMNS, TEXT, Row, Table
 
 _log = logging.getLogger("switchyard")
 
@@ -45,7 +45,7 @@ def put(connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]]) -> 
     concerned = runs | {row[1] for row in calls if row[1] is not None}
     with (
         rollup.kept_up(connection, calls=ids, runs=concerned),
-        search.kept_up(connection, calls=ids, runs=runs),
+        search.kept_up(connection, calls=ids, runs=runs, texts=rows.get(TEXT, ())),
     ):
         for table, some in rows.items():
             table.put(connection, some)

@@ -21,10 +21,12 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 
-from db.rows import escaped
+from db.rows import Row, escaped
 
 # Around each hit of a snippet. Nothing else in a snippet is one of them.
 HIT, END = "\ue000", "\ue001"
+
+UNKNOWN = "[]"  # a request that was written before
 
 _MOST_WORDS = 32
 _AT_ONCE = 64  # rows in one statement
@@ -144,18 +146,32 @@ def _words(text: str) -> Iterator[str]:
 
 @contextmanager
 def kept_up(
-    connection: sqlite3.Connection, *, calls: Collection[int], runs: Collection[str]
+    connection: sqlite3.Connection,
+    *,
+    calls: Collection[int],
+    runs: Collection[str],
+    texts: Sequence[Row] = (),
 ) -> Iterator[None]:
     """Whichever of these calls and runs end inside are indexed after. In the caller's transaction.
 
     What had ended before is left out of the index first, for its text may be another one after.
+    `texts` are rows of call_text that are written inside: what they say need not be read again.
     """
     ended = ((CALLS, "call.id", calls), (RUNS, "run.id", runs))
-    for source, key, keys in ended:
-        forget(connection, source, texts_of(connection, source, keys, key=key))
+    before = [texts_of(connection, source, keys, key=key) for source, key, keys in ended]
+    for (source, _, _), some in zip(ended, before, strict=True):
+        forget(connection, source, some)
     yield
-    for source, key, keys in ended:
-        index(connection, source, texts_of(connection, source, keys, key=key))
+    once = {*calls} - {text.key for text in before[0]}
+    known = [
+        Text(key, said_in(request), answer or "")
+        for key, request, answer in texts
+        if request != UNKNOWN and key in once
+    ]
+    index(connection, CALLS, known)
+    rest = {*calls} - {text.key for text in known}
+    index(connection, CALLS, texts_of(connection, CALLS, rest, key="call.id"))
+    index(connection, RUNS, texts_of(connection, RUNS, runs, key="run.id"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,6 +312,59 @@ def test_an_export_takes_the_pages_filters(history):
     assert lines[0]["simulated"] is False
 
 
+def test_an_export_takes_the_text_that_is_looked_for(history, monkeypatch):
+    monkeypatch.setattr(export, "_CHUNK", 2)
+    fill(history, *({"said": "tea" if number % 2 else "coffee"} for number in range(10)))
+    lines = [json.loads(line) for line in export.export_jsonl(history.path, {"text": ["tea"]})]
+    assert [line["id"] for line in lines] == [2, 4, 6, 8, 10]
+    rows = list(
+        csv.DictReader(
+            io.StringIO(
+                "".join(
+                    export.export_csv(history.path, {"text": ["tea"], "since": [str(START + 4)]})
+                )
+            )
+        )
+    )
+    assert [row["id"] for row in rows] == ["6", "8", "10"]
+    assert list(export.export_jsonl(history.path, {"text": ["*"]})) == []
+
+
+def test_runs_are_exported_if_asked_for(history):
+    plan = json.dumps({"steps": [{"description": "Boil water"}]})
+    fill(
+        history,
+        {"run_id": "r0"},
+        runs=[
+            a_run("r0", goal="=SUM(A1)", status="completed", plan=plan),
+            a_run("r1", 1, status="failed", error_kind="deadline"),
+            a_run("r2", 2),
+        ],
+    )
+    asked = {"view": ["runs"]}
+    rows = list(csv.DictReader(io.StringIO("".join(export.export_csv(history.path, asked)))))
+    assert [row["id"] for row in rows] == ["r0", "r1", "r2"]
+    assert rows[0]["goal"] == "'=SUM(A1)"
+    assert "plan" not in rows[0]
+
+    asked["status"] = ["completed"]
+    (line,) = map(json.loads, export.export_jsonl(history.path, asked))
+    assert (line["goal"], line["simulated"]) == ("=SUM(A1)", False)
+    assert line["plan"]["steps"][0]["description"] == "Boil water"
+    calls = [json.loads(line) for line in export.export_jsonl(history.path, {"view": ["calls"]})]
+    assert [call["run_id"] for call in calls] == ["r0"]
+    with pytest.raises(BadRequest, match="view"):
+        export.export_csv(history.path, {"view": ["everything"]})
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_cell_of_an_export_is_a_formula(start, history):
+    fill(history, failed(message=f"{start}HYPERLINK(A1)", model=f"{start}cmd"))
+    (row,) = csv.DictReader(io.StringIO("".join(export.export_csv(history.path, {}))))
+    assert row["message"] == f"'{start}HYPERLINK(A1)"
+    assert row["model"] == f"'{start}cmd"
+
+
 def test_an_export_of_nothing_is_a_heading(history):
     assert "".join(export.export_csv(history.path, {})).startswith("id,run_id,ordinal,")
     assert list(export.export_jsonl(history.path, {})) == []
