@@ -13,7 +13,7 @@ from core.providers import PROVIDERS
 from core.strategies import STRATEGIES, record_in_words
 from core.words import seconds_in_words
 
-Kind = Literal["ready", "back", "resting", "needs_you", "switched_off", "not_set_up"]
+Kind = Literal["ready", "back", "resting", "needs_you", "switched_off", "not_set_up", "drilled"]
 Turn = Literal["first", "then", "last", "never"]
 
 
@@ -62,6 +62,9 @@ def absent(name: str, *, switched_off: bool) -> Standing:
     return Standing("not_set_up", "not running" if PROVIDERS[name].runs_here else "no key")
 
 
+DRILLED = Standing("drilled", "pretended down (fire drill)")
+
+
 def who_would_answer(
     healths: Sequence[Health],
     strategy: str,
@@ -71,8 +74,8 @@ def who_would_answer(
 ) -> list[Candidate]:
     """Everyone, in the order a run that started now would ask them.
 
-    `healths` are of those who may be asked, by priority. Under a strategy that draws, those
-    before `last` stand in the user's order: the draw is the run's own.
+    `healths` are of those who may be asked, by priority; `absentees` are the others. Under a
+    strategy that draws, those before `last` stand in the user's order: the draw is the run's own.
     """
     row = STRATEGIES[strategy]
     ordered = list(healths) if row.drawn else row.order(healths, _Usual())

@@ -70,12 +70,5 @@ for notice in services().notices:
     st.warning(show.plain(notice), icon=":material/info:")
 if degraded := services().engine.history.degraded:
     st.error(show.plain(degraded), icon=":material/database_off:")
-if services().engine.practising:
-    st.info(
-        "**Practice.** No provider is set up yet, so practice providers answer: nothing leaves this"
-        " computer and nothing costs money. Set a key in `.env` and start again to ask real ones."
-        if services().engine.settings.practice == "auto"
-        else "**Practice.** Practice providers answer; nothing leaves this computer.",
-        icon=":material/school:",
-    )
+show.practice_bar()
 page.run()

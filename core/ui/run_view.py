@@ -12,6 +12,7 @@ from core.runs import Run
 from core.strategies import STRATEGIES
 from core.ui import again, execution, show
 from core.ui.copy_button import copy_button
+from core.ui.into_view import into_view
 from core.ui.services import services
 from core.ui.story import story_view
 from core.ui.waterfall import waterfall
@@ -34,6 +35,7 @@ def watch(run_id: str) -> None:
         st.warning("There is no run at this address. Choose one under History, or run a new plan.")
         return
     live = not run.done.is_set()
+    into_view(run_id if live else "")
 
     @st.fragment(run_every=_EVERY if live else None)
     def view() -> None:

@@ -12,6 +12,7 @@ from core.plan import Plan
 from core.preview import Standing
 from core.providers import label_of
 from core.ui.plan_graph import plan_graph
+from core.ui.services import services
 from core.words import ago, exact_time, seconds_in_words
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
@@ -42,6 +43,25 @@ def practice_badge() -> None:
     )
 
 
+def practice_bar() -> None:
+    """On every page while practice providers answer: nobody shall take them for real ones."""
+    engine = services().engine
+    if not engine.practising:
+        return
+    with st.container(
+        key="practice", horizontal=True, border=True, vertical_alignment="center", gap="small"
+    ):
+        st.markdown(
+            ":violet-badge[:material/school: Practice] :small[Practice providers answer: nothing"
+            " leaves this computer, and nothing costs money.]",
+            width="stretch",
+        )
+        if engine.settings.practice == "auto":
+            st.page_link(
+                "views/providers.py", label="Set up a real one", icon=":material/arrow_forward:"
+            )
+
+
 # How a provider stands: Material symbol and colour, by the kinds of core.preview.Standing.
 STANDINGS = {
     "ready": ("check_circle", "green"),
@@ -50,6 +70,7 @@ STANDINGS = {
     "needs_you": ("error", "red"),
     "switched_off": ("toggle_off", "gray"),
     "not_set_up": ("key_off", "gray"),
+    "drilled": ("local_fire_department", "orange"),
 }
 
 

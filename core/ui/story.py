@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.errors import HistoryUnavailable
 from core.providers import label_of
 from core.remedies import Remedy, blamed, moved_down, page_of, remedy
 from core.runs import Run
 from core.types import Attempt
-from core.ui import again, show
+from core.ui import acting, again, show
 from core.ui.services import services
 from core.words import story
 
@@ -95,17 +94,12 @@ def _move_down(run: Run, failed: Attempt, label: str) -> None:
 
 def _move(run_id: str, name: str, answered: str | None) -> None:
     engine = services().engine
-    try:
-        engine.control.choose("priority", moved_down(engine.priority, name, answered))
-    except HistoryUnavailable as error:
-        st.error(show.plain(f"{error.message} {error.action}"))
-    else:
+    order = moved_down(engine.priority, name, answered)
+    acting.done(engine.control.choose, "priority", order)
+    if list(engine.priority) == order:
         st.session_state["moved down"] = (run_id, name)
 
 
 def _undo() -> None:
     st.session_state.pop("moved down", None)
-    try:
-        services().engine.control.undo("priority")
-    except HistoryUnavailable as error:
-        st.error(show.plain(f"{error.message} {error.action}"))
+    acting.done(services().engine.control.undo, "priority")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.preview import Candidate, Standing, absent, in_a_sentence, standing, who_would_answer
+from core.preview import (
+    DRILLED,
+    Candidate,
+    Standing,
+    absent,
+    in_a_sentence,
+    standing,
+    who_would_answer,
+)
 from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.ui import show
@@ -19,13 +27,16 @@ def standings() -> dict[str, Standing]:
     practising = engine.practising
     router = engine.router(simulated=practising)
     able, now = engine.eligible(simulated=practising), router.clock()
-    off = engine.switched_off
-    return {
-        name: standing(router.health(name), now=now)
-        if name in able
-        else absent(name, switched_off=name in off)
-        for name in engine.priority
-    }
+    off, drills = engine.switched_off, engine.control.drills
+    found: dict[str, Standing] = {}
+    for name in engine.priority:
+        if name not in able:
+            found[name] = absent(name, switched_off=name in off)
+        elif drills.down(name):
+            found[name] = DRILLED
+        else:
+            found[name] = standing(router.health(name), now=now)
+    return found
 
 
 def candidates() -> list[Candidate]:
@@ -33,7 +44,8 @@ def candidates() -> list[Candidate]:
     engine = services().engine
     practising = engine.practising
     router = engine.router(simulated=practising)
-    able = engine.eligible(simulated=practising)
+    drills = engine.control.drills
+    able = [name for name in engine.eligible(simulated=practising) if not drills.down(name)]
     return who_would_answer(
         [router.health(name) for name in able],
         engine.strategy,

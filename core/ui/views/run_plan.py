@@ -6,12 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from core.errors import HistoryUnavailable
 from core.providers import label_of
 from core.strategies import STRATEGIES
-from core.ui import again, execution, run_view, show, who
+from core.ui import acting, again, execution, run_view, show, who
 from core.ui.order_list import Row, order_list
 from core.ui.services import services
+from core.ui.welcome import welcome
 
 _EXAMPLES = (
     "Plan a weekend in Lisbon for two, under 900 euros",
@@ -102,10 +102,7 @@ def _reorder(order: list[str]) -> None:
 
 
 def _keep(key: str, value: object) -> None:
-    try:
-        services().engine.control.choose(key, value)
-    except HistoryUnavailable as error:
-        st.error(show.plain(f"{error.message} {error.action}"))
+    acting.done(services().engine.control.choose, key, value)
 
 
 def _more() -> dict[str, Any]:
@@ -150,6 +147,8 @@ def _nothing_yet() -> None:
 
 
 st.title("Run plan")
+if "run" not in st.query_params:
+    welcome()
 form, result = st.columns([5, 7], gap="large")
 with form, st.container(border=True):
     _form()
