@@ -6,8 +6,11 @@ import json
 import re
 from dataclasses import dataclass
 
-_TEXT = re.compile(r'"(reasoning|agent_type|description)"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
-_CUT = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?$")  # an escape that has not arrived in full
+# An escape that has not arrived in full is left for the next time.
+_TEXT = re.compile(
+    r'"(reasoning|agent_type|description)"\s*:\s*"((?:[^"\\]|\\[^u]|\\u[0-9a-fA-F]{4})*)',
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ def draft(text: str) -> Draft | None:
 
 def _unescaped(raw: str) -> str:
     try:
-        return str(json.loads(f'"{_CUT.sub("", raw)}"', strict=False))
+        said = str(json.loads(f'"{raw}"', strict=False))
     except json.JSONDecodeError:
-        return raw
+        said = raw
+    return said.encode("utf-8", "ignore").decode()  # half of a pair cannot be sent to a browser

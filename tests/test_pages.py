@@ -1,7 +1,6 @@
 """The pages without a browser: empty, full and failing."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from db.history import SqliteHistory
 from db.performance import Performance
 from db.queries import Archive
 from db.settings import Choices
-from db.upkeep import Upkeep
 from tests import standin
 
 MAIN = Path(__file__).parent.parent / "core" / "ui" / "main.py"
@@ -27,11 +25,9 @@ def engine(tmp_path, yard):
     archive = Archive(path)
     environment = {**yard.env("openai", "google"), "LLM_STRATEGY": "priority"}
     engine = Engine(read_settings(environment, None), history, archive, Choices(history))
-    upkeep = Upkeep(history, engine.choices)
-    services.provide(services.Services(engine, archive, Performance(archive), upkeep=upkeep))
+    services.provide(services.Services(engine, archive, Performance(archive)))
     yield engine
     services.provide(None)
-    upkeep.close()
     engine.close()
     archive.close()
     history.close()
@@ -115,7 +111,7 @@ def test_temperature_and_length_go_with_the_run(engine):
     page.slider[0].set_value(1.2)
     page.select_slider[0].set_value("Long")
     next(button for button in page.button if button.label == "Run plan").click().run()
-    run = engine.run(re.search("[0-9a-f]{32}", str(page.query_params["run"]))[0])
+    run = engine.run(page.session_state["last_run"])
     assert (run.record.options["temperature"], run.record.options["max_tokens"]) == (1.2, 4000)
 
 

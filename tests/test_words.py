@@ -3,7 +3,8 @@
 import pytest
 
 from core.errors import ErrorKind
-from core.words import REASONS, ago, chain, exact_time, money
+from core.types import Attempt
+from core.words import REASONS, ago, chain, exact_time, money, ticker
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,28 @@ def test_a_cost_that_is_unknown_is_not_nothing():
 def test_every_reason_has_words_of_its_own():
     assert REASONS.keys() == set(ErrorKind)
     assert len(set(REASONS.values())) == len(REASONS)
+
+
+def attempt(provider: str, status: str, kind: ErrorKind | None = None, **more: object) -> Attempt:
+    return Attempt(
+        1, 0, provider, "m", "priority", 0.0, status=status, error_kind=kind, latency_ms=900, **more
+    )
+
+
+def test_the_ticker_says_who_is_asked_and_why():
+    overloaded = attempt("anthropic", "failed", ErrorKind.OVERLOADED)
+    asking = attempt("openai", "running")
+    assert ticker([]) == "Starting…"
+    assert ticker([attempt("anthropic", "running")]) == "Asking Anthropic…"
+    assert ticker([overloaded]) == "Anthropic is overloaded, looking for the next…"
+    assert ticker([overloaded, asking]) == "Anthropic is overloaded, asking OpenAI…"
+    bad = attempt("openai", "failed", ErrorKind.INVALID_PLAN)
+    assert ticker([bad, asking]).endswith("not with a plan that holds, asking it again…")
+    assert ticker([attempt("openai", "ok")]) == "OpenAI answered in 0.9 s…"
+
+
+def test_steps_side_by_side_are_said_together():
+    both = [attempt("anthropic", "running", step=0), attempt("openai", "running", step=1)]
+    assert ticker(both) == "Asking Anthropic and OpenAI…"
+    failed = attempt("google", "failed", ErrorKind.TIMEOUT)
+    assert ticker([failed, *both]) == "Asking Anthropic and OpenAI…"
