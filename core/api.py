@@ -149,11 +149,11 @@ def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
 
 
 def _add_exports(api: FastAPI, export_csv: Export, export_jsonl: Export) -> None:
-    @api.get("/export.csv", summary="Calls as a table")
+    @api.get("/export.csv", summary="Calls as a table; with view=runs, runs")
     async def as_csv(request: Request) -> StreamingResponse:
         return _download(export_csv(_filters(request)), "text/csv; charset=utf-8", "calls.csv")
 
-    @api.get("/export.jsonl", summary="Calls as JSON lines")
+    @api.get("/export.jsonl", summary="Calls, or runs, as JSON lines")
     async def as_jsonl(request: Request) -> StreamingResponse:
         return _download(export_jsonl(_filters(request)), "application/x-ndjson", "calls.jsonl")
 

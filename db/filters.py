@@ -19,7 +19,7 @@ class Filter:
     """An empty tuple or None leaves that question open.
 
     `since` and `until` are UTC seconds since the epoch, the first included, the second not.
-    `text` is in the language of `db.search`.
+    `text` is in the language of `db.words`.
     """
 
     provider: tuple[str, ...] = ()

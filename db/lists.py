@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from db import search, tally
+from db import marks, search, tally, words
 from db.filters import CallFilter, Filter, RunFilter
 from db.rows import CALL_COLUMNS, Row
 
@@ -109,7 +109,7 @@ def hits(
     Two more are to follow them: the keys are above the first and below the second. None where
     there is no word to look for.
     """
-    terms = search.terms_of(wanted.text or "")
+    terms = words.terms_of(wanted.text or "")
     if not terms:
         return None
     where, values = wanted.where()
@@ -123,7 +123,7 @@ def hits(
            AND {source.words}.rowid > ? AND {source.words}.rowid < ?
          ORDER BY {source.words}.rowid {order}
         """,
-        [search.match_of(terms), *values],
+        [words.match_of(terms), *values],
     )
 
 
@@ -148,8 +148,8 @@ def _keys(
     if not ranked:
         return keys
     texts = _texts(connection, source, keys)
-    best = search.best_first(
-        [(key, "\n".join(texts.get(key, ()))) for key in keys], search.terms_of(wanted.text)
+    best = marks.best_first(
+        [(key, "\n".join(texts.get(key, ()))) for key in keys], words.terms_of(wanted.text)
     )
     return best[offset : offset + limit]
 
@@ -197,8 +197,8 @@ def _snippets(
 ) -> list[str]:
     if text is None:
         return [""] * len(keys)
-    texts, terms = _texts(connection, source, keys), search.terms_of(text)
-    return [search.snippet(texts.get(key, ()), terms) for key in keys]
+    texts, terms = _texts(connection, source, keys), words.terms_of(text)
+    return [marks.snippet(texts.get(key, ()), terms) for key in keys]
 
 
 def _totals(packed: str) -> Row:

@@ -103,7 +103,7 @@ class Archive(Readers):
 
         Columns: id, goal (its first 500 characters), status, strategy, provider, model (who
         answered), source, error_kind, error, snippet (where the wanted text was found, see
-        `db.search`; all str, empty where there is none), simulated (bool), started_at,
+        `db.marks`; all str, empty where there is none), simulated (bool), started_at,
         finished_at (float64, UTC seconds since the epoch, NaN while it runs), calls (int64),
         latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN where the price of an
         answer is unknown), chain (its calls in order, each a list of provider, status,
@@ -127,7 +127,7 @@ class Archive(Readers):
         hold it; then there are no more pages.
 
         Columns: id, ordinal (int64), run_id, provider, model, strategy, status, error_kind,
-        message, config, request_id, snippet (where the wanted text was found, see `db.search`;
+        message, config, request_id, snippet (where the wanted text was found, see `db.marks`;
         all str, empty where there is none), simulated, drilled (bool), step, http_status,
         input_tokens, output_tokens, cached_tokens (Int64, NA where unknown), started_at (float64,
         UTC seconds since the epoch), latency_ms, ttft_ms, cost_usd, retry_after (float64, NaN

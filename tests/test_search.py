@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 from core.types import Attempt, Message, RunRecord
-from db import lists, search
+from db import lists, marks, search
 from db.filters import CallFilter, RunFilter
 from db.history import SqliteHistory
+from db.marks import END, HIT
 from db.queries import Archive
-from db.search import END, HIT, Term, terms_of
+from db.words import Term, terms_of
 
 START = 1_790_000_000.0
 
@@ -156,7 +157,7 @@ def test_any_languages_letters_are_found_and_marked(written, sought, missed, his
     assert found(archive, sought) == [2]
     assert found(archive, missed) == []
     snippet = archive.page_of_calls(limit=1, wanted=CallFilter(text=sought))["snippet"].iloc[0]
-    assert "".join(text for text, hit in search.pieces(snippet) if hit) == sought
+    assert "".join(text for text, hit in marks.pieces(snippet) if hit) == sought
 
 
 def test_what_a_system_message_says_is_not_found(history, archive):
@@ -330,14 +331,14 @@ def test_the_words_are_there_after_a_vacuum(history, archive):
     ],
 )
 def test_each_hit_is_marked(text, asked, marked):
-    shown = search.marked(text, terms_of(asked))
+    shown = marks.marked(text, terms_of(asked))
     assert shown.replace(HIT, "[").replace(END, "]") == marked
-    assert "".join(piece for piece, _ in search.pieces(shown)) == text.strip(HIT).replace(END, "")
+    assert "".join(piece for piece, _ in marks.pieces(shown)) == text.strip(HIT).replace(END, "")
 
 
 def test_a_snippet_is_short_and_shows_the_first_hit():
     text = "word " * 500 + "the kettle boils " + "word " * 500
-    snippet = search.snippet(["nothing", text], terms_of("kettle"))
+    snippet = marks.snippet(["nothing", text], terms_of("kettle"))
     assert f"the {HIT}kettle{END} boils" in snippet
     assert snippet.startswith("…")
     assert snippet.endswith("…")
@@ -346,9 +347,9 @@ def test_a_snippet_is_short_and_shows_the_first_hit():
 
 def test_a_snippet_of_json_is_without_its_signs():
     plan = json.dumps({"steps": [{"description": "Boil the\nkettle"}]})
-    assert search.snippet([plan], terms_of("kettle")).endswith(f"Boil the {HIT}kettle{END}")
+    assert marks.snippet([plan], terms_of("kettle")).endswith(f"Boil the {HIT}kettle{END}")
 
 
 def test_a_snippet_without_a_hit_is_the_beginning():
-    assert search.snippet(["", "the beginning"], terms_of("elsewhere")) == "the beginning"
-    assert search.snippet([], terms_of("elsewhere")) == ""
+    assert marks.snippet(["", "the beginning"], terms_of("elsewhere")) == "the beginning"
+    assert marks.snippet([], terms_of("elsewhere")) == ""
