@@ -18,7 +18,7 @@ from db.lists import hits
 from db.readers import Readers
 from db.rows import CALL_COLUMNS
 
-_CHUNK = 500  # rows held at once
+_CHUNK, _CHUNK_OF_TEXTS = 500, 100  # rows held at once
 _INERT = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 
 
@@ -95,8 +95,10 @@ def _jsonl(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
     names = [*view.columns, *view.texts]
     with closing(readers):
         for rows in _chunks(readers, view, wanted, names):
-            for row in rows:
-                yield _line(dict(zip(names, row[1:], strict=True)), view.parsed)
+            # One piece of many lines: the server takes a thread's turn for each.
+            yield "".join(
+                _line(dict(zip(names, row[1:], strict=True)), view.parsed) for row in rows
+            )
 
 
 def _line(record: dict[str, Any], parsed: Sequence[str]) -> str:
@@ -129,15 +131,17 @@ def _chunks(
 def _chunk(view: _View, wanted: Filter, names: Sequence[str]) -> tuple[str, list[Any]] | None:
     """SQL and its first values; None where nothing can be found. Two keys are to follow."""
     table, key = view.listed.table, view.listed.key
-    joined = view.joined if set(view.texts) & set(names) else ""
+    texts = bool(set(view.texts) & set(names))
+    chunk = _CHUNK_OF_TEXTS if texts else _CHUNK
+    joined = view.joined if texts else ""
     columns = f"SELECT {', '.join((key, *names))} FROM {table} NOT INDEXED {joined}"
     if wanted.text is None:
         where, values = wanted.where()
-        sql = f"{columns} WHERE {where} AND {key} > ? AND {key} < ? ORDER BY {key} LIMIT {_CHUNK}"
+        sql = f"{columns} WHERE {where} AND {key} > ? AND {key} < ? ORDER BY {key} LIMIT {chunk}"
         return sql, values
     if (found := hits(view.source, wanted, newest_first=False)) is None:
         return None
-    sql = f"{columns} WHERE {key} IN ({found[0]} LIMIT {_CHUNK}) ORDER BY {key}"
+    sql = f"{columns} WHERE {key} IN ({found[0]} LIMIT {chunk}) ORDER BY {key}"
     return sql, found[1]
 
 

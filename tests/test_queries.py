@@ -16,6 +16,7 @@ from db import export
 from db.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from db.history import SqliteHistory
 from db.queries import Archive
+from db.rows import CALL_COLUMNS
 
 START = 1_790_000_000.0
 
@@ -283,14 +284,19 @@ def test_totals_count_answers_and_failures_and_keep_practice_apart(history):
     assert history.totals(simulated=True) == {"openai": (1, 0, 100.0)}
 
 
+def exported(history, asked):
+    return "".join(export.export_jsonl(history.path, asked)).splitlines()
+
+
 def test_an_export_holds_every_call_once_even_while_calls_are_made(history, monkeypatch):
-    monkeypatch.setattr(export, "_CHUNK", 4)
+    monkeypatch.setattr(export, "_CHUNK_OF_TEXTS", 4)
     fill(history, *({"said": f"answer {n}"} for n in range(10)))
-    exported = export.export_jsonl(history.path, {})
-    first = next(exported)
+    pieces = export.export_jsonl(history.path, {})
+    first = next(pieces)
     fill(history, {"said": "late"})
-    rest = list(exported)
-    assert [json.loads(call)["response"] for call in (first, *rest)] == [
+    calls = [json.loads(line) for line in "".join((first, *pieces)).splitlines()]
+    assert first.count("\n") == 4
+    assert [call["response"] for call in calls] == [
         *(f"answer {n}" for n in range(10)),
         "late",
     ]
@@ -305,7 +311,7 @@ def test_an_export_takes_the_pages_filters(history):
     assert rows[0]["message"] == "'=1+1"  # no spreadsheet takes it for a formula
     assert rows[1]["latency_ms"] == "100.0"
 
-    lines = [json.loads(line) for line in export.export_jsonl(history.path, asked)]
+    lines = [json.loads(line) for line in exported(history, asked)]
     assert [line["id"] for line in lines] == [1, 3]
     assert lines[0]["message"] == "=1+1"
     assert lines[0]["request"] == [{"role": "user", "content": "a goal"}]
@@ -313,9 +319,9 @@ def test_an_export_takes_the_pages_filters(history):
 
 
 def test_an_export_takes_the_text_that_is_looked_for(history, monkeypatch):
-    monkeypatch.setattr(export, "_CHUNK", 2)
+    monkeypatch.setattr(export, "_CHUNK_OF_TEXTS", 2)
     fill(history, *({"said": "tea" if number % 2 else "coffee"} for number in range(10)))
-    lines = [json.loads(line) for line in export.export_jsonl(history.path, {"text": ["tea"]})]
+    lines = [json.loads(line) for line in exported(history, {"text": ["tea"]})]
     assert [line["id"] for line in lines] == [2, 4, 6, 8, 10]
     rows = list(
         csv.DictReader(
@@ -348,10 +354,10 @@ def test_runs_are_exported_if_asked_for(history):
     assert "plan" not in rows[0]
 
     asked["status"] = ["completed"]
-    (line,) = map(json.loads, export.export_jsonl(history.path, asked))
+    (line,) = map(json.loads, exported(history, asked))
     assert (line["goal"], line["simulated"]) == ("=SUM(A1)", False)
     assert line["plan"]["steps"][0]["description"] == "Boil water"
-    calls = [json.loads(line) for line in export.export_jsonl(history.path, {"view": ["calls"]})]
+    calls = [json.loads(line) for line in exported(history, {"view": ["calls"]})]
     assert [call["run_id"] for call in calls] == ["r0"]
     with pytest.raises(BadRequest, match="view"):
         export.export_csv(history.path, {"view": ["everything"]})
@@ -371,7 +377,7 @@ def test_an_export_of_nothing_is_a_heading(history):
 
 
 def test_an_export_stays_small_however_long_it_is(history, monkeypatch):
-    monkeypatch.setattr(export, "_CHUNK", 10)
+    monkeypatch.setattr(export, "_CHUNK_OF_TEXTS", 10)
     fill(history, *({"said": "x" * 20_000} for _ in range(300)))
     tracemalloc.start()
     size = sum(len(piece) for piece in export.export_jsonl(history.path, {}))
@@ -379,6 +385,47 @@ def test_an_export_stays_small_however_long_it_is(history, monkeypatch):
     tracemalloc.stop()
     assert size > 6_000_000
     assert peak < 1_500_000
+
+
+@pytest.mark.parametrize("write", [export.export_csv, export.export_jsonl])
+def test_ten_times_as_many_calls_are_exported_in_the_same_memory(write, history):
+    fill(history, {"said": "a plan " * 20})
+
+    def copies(until):
+        def insert(connection):
+            first = connection.execute("SELECT max(id) FROM call").fetchone()[0] + 1
+            names = ", ".join(name for name in CALL_COLUMNS if name != "id")
+            for table, columns, key in (
+                ("call", f"id, {names}", "id"),
+                ("call_text", "call_id, request, response", "call_id"),
+            ):
+                kept = columns.partition(", ")[2]
+                connection.execute(
+                    f"""
+                    WITH RECURSIVE number(n) AS (
+                        SELECT ? UNION ALL SELECT n + 1 FROM number WHERE n < ?
+                    )
+                    INSERT INTO {table} ({columns})
+                    SELECT n, {kept} FROM number CROSS JOIN {table} WHERE {key} = 1
+                    """,
+                    (first, until),
+                )
+
+        history.submit(insert).result()
+
+    def export_all():
+        tracemalloc.start()
+        lines = sum(piece.count("\n") for piece in write(history.path, {}))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return lines, peak
+
+    copies(1_000)
+    few, little = export_all()
+    copies(10_000)
+    many, much = export_all()
+    assert many - few == 9_000
+    assert much < 1.5 * little
 
 
 def test_a_reader_waits_for_no_writer(history, archive):
