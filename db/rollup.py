@@ -46,8 +46,8 @@ Runs = dict[tuple[int, int], list[int]]  # by simulated and start, in the order 
 _KEY = ("simulated", "span", "start", "provider", "model")
 _RUN_KEY = ("simulated", "span", "start")
 _CELL = f"simulated, CAST(started_at AS INTEGER) / {SHORTEST} * {SHORTEST}"
-_CALL = f"json_array({_CELL}, provider, model, {', '.join(FACTS)}) AS row"
-_RUN = f"json_array({_CELL}, status, {SAVED}) AS row"
+_CALL = f"json_array({_CELL}, provider, model, {', '.join(FACTS)})"
+_RUN = f"json_array({_CELL}, status, {SAVED})"
 _AT_ONCE = 64  # rows in one statement
 _HOUR = 3600  # seconds whose calls are held at once
 
@@ -157,7 +157,10 @@ class _Source:
 
     def between(self, connection: sqlite3.Connection, low: float, high: float) -> Any:
         during = "started_at >= ? AND started_at < ?"
-        return _packed(connection, f"SELECT {self.row} FROM {self.ended} AND {during}", low, high)
+        row = connection.execute(
+            f"SELECT json_group_array({self.row}) FROM {self.ended} AND {during}", (low, high)
+        ).fetchone()
+        return json.loads(row[0])
 
 
 def _hours(connection: sqlite3.Connection, source: _Source) -> Iterator[float]:
@@ -218,30 +221,19 @@ def _lift(connection: sqlite3.Connection, source: _Source, span: int, until: int
 
 def _ended(connection: sqlite3.Connection, calls: str, runs: str) -> tuple[Any, Any]:
     """Of these calls and runs, given as JSON, those that have ended."""
-    return (
-        _packed(
-            connection,
-            f"""
-            SELECT {_CALL} FROM json_each(?) AS wanted CROSS JOIN call ON call.id = wanted.value
-             WHERE status <> 'running' AND NOT drilled
-            """,
-            calls,
-        ),
-        _packed(
-            connection,
-            f"""
-            SELECT {_RUN} FROM json_each(?) AS wanted CROSS JOIN run ON run.id = wanted.value
-             WHERE status <> 'running'
-            """,
-            runs,
-        ),
-    )
-
-
-def _packed(connection: sqlite3.Connection, sql: str, *values: Any) -> Any:
-    """One row, for the interpreter's lock is given up at each; `sql` selects JSON."""
-    packed = f"SELECT '[' || coalesce(group_concat(row), '') || ']' FROM ({sql})"
-    return json.loads(connection.execute(packed, values).fetchone()[0])
+    # One row, for the interpreter's lock is given up at each.
+    row = connection.execute(
+        f"""
+        SELECT (SELECT json_group_array({_CALL})
+                  FROM json_each(?) AS wanted CROSS JOIN call ON call.id = wanted.value
+                 WHERE status <> 'running' AND NOT drilled),
+               (SELECT json_group_array({_RUN})
+                  FROM json_each(?) AS wanted CROSS JOIN run ON run.id = wanted.value
+                 WHERE status <> 'running')
+        """,
+        (calls, runs),
+    ).fetchone()
+    return json.loads(row[0]), json.loads(row[1])
 
 
 def _widened(calls: Calls, span: int) -> Calls:
@@ -259,15 +251,14 @@ def _texts(connection: sqlite3.Connection, keys: Sequence[Sequence[Any]]) -> lis
     """Per key its COUNTS as they are, empty without any."""
     on = " AND ".join(f"{name} = key.value ->> {place}" for place, name in enumerate(_KEY))
     columns = ", ".join(f"coalesce({name}, '')" for name in COUNTS)
-    texts: list[list[str]] = _packed(
-        connection,
+    row = connection.execute(
         f"""
-        SELECT json_array({columns}) AS row
+        SELECT json_group_array(json_array({columns}))
           FROM json_each(?) AS key LEFT JOIN call_rollup ON {on}
-         ORDER BY key.key
         """,
-        json.dumps(keys),
-    )
+        (json.dumps(keys),),
+    ).fetchone()
+    texts: list[list[str]] = json.loads(row[0])
     return texts
 
 
