@@ -56,7 +56,7 @@ _INTENT_WAITS = 10.0  # seconds in all for such a lock, then nothing is asked
 _OUTCOME_WAITS = 5.0  # seconds in all, then it goes to the spool
 _FEW = 4  # calls under way that are too few to wait for one another
 _SLOW = 0.02  # seconds; a caller who lost as many to a write in place does not do so again
-_SLOW_FOR = 10.0  # seconds long
+_SLOW_FOR = 2.0  # seconds long
 _GATHER = 0.0005  # seconds without a new record, after which those at hand are committed
 _GATHER_MOST = 10  # times that long, and no longer
 _RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
@@ -89,7 +89,6 @@ class SqliteHistory:
         self._spooled = False
         self._archive = queries.Archive(path)
         self._closed = False
-        self._under_way = 0  # calls begun and not ended
         self._requests: dict[int, str] = {}  # theirs, for the index of words
         self._leave_alone_until = 0.0  # the disk was too slow for a write in place
         self._thread = threading.Thread(target=self._attend, name="switchyard-history", daemon=True)
@@ -121,17 +120,20 @@ class SqliteHistory:
     def begin(self, attempt: Attempt, messages: Sequence[Message]) -> Awaitable[None]:
         request = self._requests[attempt.id] = request_text(messages, self._redact)
         rows = ((INTENT, intent_row(attempt, self._redact)), (REQUEST, (attempt.id, request)))
-        self._under_way += 1
-        return self._awaitable(Record(rows, outcome=False))
+        waiter = self._awaitable(Record(rows, outcome=False))
+        if not waiter.done():
+            waiter.add_done_callback(lambda done: self._forget_refused(done, attempt.id))
+        return waiter
 
     def end(self, attempt: Attempt, response: str | None) -> Awaitable[None]:
-        self._under_way -= 1
         row = (CALL, call_row(attempt, self._redact))
-        request = self._requests.pop(attempt.id, search.UNKNOWN)
+        request = self._requests.pop(attempt.id, None)
+        first = request is not None  # nobody has written the outcome of a call that began here
         if response is None:
-            return self._awaitable(Record((row,)))
-        text = (attempt.id, request, storable(response, self._redact))
-        return self._awaitable(Record((row, (TEXT, text))))
+            return self._awaitable(Record((row,), first=first))
+        said = search.UNKNOWN if request is None else request
+        text = (attempt.id, said, storable(response, self._redact))
+        return self._awaitable(Record((row, (TEXT, text)), first=first))
 
     def begin_run(self, run: RunRecord) -> Awaitable[None]:
         return self._awaitable(Record(((RUN, run_row(run, self._redact)),), outcome=False))
@@ -168,12 +170,16 @@ class SqliteHistory:
 
     def _awaitable(self, record: Record) -> asyncio.Future[None]:
         waiter = asyncio.get_running_loop().create_future()
-        if not record.outcome and self._under_way <= _FEW and self._commit_here(record):
+        if not record.outcome and len(self._requests) <= _FEW and self._commit_here(record):
             waiter.set_result(None)
         else:
             record.waiter = waiter
             self._add(record)
         return waiter
+
+    def _forget_refused(self, waiter: asyncio.Future[None], call_id: int) -> None:
+        if not waiter.cancelled() and waiter.exception():
+            self._requests.pop(call_id, None)
 
     def _add(self, record: Record) -> None:
         if self._closed:
@@ -238,7 +244,7 @@ class SqliteHistory:
         try:
             arrived.append(self._queue.get(timeout=patience))
             # Many at once share a commit: it costs the loop's thread more than it costs the disk.
-            if self._under_way > _FEW:
+            if len(self._requests) > _FEW:
                 self._gather()
             while True:
                 arrived.append(self._queue.get_nowait())
@@ -259,6 +265,8 @@ class SqliteHistory:
             self._write(records)
         except Exception as error:  # noqa: BLE001 - told to who waits; this thread must live on
             self._abandon()
+            for record in records:
+                record.first = False  # a disk may have kept what it said it did not take
             if is_the_disks(error):
                 return self._make_do(records, error)
             if len(records) > 1:
@@ -275,14 +283,15 @@ class SqliteHistory:
         if connection is None or self._must_connect():
             connection = self._connect()
         rows: defaultdict[Table, list[Row]] = defaultdict(list)
-        outcome = False
+        outcome, first = False, True
         for record in records:
             outcome = outcome or record.outcome
+            first = first and (record.first or not record.outcome)
             for table, row in record.rows:
                 rows[table].append(row)
         self._synchronise("FULL" if outcome else "NORMAL")
         connection.execute("BEGIN IMMEDIATE")
-        put(connection, rows)
+        put(connection, rows, first=first)
         for record in records:
             if record.act:
                 record.result = record.act(connection)

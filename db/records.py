@@ -29,6 +29,7 @@ class Record:
     act: Callable[[sqlite3.Connection], Any] | None = None
     waiter: asyncio.Future[None] | Future[Any] | None = None
     result: Any = None
+    first: bool = False  # of calls that began here: nobody has written their outcome before
     arrived: float = field(default_factory=time.monotonic)
 
     @property
@@ -36,16 +37,21 @@ class Record:
         return self.outcome and self.act is None
 
 
-def put(connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]]) -> None:
-    """Each row in its table, what it means in the rollups, and its words in the index."""
+def put(
+    connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]], *, first: bool = False
+) -> None:
+    """Each row in its table, what it means in the rollups, and its words in the index.
+
+    With `first` no call among them had ended before.
+    """
     calls = [row for row in rows.get(CALL, ()) if row[_CALL_STATUS] != "running"]
     ids = [row[0] for row in calls]
     runs = {row[0] for row in rows.get(RUN, ()) if row[_RUN_STATUS] != "running"}
     runs |= _resumed(connection, rows.get(RUN, ()))
     concerned = runs | {row[1] for row in calls if row[1] is not None}
     with (
-        rollup.kept_up(connection, calls=ids, runs=concerned),
-        search.kept_up(connection, calls=ids, runs=runs, texts=rows.get(TEXT, ())),
+        rollup.kept_up(connection, calls=ids, runs=concerned, first=first),
+        search.kept_up(connection, calls=ids, runs=runs, texts=rows.get(TEXT, ()), first=first),
     ):
         for table, some in rows.items():
             table.put(connection, some)

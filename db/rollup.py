@@ -54,18 +54,24 @@ _HOUR = 3600  # seconds whose calls are held at once
 
 @contextmanager
 def kept_up(
-    connection: sqlite3.Connection, *, calls: Collection[int], runs: Collection[str]
+    connection: sqlite3.Connection,
+    *,
+    calls: Collection[int],
+    runs: Collection[str],
+    first: bool = False,
 ) -> Iterator[None]:
     """Whatever becomes of these calls and runs inside, the rollups say so after.
 
     They are read before and after, and the difference counts: an outcome that is written twice
-    does so once. In a transaction of the caller's.
+    does so once. With `first` no call had ended before. In a transaction of the caller's.
     """
     if not calls and not runs:
         yield
         return
     ids = json.dumps([*set(calls)]), json.dumps([*set(runs)])
-    before = _ended(connection, *ids)
+    before: tuple[Any, Any] = ([], [])
+    if runs or not first:
+        before = _ended(connection, *ids)
     yield
     after = _ended(connection, *ids)
     if before != after:

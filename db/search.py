@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -66,13 +66,15 @@ def kept_up(
     calls: Collection[int],
     runs: Collection[str],
     texts: Sequence[Row] = (),
+    first: bool = False,
 ) -> Iterator[None]:
     """Whichever of these calls and runs end inside are indexed after. In the caller's transaction.
 
     What had ended before is left out of the index first, for its text may be another one after.
-    `texts` are rows of call_text that are written inside: what they say need not be read again.
+    With `first` no call had. `texts` are rows of call_text that are written inside: what they say
+    need not be read again.
     """
-    ended = ((CALLS, "call.id", calls), (RUNS, "run.id", runs))
+    ended = ((CALLS, "call.id", () if first else calls), (RUNS, "run.id", runs))
     before = [texts_of(connection, source, keys, key=key) for source, key, keys in ended]
     for (source, _, _), some in zip(ended, before, strict=True):
         forget(connection, source, some)
@@ -98,13 +100,13 @@ class Text:
     two: str
 
 
-def index(connection: sqlite3.Connection, source: Source, texts: Iterable[Text]) -> None:
+def index(connection: sqlite3.Connection, source: Source, texts: Collection[Text]) -> None:
     """Each once: another time, and it would be found twice."""
     columns = f"rowid, {', '.join(source.columns)}"
     _each(connection, source, texts, f"INSERT INTO {source.words} ({columns})", "(?, ?, ?)")
 
 
-def forget(connection: sqlite3.Connection, source: Source, texts: Iterable[Text]) -> None:
+def forget(connection: sqlite3.Connection, source: Source, texts: Collection[Text]) -> None:
     """`texts` as they were indexed, and are still kept."""
     columns = f"{source.words}, rowid, {', '.join(source.columns)}"
     sql = f"INSERT INTO {source.words} ({columns})"
@@ -146,8 +148,10 @@ def _read(connection: sqlite3.Connection, source: Source, sql: str, *values: obj
 
 
 def _each(
-    connection: sqlite3.Connection, source: Source, texts: Iterable[Text], sql: str, row: str
+    connection: sqlite3.Connection, source: Source, texts: Collection[Text], sql: str, row: str
 ) -> None:
+    if not texts:
+        return
     below = _below(connection, source) or 0
     rows = [
         (text.key, searchable(text.one), searchable(text.two))
