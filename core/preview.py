@@ -92,7 +92,7 @@ def who_would_answer(
         if health.breaker.admits_last_resort(now):
             found.append(_candidate(health, "last", "asked if nobody else answers", now))
         else:
-            found.append(_candidate(health, "never", "not asked", now))
+            found.append(_candidate(health, "never", "", now))
     for name, said in (absentees or {}).items():
         found.append(Candidate(name, "never", said))
     return found

@@ -69,6 +69,8 @@ def money(dollars: float | None) -> str:
     """`$0.0042`, `$1.20`; what is unknown is not nothing."""
     if dollars is None:
         return "unknown"
+    if 0 < dollars < 0.00005:
+        return "under $0.0001"
     return "$0" if dollars == 0 else f"${dollars:.4f}" if dollars < 0.01 else f"${dollars:.2f}"
 
 
