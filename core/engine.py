@@ -484,9 +484,13 @@ class Engine:
         from core.providers.http import make_client
 
         base_url = self.settings.base_urls.get("bitnet") or PROVIDERS["bitnet"].base_url
+        missed = 0
         async with make_client() as client:
             while True:
-                self._bitnet_up = await server_is_up(base_url, client)
+                up = await server_is_up(base_url, client)
+                # A busy computer may miss one look; two in a row are believed.
+                missed = 0 if up else missed + 1
+                self._bitnet_up = up or (self._bitnet_up and missed < 2)
                 await asyncio.sleep(_BITNET_EVERY)
 
     async def _drain(self, seconds: float) -> None:
