@@ -5,7 +5,9 @@ Reads never wait for the writer, and never see half of a commit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from core.types import Attempt, RunRecord
 from db import lists
@@ -147,6 +149,22 @@ class Archive(Readers):
         """Those with a text to look for up to `lists.COUNTED_TO`, which then means: or more."""
         with self.reading() as connection:
             return lists.count_calls(connection, wanted)
+
+    def chains(self, run_ids: Sequence[str]) -> dict[str, list[list[Any]]]:
+        """Per run its calls in order, each [id, provider, status, step]; step None: planning."""
+        rows = self.rows(
+            f"""
+            SELECT run_id, json_group_array(json_array(id, provider, status, step))
+              FROM (SELECT run_id, id, provider, status, step
+                      FROM call
+                     WHERE run_id IN ({", ".join("?" * len(run_ids))})
+                     ORDER BY run_id, ordinal, id)
+             GROUP BY run_id
+             ORDER BY run_id
+            """,
+            *run_ids,
+        )
+        return {run_id: json.loads(calls) for run_id, calls in rows}
 
     def models(self) -> list[str]:
         """Every model that was called, by name."""

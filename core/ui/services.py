@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from core.engine import Engine
 from core.types import Attempt, RunRecord
@@ -45,6 +45,8 @@ class Records(Protocol):
     def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int: ...
 
     def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int: ...
+
+    def chains(self, run_ids: Sequence[str]) -> dict[str, list[list[Any]]]: ...
 
     def models(self) -> list[str]: ...
 

@@ -67,10 +67,9 @@ def test_the_strategy_is_kept_at_once(page, console):
 
 def test_the_history_shows_a_call_in_full_and_by_its_address(page, console):
     console.plan("Research how small clinics schedule appointments")
-    opened(page, f"{console.url}/history")
-    rows = page.locator(".dvn-scroller")
-    expect(rows).to_be_visible()
-    rows.click(position={"x": 120, "y": 35 + 17})
+    opened(page, f"{console.url}/history?view=calls")
+    rows = page.get_by_role("table", name="Calls, newest first").get_by_role("row")
+    rows.filter(has_text="Anthropic").first.click()
     expect(page.get_by_text("Request", exact=True)).to_be_visible()
     expect(page.get_by_text("You are a planner.").first).to_be_visible()
     page.wait_for_url(re.compile(r"call=\d+"))

@@ -1,145 +1,331 @@
-"""History: every run and every call, newest first, and one call in full."""
+"""History: every run and every call, newest first; one of them in full beside the list."""
 
 from __future__ import annotations
 
-import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
 import streamlit as st
 
-from core.providers import label_of
-from core.strategies import STRATEGIES
+from core.errors import BadRequest, HistoryUnavailable
+from core.ui import history_details as details
+from core.ui import history_filters as filters
+from core.ui import history_rows as rows
 from core.ui import show
-from core.ui.services import services
-from core.words import attempt_in_words, money, seconds_in_words
+from core.ui.history_filters import Asked
+from core.ui.history_table import table
+from core.ui.services import Records, services
+from db.filters import EVERY_CALL, EVERY_RUN, CallFilter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PAGE = 25  # rows
+_LOOK_EVERY = 1.0  # seconds between two looks at whether anything is new
+_WORDS = {"runs": ("run", "runs"), "calls": ("call", "calls")}
 
 
-def _calls() -> None:
-    records = services().records
-    before = st.session_state.get("before")
-    frame = records.page_of_calls(limit=_PAGE + 1, before_id=before)
-    if frame.empty:
-        _nothing_yet()
+class Question(NamedTuple):
+    """What was read, and what of: the same question needs no second reading."""
+
+    version: int
+    asked: Asked
+    wanted: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    question: Question
+    count: int
+    page: int
+    pages: int
+    frame: pd.DataFrame
+    chains: dict[str, list[list[Any]]]
+    models: list[str]
+    ever: bool  # has anything ever run?
+
+
+def _history() -> None:
+    now = filters.asked()
+    try:
+        reading = _read(now)
+    except BadRequest as error:
+        st.warning(show.plain(f"{error} Clear the filters to see everything."))
+        _clear_button()
         return
-    more = len(frame) > _PAGE
-    frame = frame.head(_PAGE)
-    shown = pd.DataFrame(
-        {
-            "When": pd.to_datetime(frame["started_at"], unit="s", utc=True),
-            "Provider": [label_of(name) for name in frame["provider"]],
-            "Model": frame["model"],
-            "Outcome": frame["status"],
-            "Reason": [_reason(kind) for kind in frame["error_kind"]],
-            "Seconds": frame["latency_ms"] / 1000,
-            "Tokens out": frame["output_tokens"],
-            "Practice": frame["simulated"].astype(bool),
-        }
+    if not reading.ever:
+        _nothing_yet()
+        _watch(reading, drawn=False)
+        return
+    _top(reading)
+    filters.bar(now, reading.models)
+    _count_line(reading)
+    if reading.count:
+        _list(reading)
+    else:
+        _nothing_found(now)
+    drawn = _drawer()
+    _watch(reading, drawn=drawn)
+
+
+# -- reading, once for each state of the history
+
+
+def _read(now: Asked) -> Reading:
+    records = services().records
+    question = Question(records.version(), now, now.wanted(now=time.time()))
+    kept: Reading | None = st.session_state.get("history_reading")
+    if kept and kept.question == question:
+        return kept
+    with st.skeleton(height=600):
+        reading = _read_anew(records, question)
+    st.session_state["history_reading"] = reading
+    return reading
+
+
+def _read_anew(records: Records, question: Question) -> Reading:
+    now, wanted = question.asked, question.wanted
+    calls = isinstance(wanted, CallFilter)
+    count = records.count_calls(wanted) if calls else records.count_runs(wanted)
+    pages = max(1, -(-count // _PAGE))
+    page = min(now.page, pages)
+    ask = records.page_of_calls if calls else records.page_of_runs
+    frame = ask(wanted=wanted, limit=_PAGE, page=page)
+    return Reading(
+        question,
+        count,
+        page,
+        pages,
+        frame,
+        records.chains([run for run in frame["run_id"].unique() if run]) if calls else {},
+        records.models(),
+        ever=count > 0 or records.count_calls(EVERY_CALL) + records.count_runs(EVERY_RUN) > 0,
     )
-    picked = st.dataframe(
+
+
+# -- the list
+
+
+def _top(reading: Reading) -> None:
+    now = reading.question.asked
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        filters.view_switch(now)
+        st.space("stretch")
+        filters.saved(now)
+        _export(now)
+
+
+def _export(now: Asked) -> None:
+    query = filters.export_query(now, moment=time.time())
+    with st.popover("Export", icon=":material/download:", key="export"):
+        st.caption("Every call that these filters let through, not only this page.")
+        st.link_button(
+            "Table (CSV)",
+            f"/autonomous/export.csv?{query}",
+            icon=":material/table:",
+            help="For a spreadsheet: the numbers, without the texts.",
+            width="stretch",
+        )
+        st.link_button(
+            "JSON lines",
+            f"/autonomous/export.jsonl?{query}",
+            icon=":material/data_object:",
+            help="For programs: with what was asked and answered.",
+            width="stretch",
+        )
+
+
+def _count_line(reading: Reading) -> None:
+    now = reading.question.asked
+    one, many = _WORDS[now.view]
+    words = f"{reading.count:,} {one if reading.count == 1 else many}"
+    if now.filters:
+        words += " with these filters"
+    if reading.pages > 1:
+        first = (reading.page - 1) * _PAGE + 1
+        words += f", {first:,} to {first + len(reading.frame) - 1:,} shown"
+    st.caption(words)
+
+
+def _list(reading: Reading) -> None:
+    now = reading.question.asked
+    calls = now.view == "calls"
+    address = f"?{now.address(page=reading.page)}&{'call' if calls else 'run'}="
+    searching = bool(now.text)
+    columns = rows.columns(rows.CALL_COLUMNS if calls else rows.RUN_COLUMNS, searching=searching)
+    how = rows.How(st.context.timezone, address, searching)
+    shown = (
+        rows.call_rows(reading.frame, reading.chains, how=how)
+        if calls
+        else rows.run_rows(reading.frame, how=how)
+    )
+    table(
+        columns,
         shown,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
-        key=f"calls before {before}",
-        height=35 * (len(shown) + 1) + 3,
-        column_config={
-            "When": st.column_config.DatetimeColumn(
-                timezone=st.context.timezone, format="D MMM YYYY, HH:mm:ss"
-            ),
-            "Seconds": st.column_config.NumberColumn(format="%.2f"),
-        },
-        alt="Calls, newest first. Choose a row to see the call in full.",
+        label=f"{_WORDS[now.view][1].capitalize()}, newest first",
+        key=f"history_table_{now.view}",
+        picked=st.query_params.get("call" if calls else "run"),
+        on_open=_open_call if calls else _open_run,
     )
-    rows = picked.selection.rows or [cell[0] for cell in picked.selection.cells]
-    _turn_pages(frame, more=more)
-    if rows:
-        st.query_params["call"] = str(frame["id"].iloc[rows[0]])
-    if call := st.query_params.get("call"):
-        _drawer(call)
+    if reading.pages > 1:
+        _turn(reading)
 
 
-def _reason(kind: object) -> str:
-    return str(kind).replace("_", " ") if isinstance(kind, str) else ""
+def _turn(reading: Reading) -> None:
+    if st.session_state.get("history_page") != reading.page:
+        st.session_state["history_page"] = reading.page
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        st.pagination(reading.pages, key="history_page", on_change=_turned)
 
 
-def _turn_pages(frame: pd.DataFrame, *, more: bool) -> None:
-    newest, older, _ = st.columns([1, 1, 6])
-    if newest.button("Newest", disabled=st.session_state.get("before") is None):
-        st.session_state["before"] = None
-        st.rerun()
-    if older.button("Older", disabled=not more):
-        st.session_state["before"] = int(frame["id"].iloc[-1])
-        st.rerun()
+def _turned() -> None:
+    page = st.session_state["history_page"]
+    filters.ask()
+    if page > 1:
+        st.query_params["page"] = str(page)
+
+
+# -- one of them, beside the list
+
+
+def _open_call(name: str) -> None:
+    st.query_params["call"] = name
+
+
+def _open_run(name: str) -> None:
+    st.query_params["run"] = name
 
 
 def _close() -> None:
-    st.query_params.pop("call", None)
+    for name in ("call", "run"):
+        st.query_params.pop(name, None)
+
+
+def _drawer() -> bool:
+    if call := st.query_params.get("call"):
+        _call_drawer(call)
+        return True
+    if run := st.query_params.get("run"):
+        _run_drawer(run)
+        return True
+    return False
 
 
 @st.dialog("Call", position="right", width="medium", on_dismiss=_close)
-def _drawer(call_id: str) -> None:
-    records = services().records
-    call = (
-        records.call(int(call_id))
-        if call_id.isascii() and call_id.isdigit() and len(call_id) < 18
-        else None
-    )
+def _call_drawer(address: str) -> None:
+    call = details.call_of(address)
     if call is None:
         st.warning("There is no call at this address.")
         return
-    with st.container(horizontal=True):
-        show.status_badge(call.status)
-        if call.simulated:
-            show.practice_badge()
-    st.markdown(show.plain(attempt_in_words(call)))
-    if call.message:
-        st.markdown(show.plain(call.message))
-    took = "unknown" if call.latency_ms is None else seconds_in_words(call.latency_ms / 1000)
-    usage = call.usage
-    facts = {
-        "Provider": label_of(call.provider),
-        "Model": call.model,
-        "Strategy": STRATEGIES[call.strategy].label,
-        "Time": took,
-        "Tokens in, out": f"{_or_unknown(usage.input_tokens)}, {_or_unknown(usage.output_tokens)}",
-        "Cost": "$0 (practice)" if call.simulated else money(call.cost_usd),
-        "HTTP status": _or_unknown(call.http_status),
-    }
-    with st.container(border=True, gap="small"):
-        for name, fact in facts.items():
-            left, right = st.columns([1, 2], gap="small")
-            left.caption(name)
-            right.markdown(show.plain(fact))
-    if call.run_id:
-        st.page_link(
-            "views/run_plan.py",
-            label="Open its run",
-            query_params={"run": call.run_id},
-            icon=":material/open_in_new:",
-        )
-    text = records.call_text(call.id)
-    if text is None:
-        st.caption("The texts of this call are no longer kept.")
+    _live(lambda: details.call_view(details.call_of(address) or call, whole=False), call.status)
+
+
+@st.dialog("Run", position="right", width="medium", on_dismiss=_close)
+def _run_drawer(address: str) -> None:
+    records = services().records
+    run = records.run(address)
+    if run is None:
+        st.warning("There is no run at this address.")
         return
-    request, response = text
-    st.markdown("**Request**")
-    for message in json.loads(request):
-        st.caption(message["role"].capitalize())
-        st.code(message["content"], language=None, wrap_lines=True)
-    st.markdown("**Answer**")
-    st.code(response or "There was no answer.", language=None, wrap_lines=True)
+    _live(lambda: details.run_view(records.run(address) or run), run.status)
 
 
-def _or_unknown(value: object) -> str:
-    return "unknown" if value is None else str(value)
+def _live(view: Callable[[], None], status: str) -> None:
+    """While it runs, what is shown of it keeps up."""
+
+    @st.fragment(run_every=_LOOK_EVERY if status == "running" else None)
+    def shown() -> None:
+        view()
+
+    shown()
+
+
+# -- what comes while the page is open
+
+
+@st.fragment(run_every=_LOOK_EVERY)
+def _watch(reading: Reading, *, drawn: bool) -> None:
+    """Look whether anything was recorded; read again only then.
+
+    Whoever reads an older page, or one call beside the list, is told and not disturbed.
+    """
+    try:
+        version = services().records.version()
+        if version == reading.question.version:
+            return
+        if drawn or reading.page > 1:
+            _news(reading, version)
+            return
+    except HistoryUnavailable:
+        pass  # the page itself says so
+    st.rerun()
+
+
+def _news(reading: Reading, version: int) -> None:
+    known, count = st.session_state.get("history_news", (None, 0))
+    if known != version:
+        wanted = reading.question.wanted
+        records = services().records
+        count = (
+            records.count_calls(wanted)
+            if isinstance(wanted, CallFilter)
+            else records.count_runs(wanted)
+        )
+        st.session_state["history_news"] = (version, count)
+    new = count - reading.count
+    if new > 0:
+        one, many = _WORDS[reading.question.asked.view]
+        st.button(
+            f"{new:,} new {one if new == 1 else many}, show",
+            icon=":material/arrow_upward:",
+            on_click=filters.ask,
+        )
+
+
+# -- when there is nothing
 
 
 def _nothing_yet() -> None:
-    st.info("Nothing has run yet. Run a plan, and every call it makes shows here.")
-    st.page_link("views/run_plan.py", label="Run a plan", icon=":material/play_circle:")
+    with st.container(border=True):
+        st.markdown("**Nothing has run yet.**")
+        st.markdown(
+            "Run a plan, and every call it makes shows here: who was asked, what came back, how"
+            " long it took and what it cost."
+        )
+        st.page_link("views/run_plan.py", label="Run a plan", icon=":material/play_circle:")
+
+
+def _nothing_found(now: Asked) -> None:
+    with st.container(border=True):
+        st.markdown(f"**No {_WORDS[now.view][0]} matches these filters.**")
+        st.markdown("Choose fewer, a longer time, or other words.")
+        _clear_button()
+
+
+def _clear_button() -> None:
+    st.button(
+        "Clear filters", key="clear", icon=":material/filter_alt_off:", on_click=filters.clear
+    )
+
+
+def _unreadable(error: HistoryUnavailable) -> None:
+    st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
+    st.button("Try again", icon=":material/refresh:")
+    _try_again()
+
+
+@st.fragment(run_every=5)
+def _try_again() -> None:
+    with suppress(HistoryUnavailable):
+        services().records.version()
+        st.rerun()
 
 
 st.title("History")
-_calls()
+try:
+    _history()
+except HistoryUnavailable as error:
+    _unreadable(error)

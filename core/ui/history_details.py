@@ -1,0 +1,264 @@
+"""One call or one run in full, for the drawer and for a page of its own alike."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.errors import OUTCOMES, BadRequest, RunError
+from core.providers import label_of
+from core.strategies import STRATEGIES
+from core.types import Attempt, RunRecord
+from core.ui import show
+from core.ui.history_rows import CALL_STATUSES, RUN_STATUSES
+from core.ui.services import services
+from core.words import attempt_in_words, chain, money, seconds_in_words, story
+
+_LONGEST = 20_000  # characters of one text in a drawer; its page shows all of it
+
+
+def call_of(address: str) -> Attempt | None:
+    """The call that an address names; None where it names none."""
+    if not (address.isascii() and address.isdecimal() and len(address) < 18):
+        return None
+    return services().records.call(int(address))
+
+
+def call_view(call: Attempt, *, whole: bool) -> None:
+    """What was asked and answered, why, how long, how much, and the run it belongs to.
+
+    `whole`: on a page of its own, where long texts have room.
+    """
+    _call_head(call, whole=whole)
+    _facts(_call_facts(call))
+    if call.run_id and (run := services().records.run(call.run_id)):
+        _its_run(call, run)
+    _texts(call, longest=None if whole else _LONGEST)
+
+
+def run_view(run: RunRecord) -> None:
+    """A run in short: how it went, who was asked, and the ways on from here."""
+    calls = services().records.calls_of(run.id)
+    status = RUN_STATUSES[run.status]
+    with st.container(horizontal=True):
+        show.status_badge(run.status, status.word)
+        if run.simulated:
+            show.practice_badge()
+        show.when(run.started_at)
+    st.markdown(f"**{show.plain(run.goal)}**")
+    if run.status != "running":
+        st.markdown(show.plain(run.error or story(calls)))
+    _facts(_run_facts(run, calls))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            "views/run.py",
+            label="Open the run",
+            icon=":material/open_in_full:",
+            query_params={"run": run.id},
+        )
+        run_again(run)
+    st.markdown("##### Calls")
+    if not calls:
+        st.caption("Nobody was asked.")
+    for call in calls:
+        _call_line(call)
+
+
+def run_again(run: RunRecord, *, after: str | None = None) -> None:
+    """Offer the same run once more, the same way or with a chosen provider first."""
+    engine = services().engine
+    able = engine.eligible(simulated=engine.practising)
+    first = [name for name in (after, *able) if name in able]
+    ways = ["", *dict.fromkeys(first)]
+    chosen = st.menu_button(
+        "Run again",
+        ways,
+        key=f"again {run.id}",
+        icon=":material/replay:",
+        format_func=lambda name: f"{label_of(name)} first" if name else "The same way",
+    )
+    if chosen is None:
+        return
+    try:
+        run_id = engine.submit(run.goal, source="ui", **again(run, first=chosen, able=able))
+    except BadRequest as error:
+        st.error(show.plain(str(error)))
+    except RunError as error:
+        st.error(show.plain(f"{error.message} {error.action}"))
+    else:
+        st.switch_page("views/run_plan.py", query_params={"run": run_id})
+
+
+def again(run: RunRecord, *, first: str, able: Sequence[str]) -> dict[str, Any]:
+    """What to submit for the same run, with `first` asked before all others if it is named."""
+    asked = run.options
+    kept = ("context", "temperature", "max_tokens", "timeout", "execute")
+    options = {name: asked[name] for name in kept if asked.get(name) is not None}
+    order = asked.get("priority")
+    if not first:
+        return {**options, "strategy": run.strategy, "priority": order}
+    others = [name for name in order or able if name != first]
+    return {**options, "strategy": "priority", "priority": [first, *others]}
+
+
+# -- a call
+
+
+def _call_head(call: Attempt, *, whole: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show.status_badge(call.status, CALL_STATUSES[call.status].word)
+        if call.simulated:
+            show.practice_badge()
+        show.when(call.started_at)
+        if not whole:
+            st.space("stretch")
+            st.page_link(
+                "views/call.py",
+                label="Full page",
+                icon=":material/open_in_full:",
+                query_params={"call": str(call.id)},
+            )
+    st.markdown(f"**{show.plain(attempt_in_words(call))}**")
+    if call.message and call.status != "ok":
+        st.caption("What it said")
+        st.code(call.message, language=None, wrap_lines=True)
+    if call.error_kind is not None:
+        st.caption(show.plain(OUTCOMES[call.error_kind].action))
+
+
+def _call_facts(call: Attempt) -> Mapping[str, str | None]:
+    usage = call.usage
+    return {
+        "Provider": label_of(call.provider),
+        "Model": call.model,
+        "Took": _took(call.latency_ms),
+        "First word after": _took(call.ttft_ms),
+        "Tokens in": _count(usage.input_tokens),
+        "of these cached": _count(usage.cached_tokens),
+        "Tokens out": _count(usage.output_tokens),
+        "Cost": "$0 (practice)" if call.simulated else money(call.cost_usd),
+        "Strategy": STRATEGIES[call.strategy].label
+        if call.strategy in STRATEGIES
+        else call.strategy,
+        "Asked for": "the plan" if call.step is None else f"step {call.step + 1}",
+        "HTTP status": None if call.http_status is None else str(call.http_status),
+        "Asked to wait": None if call.retry_after is None else seconds_in_words(call.retry_after),
+        "Request number": call.request_id,
+    }
+
+
+def _its_run(call: Attempt, run: RunRecord) -> None:
+    calls = services().records.calls_of(run.id)
+    together = [other for other in calls if other.step == call.step]
+    place = next((n for n, other in enumerate(together, 1) if other.id == call.id), None)
+    with st.container(border=True, gap="small"):
+        st.markdown(show.plain(run.goal[:300]))
+        asked = chain([(other.provider, other.status) for other in together])
+        words = f"{asked} · attempt {place} of {len(together)}" if place else asked
+        st.caption(show.plain(words))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link(
+                "views/run.py",
+                label="Open its run",
+                icon=":material/account_tree:",
+                query_params={"run": run.id},
+            )
+            run_again(run, after=call.provider)
+
+
+def _texts(call: Attempt, *, longest: int | None) -> None:
+    kept = services().records.call_text(call.id)
+    if kept is None:
+        st.caption("The texts of this call are no longer kept; its numbers are.")
+        return
+    request, response = kept
+    st.markdown("##### Request")
+    for message in _messages(request):
+        st.caption(str(message.get("role", "")).capitalize())
+        _text(str(message.get("content", "")), longest)
+    st.markdown("##### Answer")
+    if response:
+        _text(response, longest)
+    elif call.status == "running":
+        st.caption("It is still being asked.")
+    else:
+        st.caption("There was no answer.")
+
+
+def _messages(request: str) -> Sequence[Mapping[str, Any]]:
+    try:
+        messages = json.loads(request)
+    except ValueError:
+        return [{"role": "text", "content": request}]
+    return messages if isinstance(messages, list) else [{"content": request}]
+
+
+def _text(text: str, longest: int | None) -> None:
+    st.code(text if longest is None else text[:longest], language=None, wrap_lines=True)
+    if longest is not None and len(text) > longest:
+        st.caption(f"The first {longest:,} of {len(text):,} characters; its page shows all.")
+
+
+# -- a run
+
+
+def _run_facts(run: RunRecord, calls: Sequence[Attempt]) -> Mapping[str, str | None]:
+    ended = run.finished_at
+    costs = [call.cost_usd for call in calls if call.status == "ok"]
+    cost = None if None in costs else sum(cost for cost in costs if cost is not None)
+    return {
+        "Took": None if ended is None else seconds_in_words(max(0.0, ended - run.started_at)),
+        "Calls": f"{len(calls):,}",
+        "Strategy": STRATEGIES[run.strategy].label if run.strategy in STRATEGIES else run.strategy,
+        "Started from": {"ui": "this console", "api": "the API", "python": "Python"}[run.source],
+        "Answered by": None if run.provider is None else label_of(run.provider),
+        "Model": run.model,
+        "Cost": "$0 (practice)" if run.simulated else money(cost),
+    }
+
+
+def _call_line(call: Attempt) -> None:
+    status = CALL_STATUSES[call.status]
+    colour = {"good": "green", "bad": "red", "busy": "blue", "quiet": "gray"}[status.tone]
+    figures = [call.model]
+    if call.status == "running":
+        figures.append(f"{seconds_in_words(max(0.0, time.time() - call.started_at))} so far")
+    if call.usage.output_tokens is not None:
+        figures.append(f"{call.usage.output_tokens:,} tokens out")
+    if call.status == "ok":
+        figures.append("$0" if call.simulated else money(call.cost_usd))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":{colour}[{status.sign}] {show.plain(attempt_in_words(call))}")
+        st.caption(show.plain(" · ".join(figures)))
+        st.space("stretch")
+        st.page_link(
+            "views/call.py",
+            label="Open",
+            query_params={"call": str(call.id)},
+            help=f"Call {call.id} in full",
+        )
+
+
+# -- both
+
+
+def _facts(facts: Mapping[str, str | None]) -> None:
+    """Names and values side by side; what is not known is left out, not shown as nothing."""
+    with st.container(border=True), st.grid("auto", min_column_width=120):
+        for name, value in facts.items():
+            if value:
+                with st.container(gap=None):
+                    st.caption(name)
+                    st.markdown(show.plain(value))
+
+
+def _took(milliseconds: float | None) -> str | None:
+    return None if milliseconds is None else seconds_in_words(milliseconds / 1000)
+
+
+def _count(tokens: int | None) -> str | None:
+    return None if tokens is None else f"{tokens:,}"
