@@ -143,8 +143,7 @@ def _keys(
         return []
     sql, values = found
     some = (RANKED_AMONG, 0) if ranked else (limit, offset)
-    rows = connection.execute(f"{sql} LIMIT ? OFFSET ?", (*values, 0, before, *some))
-    keys = [key for (key,) in rows]
+    keys = tally.keys_of(connection, f"{sql} LIMIT ? OFFSET ?", (*values, 0, before, *some))
     if not ranked:
         return keys
     texts = _texts(connection, source, keys)
@@ -173,7 +172,7 @@ def _rows(
     connection: sqlite3.Connection, table: str, key: str, columns: str, keys: Sequence[int]
 ) -> list[list[Any]]:
     """In the order of `keys`."""
-    # One row, for the interpreter's lock is given up at each, and a busy engine makes each wait.
+    # One row, as in `tally.keys_of`.
     (packed,) = connection.execute(
         f"""
         SELECT json_group_array(json_array({columns}))

@@ -62,7 +62,7 @@ def remove_numbers(connection: sqlite3.Connection, before: float, rows: int) -> 
     ids = _ids(
         connection,
         """
-        SELECT id FROM call
+        SELECT id FROM call NOT INDEXED
          WHERE id < ? AND started_at < ? AND status <> 'running'
          ORDER BY id
          LIMIT ?
@@ -85,7 +85,7 @@ def _remove_runs(connection: sqlite3.Connection, before: float, rows: int) -> Sl
     numbers = _ids(
         connection,
         """
-        SELECT number FROM run
+        SELECT number FROM run NOT INDEXED
          WHERE number < ? AND started_at < ? AND status <> 'running'
            AND NOT EXISTS (SELECT 1 FROM call WHERE run_id = run.id)
          ORDER BY number

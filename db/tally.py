@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from db.filters import Filter
 
@@ -72,6 +73,16 @@ def page(
     return keys
 
 
+def keys_of(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[int]:
+    """What `sql` selects, all at once."""
+    # One row, for the interpreter's lock is given up at each, and a busy engine makes each wait.
+    (packed,) = connection.execute(
+        f"WITH some(key) AS ({sql}) SELECT json_group_array(key) FROM some", values
+    ).fetchone()
+    keys: list[int] = json.loads(packed)
+    return keys
+
+
 def forget_empty(connection: sqlite3.Connection) -> None:
     """What is left of removed rows."""
     for listed in (CALLS, RUNS):
@@ -100,7 +111,6 @@ def _sums(
     """By stretch; None where only some of it is wanted, so that its rows have to be counted."""
     where, values = wanted.choices()
     since, until = wanted.since, wanted.until
-    # One row, for the interpreter's lock is given up at each.
     (packed,) = connection.execute(
         f"""
         SELECT json_group_array(json_array(stretch, number, partly)) FROM (
@@ -142,7 +152,8 @@ def _running(
     if wanted.status and "running" not in wanted.status:
         return []
     where, values = wanted.where()
-    rows = connection.execute(
+    return keys_of(
+        connection,
         f"""
         SELECT {listed.key} FROM {listed.table} INDEXED BY {listed.table}_unfinished
          WHERE status = 'running' AND {listed.key} >= ? AND {listed.key} < ? AND {where}
@@ -150,7 +161,6 @@ def _running(
         """,
         (low, high, *values),
     )
-    return [key for (key,) in rows]
 
 
 def _bounds(listed: Listed, stretch: int, low: int, high: int) -> tuple[int, int]:
@@ -182,7 +192,8 @@ def _keys(
 ) -> list[int]:
     # By key alone: an index of a provider would have all of its rows read and sorted.
     where, values = wanted.where()
-    rows = connection.execute(
+    return keys_of(
+        connection,
         f"""
         SELECT {listed.key} FROM {listed.table} NOT INDEXED
          WHERE {listed.key} >= ? AND {listed.key} < ? AND {where}
@@ -191,7 +202,6 @@ def _keys(
         """,
         (low, high, *values, limit, offset),
     )
-    return [key for (key,) in rows]
 
 
 def _end(connection: sqlite3.Connection, listed: Listed) -> int:
