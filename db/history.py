@@ -202,7 +202,6 @@ class SqliteHistory:
                 return False
             self._write([record])
         except Exception:  # noqa: BLE001 - the writer tells it apart, and to whom it may concern
-            self._abandon()
             return False
         finally:
             self._turn.release()
@@ -222,8 +221,7 @@ class SqliteHistory:
                 going = False
             records = [*kept, *(record for record in arrived if record)]
             if records or self.degraded:
-                with self._turn:
-                    kept = self._commit(records)
+                kept = self._commit(records)
             if self._spooled and not kept:
                 self._spool.unlink(missing_ok=True)
                 self._spooled = False
@@ -262,9 +260,9 @@ class SqliteHistory:
     def _commit(self, records: list[Record]) -> list[Record]:
         """Commit all of `records`, or find each its place; what is to be tried again comes back."""
         try:
-            self._write(records)
+            with self._turn:  # and no longer: who is told may begin the next call at once
+                self._write(records)
         except Exception as error:  # noqa: BLE001 - told to who waits; this thread must live on
-            self._abandon()
             for record in records:
                 record.first = False  # a disk may have kept what it said it did not take
             if is_the_disks(error):
@@ -279,25 +277,33 @@ class SqliteHistory:
         return []
 
     def _write(self, records: Sequence[Record]) -> None:
-        connection = self._connection
-        if connection is None or self._must_connect():
-            connection = self._connect()
+        """All or nothing. Only for who has the turn."""
         rows: defaultdict[Table, list[Row]] = defaultdict(list)
-        outcome, first = False, True
         for record in records:
-            outcome = outcome or record.outcome
-            first = first and (record.first or not record.outcome)
             for table, row in record.rows:
                 rows[table].append(row)
-        self._synchronise("FULL" if outcome else "NORMAL")
-        connection.execute("BEGIN IMMEDIATE")
-        put(connection, rows, first=first)
-        for record in records:
-            if record.act:
-                record.result = record.act(connection)
-        if not records:  # a trial: does the disk take a page again?
-            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        connection.execute("COMMIT")
+        outcomes = [record for record in records if record.outcome]
+        try:
+            connection = self._connection
+            if connection is None or self._must_connect():
+                connection = self._connect()
+            self._synchronise("FULL" if outcomes else "NORMAL")
+            connection.execute("BEGIN IMMEDIATE")
+            put(connection, rows, first=all(record.first for record in outcomes))
+            for record in outcomes:
+                if record.act:
+                    record.result = record.act(connection)
+            if not records:  # a trial: does the disk take a page again?
+                connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            connection.execute("COMMIT")
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        if self._connection and self._connection.in_transaction:
+            with suppress(sqlite3.Error):  # SQLite may have done so by itself
+                self._connection.rollback()
 
     def _synchronise(self, level: str) -> None:
         if self._connection and self._synchronous != level:
@@ -411,11 +417,6 @@ class SqliteHistory:
         put(connection, rows)
         connection.execute("COMMIT")
         self._spool.unlink()
-
-    def _abandon(self) -> None:
-        if self._connection and self._connection.in_transaction:
-            with suppress(sqlite3.Error):  # SQLite may have done so by itself
-                self._connection.rollback()
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -29,7 +29,7 @@ class Record:
     act: Callable[[sqlite3.Connection], Any] | None = None
     waiter: asyncio.Future[None] | Future[Any] | None = None
     result: Any = None
-    first: bool = False  # of calls that began here: nobody has written their outcome before
+    first: bool = True  # no call in it can have ended before
     arrived: float = field(default_factory=time.monotonic)
 
     @property

@@ -255,17 +255,15 @@ def _widened(calls: Calls, span: int) -> Calls:
 
 def _texts(connection: sqlite3.Connection, keys: Sequence[Sequence[Any]]) -> list[list[str]]:
     """Per key its COUNTS as they are, empty without any."""
-    on = " AND ".join(f"{name} = key.value ->> {place}" for place, name in enumerate(_KEY))
-    columns = ", ".join(f"coalesce({name}, '')" for name in COUNTS)
-    row = connection.execute(
-        f"""
-        SELECT json_group_array(json_array({columns}))
-          FROM json_each(?) AS key LEFT JOIN call_rollup ON {on}
-        """,
-        (json.dumps(keys),),
-    ).fetchone()
-    texts: list[list[str]] = json.loads(row[0])
-    return texts
+    row = connection.execute(_read(len(keys)), _flat(keys)).fetchone()
+    return [texts or [""] * len(COUNTS) for texts in json.loads(row[0])]
+
+
+@cache
+def _read(keys: int) -> str:
+    on = " AND ".join(f"{name} = ?" for name in _KEY)
+    texts = f"(SELECT json_array({', '.join(COUNTS)}) FROM call_rollup WHERE {on})"
+    return f"SELECT json_array({', '.join([texts] * keys)})"
 
 
 @cache
