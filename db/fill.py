@@ -16,7 +16,7 @@ from db.believable import Story, believable
 from db.records import put
 from db.rows import CALL, RUN, TEXT, Row, Table, call_row, request_text, run_row
 
-_AT_ONCE = 2000  # calls in one transaction
+_AT_ONCE = 10_000  # calls in one transaction
 _CACHE = 256 << 10  # KB
 
 

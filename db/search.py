@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from operator import attrgetter
 
 from db.rows import Row, escaped
 from db.words import searchable
@@ -155,7 +156,8 @@ def _each(
     below = _below(connection, source) or 0
     rows = [
         (text.key, searchable(text.one), searchable(text.two))
-        for text in texts
+        # In this order: FTS5 writes out all it holds when a key is below the one before.
+        for text in sorted(texts, key=attrgetter("key"))
         # Of a text that is no longer kept there is nothing to forget, and FTS5 counts.
         if text.key >= below and (text.one or text.two)
     ]
