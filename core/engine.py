@@ -177,7 +177,7 @@ class Engine:
             if self.stopping.is_set() or len(self.active()) >= _BUSY:
                 raise _busy()
             if plan is not None:
-                check_kept(before.plan, plan, done=before.results())
+                check_kept(before.plan, plan, done=before.settled_steps())
             plan = plan or before.plan
             terms = replace(
                 before.terms,
@@ -199,7 +199,7 @@ class Engine:
         """
         with self._lock:
             run = self._settled(run_id)
-            check_kept(run.plan, plan, done=run.results())
+            check_kept(run.plan, plan, done=run.settled_steps())
             edited = self._runs[run_id] = run.with_plan(plan)
             # Within the lock, so that it is written before anything that comes after it.
             keeping = asyncio.run_coroutine_threadsafe(self._keep(edited.record), self._loop)

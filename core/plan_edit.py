@@ -98,7 +98,7 @@ def check_kept(before: Plan | None, after: Plan, *, done: Collection[int]) -> No
     """Refuse a plan that changes what is done.
 
     Raises:
-        BadRequest: a finished step is not where and what it was, or all is done.
+        BadRequest: a settled step is not where and what it was, or all is done.
     """
     if before is None or after == before:
         return
@@ -106,7 +106,7 @@ def check_kept(before: Plan | None, after: Plan, *, done: Collection[int]) -> No
         raise BadRequest("The final answer is written; run the goal again to change its plan.")
     for index in done:
         if after.steps[index : index + 1] != before.steps[index : index + 1]:
-            raise BadRequest(f"Step {index + 1} is done, so it stays as it is.")
+            raise BadRequest(f"Step {index + 1} is settled, so it stays as it is.")
 
 
 def movable(plan: Plan, index: int, to: int) -> bool:

@@ -126,6 +126,10 @@ class Run:
         """By step, of those that are done."""
         return results_of(self.plan, list(self.attempts), self.texts) if self.plan else {}
 
+    def settled_steps(self) -> set[int]:
+        """Those that are done or skipped, and so stay as they are."""
+        return {*self.results(), *self.terms.skipped}
+
     def cuts(self, index: int) -> tuple[Cut, ...]:
         """Which results step `index` was given in part, told from what it was answered by."""
         results = {**dict.fromkeys(self.terms.skipped, SKIPPED), **self.results()}

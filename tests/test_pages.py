@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.engine import Engine
+from core.meter import Limits
 from core.settings import read_settings
 from core.ui import services
 from db.history import SqliteHistory
@@ -113,6 +114,19 @@ def test_temperature_and_length_go_with_the_run(engine):
     next(button for button in page.button if button.label == "Run plan").click().run()
     run = engine.run(page.session_state["last_run"])
     assert (run.record.options["temperature"], run.record.options["max_tokens"]) == (1.2, 4000)
+
+
+def test_a_limit_that_came_before_the_plan_can_be_raised(engine, yard):
+    yard["openai"].script = lambda received: standin.status(500)
+    run_id = engine.submit("Plan a picnic", source="ui", limits=Limits(calls=1))
+    assert engine.run(run_id).done.wait(30)
+    page = shown(run=run_id)
+    assert "has made 1 call, its limit" in text(page)
+    yard["openai"].script = lambda received: standin.answer(standin.PLAN)
+    next(button for button in page.button if button.label == "Continue").click().run()
+    assert engine.run(run_id).done.wait(30)
+    assert engine.run(run_id).plan is not None
+    assert len(engine.run(run_id).attempts) == 2
 
 
 def test_a_run_that_nobody_knows_is_said_so(engine):

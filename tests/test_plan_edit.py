@@ -97,7 +97,7 @@ def test_a_step_is_added_anywhere() -> None:
 
 def test_finished_steps_stay_what_they_are() -> None:
     check_kept(DIAMOND, added_step(DIAMOND, 4, description="New"), done={0, 1})
-    with pytest.raises(BadRequest, match="Step 1 is done"):
+    with pytest.raises(BadRequest, match="Step 1 is settled"):
         check_kept(DIAMOND, added_step(DIAMOND, 0, description="New"), done={0})
     with pytest.raises(BadRequest, match="final answer is written"):
         check_kept(DIAMOND, without_step(DIAMOND, 3), done={0, 1, 2, 3, 4})

@@ -15,14 +15,14 @@ from core.ui.going_on import change, fault_view
 
 
 def editor(run: Run) -> None:
-    """The steps as fields. What is done already is shown, and stays."""
+    """The steps as fields. What is done or skipped is shown, and stays."""
     plan = run.plan
     assert plan is not None
     fault_view()
-    done = run.results()
+    settled = run.settled_steps()
     for index in range(len(plan.steps)):
         with st.container(border=True, gap="small"):
-            if index in done:
+            if index in settled:
                 _kept(plan, index)
             else:
                 _fields(run.record.id, plan, index)
@@ -46,7 +46,7 @@ def _kept(plan: Plan, index: int) -> None:
     step = plan.steps[index]
     st.markdown(f"**{index + 1}. {show.plain(show.agent(step.agent_type))}**")
     st.markdown(show.plain(step.description))
-    st.caption("Done, so it stays as it is.")
+    st.caption("Done or skipped, so it stays as it is.")
 
 
 def _fields(run_id: str, plan: Plan, index: int) -> None:

@@ -135,6 +135,9 @@ def body(run: Run, *, live: bool) -> None:
     """A run's plan to look at, or its steps as they come along, and what came of them."""
     run = services().engine.run(run.record.id) or run
     if run.plan is None:
+        if run.error is not None and run.error.kind == "limit":
+            fault_view()
+            _go_on(run, ())
         return
     if run.terms.begun or run.executing:
         _carried_out(run, live=live)
@@ -150,8 +153,7 @@ def reading(run: Run) -> None:
         return
     if steps[-1].state == "done":
         with st.container(border=True):
-            read_view(steps[-1].text)
-            _notes(run, steps[-1])
+            _result(run, steps[-1])
             _who(steps[-1], st)
     else:
         done = sum(view.state == "done" for view in steps[:-1])
@@ -171,8 +173,7 @@ def _folded(run: Run, view: StepView) -> None:
         st.markdown(f"**{show.plain(view.step.description)}**")
         st.caption(show.step_facts(view.step.dependencies, view.step.tool_name))
         if view.state == "done":
-            read_view(view.text)
-            _notes(run, view)
+            _result(run, view)
         elif view.reason:
             st.markdown(show.plain(view.reason))
         _attempts(view)
@@ -267,7 +268,8 @@ def _go_on(run: Run, steps: Sequence[StepView]) -> None:
     with st.container(border=True):
         left = sum(view.state not in ("done", "skipped") for view in steps[:-1])
         said = f"{left} step{'' if left == 1 else 's'}" if left else "Only the final answer"
-        st.markdown(f"**{said} to go.** What is done is kept and asked of nobody again.")
+        if steps:
+            st.markdown(f"**{said} to go.** What is done is kept and asked of nobody again.")
         limits = None
         if run.error is not None and run.error.kind == "limit":
             limits = limit_fields(_raised(run), key=f"raise {run_id}")
@@ -326,8 +328,7 @@ def _answer(run: Run, final: StepView) -> None:
         head.markdown("#### Answer", width="stretch")
         _who(final, head)
         if final.state == "done":
-            read_view(final.text)
-            _notes(run, final)
+            _result(run, final)
         elif final.state == "failed":
             st.markdown(show.plain(final.reason or "It could not be written."))
         else:
@@ -363,8 +364,7 @@ def _step(run: Run, view: StepView) -> None:
             st.markdown(f":red[:material/error:] {show.plain(view.reason or 'It failed.')}")
         elif view.state == "done":
             with st.expander("Result", key=f"result {run.record.id} {view.index}"):
-                read_view(view.text)
-                _notes(run, view)
+                _result(run, view)
         _attempts(view)
 
 
@@ -372,6 +372,14 @@ def _who(view: StepView, where: Any) -> None:
     if by := view.answered:
         took = seconds_in_words((by.latency_ms or 0.0) / 1000)
         where.caption(show.plain(f"{label_of(by.provider)} · {took}"), width="content")
+
+
+def _result(run: Run, view: StepView) -> None:
+    if view.text:
+        read_view(view.text)
+    else:
+        st.caption("The text of this result is no longer kept.")
+    _notes(run, view)
 
 
 def _being_written(view: StepView) -> None:
