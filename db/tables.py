@@ -188,7 +188,7 @@ class CallTally(SQLModel, table=True):
 
 
 class RunTally(SQLModel, table=True):
-    """The same of 256 runs."""
+    """The same of 1,024 runs."""
 
     __tablename__ = "run_tally"
     __table_args__: ClassVar = {"sqlite_with_rowid": False}

@@ -1,9 +1,9 @@
 """How many calls or runs a filter finds, and which of them stand on a page, without a scan.
 
-Triggers (`db.migrations.v4`) keep, for each stretch of some thousand rows, how many there are of
-each provider, model, strategy and outcome. A total is the sum over the stretches; the 10,000th
-page is found by walking these sums and reading the one or two stretches that it lies in. What
-still runs is in no sum, and is few.
+Triggers (`db.migrations.v4` and `v5`) keep, for each stretch of a thousand rows or more, how many
+there are of each provider, model, strategy and outcome. A total is the sum over the stretches; the
+10,000th page is found by walking these sums and reading the one or two stretches that it lies in.
+What still runs is in no sum, and is few.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Listed:
     width: int  # a stretch is `1 << width` rows, as the triggers have it
 
 
-CALLS, RUNS = Listed("call", "id", 12), Listed("run", "number", 8)
+CALLS, RUNS = Listed("call", "id", 12), Listed("run", "number", 10)
 
 
 def count(

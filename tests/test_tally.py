@@ -27,7 +27,7 @@ def connection(tmp_path_factory):
 
 
 def fill(connection, rng):
-    """15,000 calls with gaps, one provider hardly ever; 1,500 runs; a clock that jumps."""
+    """15,000 calls with gaps, one provider hardly ever; 3,000 runs; a clock that jumps."""
     ids = sorted(rng.sample(range(1, 20_000), 15_000))
     for place, call_id in enumerate(ids):
         status = rng.choices(STATUSES, (80, 15, 0.2, 5))[0]
@@ -42,7 +42,7 @@ def fill(connection, rng):
             simulated=place % 3 == 0,
             started_at=START + place + (5_000 if 7_000 < place < 7_050 else 0),
         )
-    for number in range(1, 1_501):
+    for number in range(1, 3_001):
         status = rng.choices(("completed", "failed", "running"), (90, 9, 1))[0]
         put_run(
             connection,
@@ -214,5 +214,5 @@ def test_rows_from_before_the_tally_are_in_it(tmp_path):
         assert numbered[0] == (1, "r1")
         assert connection.execute("SELECT * FROM unindexed ORDER BY source").fetchall() == [
             ("call", max(scanned(connection, tally.CALLS, CallFilter())) + 1),
-            ("run", 1_501),
+            ("run", 3_001),
         ]

@@ -9,7 +9,7 @@ _RUN = (
 )
 
 
-def _tally(table: str, key: str, width: int) -> tuple[str, ...]:
+def tally(table: str, key: str, width: int) -> tuple[str, ...]:
     """Keeps `{table}_tally` up, whoever writes. A stretch is `1 << width` of the table's rows.
 
     What still runs is not counted: it would be counted twice over, and there are few.
@@ -122,8 +122,8 @@ STATEMENTS = (
     "CREATE UNIQUE INDEX run_by_key ON run (idempotency_key)",
     "CREATE INDEX run_unfinished ON run (id) WHERE status = 'running'",
     "CREATE INDEX call_unfinished ON call (id) WHERE status = 'running'",
-    *_tally("call", "id", 12),
-    *_tally("run", "number", 8),
+    *tally("call", "id", 12),
+    *tally("run", "number", 8),
     *_words("call", "asked, answered"),
     *_words("run", "goal, plan"),
     # What was there before is indexed after the start, from the newest down: in one step, a
