@@ -13,7 +13,9 @@ from core.providers import PROVIDERS
 from core.strategies import STRATEGIES, record_in_words
 from core.words import seconds_in_words
 
-Kind = Literal["ready", "back", "resting", "needs_you", "switched_off", "not_set_up", "drilled"]
+Kind = Literal[
+    "ready", "back", "resting", "needs_you", "switched_off", "not_set_up", "drilled", "kept_out"
+]
 Turn = Literal["first", "then", "last", "never"]
 
 
@@ -63,6 +65,7 @@ def absent(name: str, *, switched_off: bool) -> Standing:
 
 
 DRILLED = Standing("drilled", "pretended down (fire drill)")
+KEPT_OUT = Standing("kept_out", "kept out: this goal is private")
 
 
 def who_would_answer(

@@ -51,7 +51,7 @@ def ago(seconds: float) -> str:
     if seconds < 5:
         return "just now"
     if seconds < 48 * 3600:
-        return f"{seconds_in_words(seconds)} ago"
+        return f"{seconds_in_words(round(seconds))} ago"
     return f"{seconds / 86400:.0f} days ago"
 
 
@@ -70,7 +70,7 @@ def money(dollars: float | None) -> str:
     if dollars is None:
         return "unknown"
     if 0 < dollars < 0.00005:
-        return "under $0.0001"
+        return "<$0.0001"
     return "$0" if dollars == 0 else f"${dollars:.4f}" if dollars < 0.01 else f"${dollars:.2f}"
 
 

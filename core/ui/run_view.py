@@ -35,7 +35,6 @@ def watch(run_id: str) -> None:
         st.warning("There is no run at this address. Choose one under History, or run a new plan.")
         return
     live = not run.done.is_set()
-    into_view(run_id if live else "")
 
     @st.fragment(run_every=_EVERY if live else None)
     def view() -> None:
@@ -43,7 +42,9 @@ def watch(run_id: str) -> None:
         if live and run.done.is_set():
             st.rerun()
 
-    view()
+    with st.container(key="one_run"):
+        view()
+        into_view(run_id if live else "", around="one_run")
 
 
 def _view(run: Run, *, live: bool) -> None:

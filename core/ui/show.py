@@ -71,6 +71,7 @@ STANDINGS = {
     "switched_off": ("toggle_off", "gray"),
     "not_set_up": ("key_off", "gray"),
     "drilled": ("local_fire_department", "orange"),
+    "kept_out": ("lock", "gray"),
 }
 
 

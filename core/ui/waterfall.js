@@ -1,13 +1,18 @@
 // Attempts as bars on one axis of time. Each row is a row of a table, so that everything the
 // bars show is there in words and numbers, too. A bar under way grows by itself between news.
 
+const TICKS = 4;
+
 export default function ({ data, parentElement }) {
   const table = parentElement.querySelector("[role=table]");
   const live = parentElement.querySelector("[role=status]");
   const self = (table.self ??= { rows: new Map() });
   table.setAttribute("aria-label", data.label);
   if (live.textContent !== data.said) live.textContent = data.said;
-  if (!table.firstChild) table.append(heads());
+  if (!table.firstChild) {
+    table.append(heads());
+    self.ticks = [...table.querySelectorAll(".tick")];
+  }
   for (const item of data.rows) {
     if (!self.rows.has(item.id)) {
       const row = makeRow();
@@ -35,6 +40,14 @@ export default function ({ data, parentElement }) {
 function heads() {
   const row = cells("heads", ["Provider", "What happened", "Time", "Tokens in → out", "Cost"]);
   row.querySelectorAll("[role=cell]").forEach((cell) => cell.setAttribute("role", "columnheader"));
+  const what = row.querySelector(".what");
+  const said = document.createElement("span");
+  said.className = "unseen";
+  said.textContent = what.textContent;
+  what.replaceChildren(said);
+  const axis = part(what, "axis");
+  axis.setAttribute("aria-hidden", "true");
+  for (let tick = 0; tick <= TICKS; tick++) part(axis, "tick");
   return row;
 }
 
@@ -80,6 +93,10 @@ function fill(row, item) {
 function layOut(self, data, passed) {
   const running = data.rows.some((item) => item.status === "running");
   const span = data.span + (running ? passed : 0);
+  self.ticks.forEach((tick, place) => {
+    const seconds = (span * place) / TICKS;
+    tick.textContent = `${seconds < 10 && seconds % 1 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  });
   for (const item of data.rows) {
     const grown = item.status === "running" ? passed : 0;
     const lasts = item.lasts + grown;

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.preview import (
     DRILLED,
+    KEPT_OUT,
     Candidate,
     Standing,
     absent,
@@ -13,6 +14,7 @@ from core.preview import (
     standing,
     who_would_answer,
 )
+from core.privacy import PRIVATE
 from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.ui import show
@@ -39,25 +41,31 @@ def standings() -> dict[str, Standing]:
     return found
 
 
-def candidates() -> list[Candidate]:
+def candidates(*, private: bool) -> list[Candidate]:
     """Everyone, in the order that a run which started now would ask them."""
     engine = services().engine
     practising = engine.practising
     router = engine.router(simulated=practising)
-    drills = engine.control.drills
-    able = [name for name in engine.eligible(simulated=practising) if not drills.down(name)]
+    able = [
+        name
+        for name in engine.eligible(simulated=practising)
+        if not engine.control.drills.down(name) and (name in PRIVATE or not private)
+    ]
+    others = {name: said for name, said in standings().items() if name not in able}
+    if private:
+        others = {name: said if name in PRIVATE else KEPT_OUT for name, said in others.items()}
     return who_would_answer(
         [router.health(name) for name in able],
         engine.strategy,
         now=router.clock(),
-        absentees={name: said for name, said in standings().items() if name not in able},
+        absentees=others,
     )
 
 
 @st.fragment(run_every=2)
-def first_view() -> None:
+def first_view(*, private: bool = False) -> None:
     """Who is first and why, in a sentence, and everyone behind a button."""
-    found = candidates()
+    found = candidates(private=private)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":small[{show.plain(sentence(found))}]", width="stretch")
         with st.popover("Why?", type="tertiary", help="Everyone, in the order they would be asked"):
@@ -65,12 +73,11 @@ def first_view() -> None:
 
 
 @st.fragment(run_every=2)
-def everyone_view() -> None:
+def everyone_view(*, private: bool = False) -> None:
     """Everyone, in the order they would be asked, in a card."""
-    found = candidates()
     with st.container(border=True, gap="small"):
         st.markdown("**Who would answer now**")
-        who_view(found)
+        who_view(candidates(private=private))
 
 
 def sentence(found: list[Candidate]) -> str:

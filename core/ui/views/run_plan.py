@@ -21,7 +21,8 @@ _EXAMPLES = (
 _LENGTHS = {"Short": 1000, "Usual": 2000, "Long": 4000, "Very long": 8000}  # tokens
 
 
-def _form() -> None:
+def _form() -> bool:
+    """Draw it, and start a run when that was asked for; whether the goal is a private one."""
     goal = st.text_area(
         "Goal",
         key="goal",
@@ -40,8 +41,11 @@ def _form() -> None:
         width="stretch",
         key="run plan",
     )
+    preview = st.container()
     options = execution.after()
-    who.first_view()
+    private = bool(options.get("private"))
+    with preview:
+        who.first_view(private=private)
     _strategy()
     _order()
     with st.expander("More", icon=":material/tune:"):
@@ -49,6 +53,7 @@ def _form() -> None:
         options |= execution.options()
     if pressed:
         again.submit(goal or "", **options)
+    return private
 
 
 def _examples() -> None:
@@ -128,10 +133,10 @@ def _more() -> dict[str, Any]:
     return {"temperature": temperature, "max_tokens": _LENGTHS[length]}
 
 
-def _result() -> None:
+def _result(*, private: bool) -> None:
     run_id = st.query_params.get("run") or st.session_state.get("last_run")
     if not run_id:
-        _nothing_yet()
+        _nothing_yet(private=private)
         return
     st.session_state["last_run"] = run_id
     if st.query_params.get("run") != run_id:
@@ -139,11 +144,11 @@ def _result() -> None:
     run_view.watch(run_id)
 
 
-def _nothing_yet() -> None:
+def _nothing_yet(*, private: bool) -> None:
     with st.container(border=True):
         st.markdown("**Nothing has run yet.** Write a goal and press Run plan.")
         st.caption("Each attempt shows here as it happens, and then the plan.")
-    who.everyone_view()
+    who.everyone_view(private=private)
 
 
 st.title("Run plan")
@@ -151,6 +156,6 @@ if "run" not in st.query_params:
     welcome()
 form, result = st.columns([5, 7], gap="large")
 with form, st.container(border=True):
-    _form()
+    goal_is_private = _form()
 with result:
-    _result()
+    _result(private=goal_is_private)
