@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.errors import HistoryUnavailable
+from core.limits import LIMITS
 from core.providers import PROVIDERS, access, label_of
 from core.settings import Settings
 from core.strategies import STRATEGIES
@@ -31,6 +32,33 @@ def change_in_words(change: Change) -> str | None:
     """`Google moved from 3rd to 1st`; None for what is of no interest to a chart of providers."""
     say = _SAID.get(change.key)
     return say(change.old, change.new) if say else None
+
+
+def any_change_in_words(change: Change) -> str | None:
+    """The same of every choice there is; None for what nobody chose."""
+    if said := change_in_words(change):
+        return said
+    if change.key in LIMITS:
+        row = LIMITS[change.key]
+        return _from_to(row.label, change.old, change.new, row.unit)
+    if change.key == "side_by_side":
+        return _from_to("Steps side by side", change.old, change.new, "")
+    return _OTHERS.get(change.key)
+
+
+_OTHERS = {
+    "limits": "Limits of a run",
+    "retention": "How long the history is kept",
+}
+
+
+def _from_to(label: str, old: Any, new: Any, unit: str) -> str:
+    """`Length of a rest: 60 s to 90 s`"""
+    said = [
+        f"{value:g} {unit}".strip() if isinstance(value, int | float) else "the default"
+        for value in (old, new)
+    ]
+    return f"{label}: {said[0]} to {said[1]}"
 
 
 def _strategy(old: Any, new: Any) -> str:
