@@ -145,6 +145,7 @@ api = make_api(
     lambda: console.engine,
     export_csv=lambda filters: export.export_csv(settings.database_path, filters),
     export_jsonl=lambda filters: export.export_jsonl(settings.database_path, filters),
+    backup=lambda target: console.upkeep.backup(target),
 )
 app = st.App(
     HERE / "core" / "ui" / "main.py",

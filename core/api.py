@@ -6,8 +6,10 @@ import asyncio
 import html
 import json
 import math
+import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, BinaryIO, Literal, TypeVar
 
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
@@ -64,7 +66,13 @@ class _Refused(Exception):
         self.body = _error(kind, message, action)
 
 
-def make_api(engine: Callable[[], Engine], *, export_csv: Export, export_jsonl: Export) -> FastAPI:
+def make_api(
+    engine: Callable[[], Engine],
+    *,
+    export_csv: Export,
+    export_jsonl: Export,
+    backup: Callable[[BinaryIO], int],
+) -> FastAPI:
     """The application to mount at /autonomous. `engine` is asked for at each request."""
     api = FastAPI(
         title="Switchyard",
@@ -78,6 +86,7 @@ def make_api(engine: Callable[[], Engine], *, export_csv: Export, export_jsonl: 
     _add_going_on(api, engine)
     _add_reading(api, engine)
     _add_exports(api, export_csv, export_jsonl)
+    _add_backup(api, backup)
     _add_errors(api)
     return api
 
@@ -156,6 +165,28 @@ def _add_exports(api: FastAPI, export_csv: Export, export_jsonl: Export) -> None
     @api.get("/export.jsonl", summary="Calls, or runs, as JSON lines")
     async def as_jsonl(request: Request) -> StreamingResponse:
         return _download(export_jsonl(_filters(request)), "application/x-ndjson", "calls.jsonl")
+
+
+def _add_backup(api: FastAPI, backup: Callable[[BinaryIO], int]) -> None:
+    @api.get("/backup", summary="The whole history in one SQLite file")
+    async def whole() -> StreamingResponse:
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed once it has been sent
+        try:
+            size = await asyncio.to_thread(backup, copy)
+        except RunError as error:
+            copy.close()
+            raise _Refused(503, error.kind, error.message, error.action) from None
+        copy.seek(0)
+        name = time.strftime("switchyard-%Y-%m-%d.db", time.gmtime())
+        sent = _download(_pieces(copy), "application/vnd.sqlite3", name)
+        sent.headers["Content-Length"] = str(size)
+        return sent
+
+
+def _pieces(copy: BinaryIO) -> Iterator[bytes]:
+    with copy:
+        while piece := copy.read(1 << 18):
+            yield piece
 
 
 def _add_errors(api: FastAPI) -> None:
@@ -299,7 +330,9 @@ def _filters(request: Request) -> dict[str, list[str]]:
     return {name: query.getlist(name) for name in query}
 
 
-def _download(pieces: Iterator[str], media_type: str, name: str) -> StreamingResponse:
+def _download(
+    pieces: Iterator[str] | Iterator[bytes], media_type: str, name: str
+) -> StreamingResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(pieces, media_type=media_type, headers=headers)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core import limits
-from core.limits import LIMITS
+from core.limits import LIMITS, Limit
 from core.providers import PROVIDERS, label_of
 from core.settings import VARIABLES, Origin, Settings
 from core.strategies import STRATEGIES
@@ -78,20 +78,26 @@ def _key(variable: str) -> Callable[[Settings], str]:
     return lambda settings: "set" if settings.origin[variable] != "default" else "not set"
 
 
+def _model(name: str) -> Callable[[Settings], str]:
+    return lambda settings: settings.models[name]
+
+
+def _address(name: str) -> Callable[[Settings], str]:
+    return lambda settings: settings.base_urls[name] or PROVIDERS[name].base_url
+
+
+def _limit(row: Limit) -> Callable[[Settings], str]:
+    return lambda settings: _number(getattr(settings, row.setting), row.unit)
+
+
 def _in_force() -> Iterator[tuple[str, Callable[[Settings], str]]]:
     for name, spec in PROVIDERS.items():
         for variable in spec.key_env:
             yield variable, _key(variable)
-        yield spec.model_env, lambda settings, name=name: settings.models[name]
-        yield (
-            spec.base_url_env,
-            lambda settings, name=name, spec=spec: settings.base_urls[name] or spec.base_url,
-        )
+        yield spec.model_env, _model(name)
+        yield spec.base_url_env, _address(name)
     for row in LIMITS.values():
-        yield (
-            row.variable,
-            lambda settings, row=row: _number(getattr(settings, row.setting), row.unit),
-        )
+        yield row.variable, _limit(row)
     yield "BITNET_MODEL_PATH", lambda settings: str(settings.bitnet_model_path or "not set")
     yield (
         "DEFAULT_LLM_PROVIDER",

@@ -55,6 +55,18 @@ def ago(seconds: float) -> str:
     return f"{seconds / 86400:.0f} days ago"
 
 
+def bytes_in_words(number: float) -> str:
+    """`512 bytes`, `4.2 MB`, `1.3 GB`; a MB is 1,000,000 bytes."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return (
+                f"{number / size:.1f} {unit}"
+                if number < 100 * size
+                else f"{number / size:,.0f} {unit}"
+            )
+    return f"{number:.0f} bytes"
+
+
 def exact_time(moment: float, zone: str | None) -> str:
     """`24 Nov 2026, 14:03:22`, in the zone of that name, or UTC where there is none such."""
     try:

@@ -11,7 +11,7 @@ import streamlit as st
 from core.changes import KEYS, any_change_in_words
 from core.errors import HistoryUnavailable
 from core.inventory import inventory
-from core.ui import limit_form, show
+from core.ui import limit_form, show, upkeep_panel
 from core.ui.acting import done
 from core.ui.services import services
 from core.versions import versions
@@ -112,6 +112,7 @@ def _about() -> None:
 
 _TABS: dict[str, Callable[[], None]] = {
     "Limits": limit_form.form,
+    "History": upkeep_panel.panel,
     "Every setting": _every_setting,
     "Changes": _changes,
     "Versions": _about,
