@@ -157,14 +157,17 @@ class Performance:
 
         some = self._stretches.calls(period, simulated=simulated)
         codes, often = dense(some["outcomes"])
+        kinds = [KINDS[code] for code in codes.tolist()]
         rows = [
-            (provider, kind, int(calls))
-            for provider, row in zip(some["provider"], often, strict=True)
-            for kind, calls in zip([KINDS[code] for code in codes.tolist()], row, strict=True)
+            (provider, kind, calls)
+            for provider, row in zip(some["provider"], often.tolist(), strict=True)
+            for kind, calls in zip(kinds, row, strict=True)
             if calls and kind not in _NO_FAILURE
         ]
-        frame = pd.DataFrame(rows, columns=["provider", "error_kind", "calls"])
-        return frame.astype({"provider": "str", "error_kind": "str", "calls": "int64"})
+        provider, kind, calls = zip(*rows, strict=True) if rows else ((), (), ())
+        return pd.DataFrame(
+            {"provider": _texts(provider), "error_kind": _texts(kind), "calls": _whole(calls)}
+        )
 
     def saved_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
@@ -177,10 +180,14 @@ class Performance:
         import pandas as pd
 
         rows = self._stretches.runs(period, edges, simulated=simulated)
-        frame = pd.DataFrame(rows, columns=["start", "runs", "completed", "saved"])
-        frame["start"] = [edges[bucket] for bucket in frame["start"]]
-        return frame.astype(
-            {"start": "float64", **dict.fromkeys(("runs", "completed", "saved"), "int64")}
+        bucket, runs, completed, saved = zip(*rows, strict=True) if rows else ((),) * 4
+        return pd.DataFrame(
+            {
+                "start": _floats([edges[one] for one in bucket]),
+                "runs": _whole(runs),
+                "completed": _whole(completed),
+                "saved": _whole(saved),
+            }
         )
 
     def changes(self, period: Period) -> list[Change]:
@@ -205,16 +212,26 @@ _NO_FAILURE = ("ok", "cancelled", "interrupted")
 
 
 def _shared(some: Mapping[str, Sequence[Any]], *, percentiles: Sequence[str]) -> dict[str, Any]:
-    import pandas as pd
-
     seconds = quantiles(some["latencies"])
     rated = _floats(some["rated"])
     return {
-        "provider": pd.Series(some["provider"], dtype="str"),
-        **{name: _floats(some[name]).astype("int64") for name in ("calls", "ok", "rated")},
+        "provider": _texts(some["provider"]),
+        **{name: _whole(some[name]) for name in ("calls", "ok", "rated")},
         "success_rate": _ratio(_floats(some["ok"]), rated),
         **{name: seconds[:, place] for place, name in enumerate(percentiles)},
     }
+
+
+def _texts(values: Sequence[str]) -> pd.Series[str]:
+    import pandas as pd
+
+    return pd.Series(values, dtype="str")
+
+
+def _whole(values: Sequence[float]) -> Array:
+    import numpy as np
+
+    return np.array(values, dtype="int64")
 
 
 def _floats(values: Sequence[float]) -> Array:

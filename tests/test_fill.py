@@ -41,6 +41,13 @@ def tables(path):
         for (name,) in names:
             rows = connection.execute(f"SELECT * FROM {name}").fetchall()
             found[name] = [comparable(name, row) for row in sorted(rows, key=repr)]
+        for name in ("call_words", "run_words"):
+            connection.execute(
+                f"CREATE VIRTUAL TABLE temp.{name}_in USING fts5vocab('main', {name}, 'instance')"
+            )
+            found[name] = connection.execute(
+                f"SELECT * FROM {name}_in ORDER BY term, doc, col, [offset]"
+            ).fetchall()
         return found
 
 
@@ -115,6 +122,7 @@ def test_a_filled_file_holds_what_the_consoles_own_writer_would_have_written(tmp
         assert all(map(alike, rows, written[name])), name
     assert len(filled["call"]) == len(filled["call_text"]) == 2000
     assert filled["call_rollup"]
+    assert filled["call_words"]
 
 
 def test_the_history_has_what_a_real_one_has():
