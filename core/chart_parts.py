@@ -75,7 +75,6 @@ LEGEND: Spec = {
     "columns": {"expr": "max(2, floor(width / 96))"},
     "symbolSize": 60,
     "symbolStrokeWidth": 2,
-    "symbolDash": [1, 0],
     "padding": 0,
     "offset": 8,
 }

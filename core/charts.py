@@ -15,7 +15,6 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from core.chart_parts import (
-    LEGEND,
     LOOKS,
     PICK,
     PICKED,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 _HEIGHT = 230  # pixels
 _ROW = 30  # pixels a row of bars
-_MOST_ROWS = 12
+_MOST_ROWS = 8
 _SAVED = "#6a7ba8"  # no provider's
 _HOLLOW = "#00000000"
 _TICKS = [0.1, 0.3, 1, 3, 10, 30, 100]  # seconds
@@ -314,7 +313,6 @@ def _lines(
 ) -> Spec:
     """A line a provider; a point is hollow where its calls are few or its bucket is cut off."""
     providers = known_first(mark["provider"] for mark in marks)
-    kind: Spec = {"field": "label", "type": "nominal", "legend": LEGEND}
     both: Spec = {
         "x": {"field": "ms", **time_axis(cut.edges[0], cut.edges[-1])},
         "y": y,
@@ -325,7 +323,16 @@ def _lines(
     line: Spec = {
         "params": [{"name": "lit", "select": lit, "bind": "legend"}],
         "mark": {"type": "line", "strokeWidth": 1.8, "strokeJoin": "round"},
-        "encoding": {**both, "strokeDash": {**kind, "scale": by_look(providers, "dash")}},
+        # By another field than the colour: the legend's symbols would be dashed, too.
+        "encoding": {
+            **both,
+            "strokeDash": {
+                "field": "provider",
+                "type": "nominal",
+                "scale": {**by_look(providers, "dash"), "domain": providers},
+                "legend": None,
+            },
+        },
     }
     point: Spec = {
         "params": [PICK],
@@ -333,7 +340,7 @@ def _lines(
         "encoding": {
             **both,
             "fill": {"field": "ink", "type": "nominal", "scale": None, "legend": None},
-            "shape": {**kind, "scale": by_look(providers, "shape")},
+            "shape": {**both["color"], "scale": by_look(providers, "shape")},
             "size": {"condition": {**PICKED, "value": 160}, "value": 34},
             **_said(tooltip),
         },

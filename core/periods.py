@@ -95,9 +95,9 @@ def _hours(period: Period, zone: tzinfo) -> Iterator[float]:
         quarter += _QUARTER
 
 
-def _quarter_days(period: Period, zone: tzinfo) -> Iterator[float]:
+def _half_days(period: Period, zone: tzinfo) -> Iterator[float]:
     for day in _days(period, zone):
-        for hour in (0, 6, 12, 18):
+        for hour in (0, 12):
             yield _moment(day, hour, zone)
 
 
@@ -115,7 +115,7 @@ def _months(period: Period, zone: tzinfo) -> Iterator[float]:
 
 BUCKETS = (
     Bucket("hour", 2.1 * DAY, _hours),
-    Bucket("quarter of a day", 10.1 * DAY, _quarter_days),
+    Bucket("half day", 10.1 * DAY, _half_days),
     Bucket("day", 100 * DAY, _each_day),
     Bucket("week", 700 * DAY, _weeks),
     Bucket("month", math.inf, _months),

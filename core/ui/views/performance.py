@@ -1,7 +1,158 @@
-"""Performance: success rates, latencies and costs of a period, and what changed them."""
+"""Performance: how providers fared in a period, against the one before, and what was changed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import TypeVar
+
 import streamlit as st
 
-st.title("Performance")
+from core import periods
+from core.errors import HistoryUnavailable
+from core.periods import PRESETS
+from core.ui import performance_reading as reads
+from core.ui import show
+from core.ui.performance_cards import cards
+from core.ui.performance_links import Scope
+from core.ui.performance_panels import panels
+from core.ui.performance_reading import DATES, Asked, Reading
+from core.ui.performance_table import providers
+from core.ui.services import services
+
+_LOOK_EVERY = 2.0  # seconds between two looks at whether anything is new
+_CHOICES = {**{name: row.label for name, row in PRESETS.items()}, DATES: "Two dates"}
+_T = TypeVar("_T", str, bool)
+_KINDS = {False: "Real", True: "Practice"}
+
+
+def _performance() -> None:
+    kinds = reads.kinds()
+    now = reads.asked(kinds)
+    _top(now, kinds)
+    reading = reads.read(now, first=kinds.get(now.simulated))
+    _watch(reading.question.version)
+    _heading(reading)
+    if not reading.summary.calls:
+        _nothing(kinds)
+        return
+    scope = Scope(reading.question.period, now.simulated)
+    key = f"{now.period} {now.first} {now.last} {now.simulated}"
+    cards(reading, scope)
+    st.subheader("Providers", anchor=False)
+    providers(reading, scope, key=f"providers {key}")
+    panels(reading, scope, key=key)
+    _changes(reading)
+
+
+def _top(now: Asked, kinds: Mapping[bool, float]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Performance", anchor=False)
+        st.space("stretch")
+        if len(kinds) > 1:
+            _choice("simulated", "Practice or real", _KINDS, now.simulated)
+        _choice("period", "Period", _CHOICES, now.period)
+    if now.period == DATES:
+        _dates(now)
+
+
+def _choice(name: str, label: str, choices: Mapping[_T, str], chosen: _T) -> None:
+    """A choice that lives in the address."""
+    key = f"performance {name}"
+    if st.session_state.get(key) != chosen:
+        st.session_state[key] = chosen
+    st.segmented_control(
+        label,
+        list(choices),
+        format_func=choices.__getitem__,
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+        on_change=_chosen,
+        args=(name,),
+    )
+
+
+def _chosen(name: str) -> None:
+    value = st.session_state[f"performance {name}"]
+    if name == "simulated":
+        st.query_params["simulated"] = str(value).lower()
+        return
+    for other in ("from", "to", "period"):
+        st.query_params.pop(other, None)
+    if value == DATES:
+        today = reads.today(periods.zone(st.context.timezone))
+        _ask_between(today - timedelta(days=6), today)
+    else:
+        st.query_params["period"] = value
+
+
+def _dates(now: Asked) -> None:
+    key = "performance dates"
+    if st.session_state.get("performance between") != (now.first, now.last):
+        st.session_state["performance between"] = (now.first, now.last)
+        st.session_state[key] = (now.first, now.last)
+    st.date_input(
+        "From and to, both included",
+        value=[],
+        key=key,
+        format="DD/MM/YYYY",
+        on_change=_dates_chosen,
+        width=290,
+    )
+
+
+def _dates_chosen() -> None:
+    ends = st.session_state["performance dates"]
+    if len(ends) == 2:
+        _ask_between(*ends)
+
+
+def _ask_between(first: date, last: date) -> None:
+    st.query_params["from"], st.query_params["to"] = first.isoformat(), last.isoformat()
+
+
+def _heading(reading: Reading) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if reading.question.simulated:
+            show.practice_badge()
+        st.caption(show.plain(reads.words_of(reading)))
+
+
+def _changes(reading: Reading) -> None:
+    if not reading.changes:
+        return
+    st.subheader("What was changed", anchor=False)
+    st.caption("Marked in the charts over time by a dashed line with a triangle.")
+    for change in reversed(reading.changes):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(change["when"], width=190)
+            st.markdown(show.plain(change["said"]), width="stretch")
+
+
+def _nothing(kinds: Mapping[bool, float]) -> None:
+    if kinds:
+        st.info("No calls in this period yet. Choose a longer one above, or run a plan.")
+    else:
+        st.info(
+            "No calls in this period yet. Run a plan: how fast and how reliably each provider"
+            " answered shows here at once."
+        )
+    st.page_link("views/run_plan.py", label="Run a plan", icon=":material/play_circle:")
+
+
+@st.fragment(run_every=_LOOK_EVERY)
+def _watch(version: int) -> None:
+    """What is shown is drawn anew once anything was recorded, and not before."""
+    try:
+        if services().records.version() != version:
+            st.rerun()
+    except HistoryUnavailable:
+        return  # what was read stays; the banner above says what is the matter
+
+
+try:
+    _performance()
+except HistoryUnavailable as error:
+    st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
+    st.button("Try again", icon=":material/refresh:")
