@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -10,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from core.autonomous_orchestrator import AutonomousOrchestrator, Outcome
 from core.briefing import SKIPPED
 from core.engine import Engine
 from core.errors import BadRequest
+from core.llm_planner import LLMPlanner
 from core.meter import Limits
+from core.multi_provider_strategy import MultiProviderStrategy
 from core.plan_edit import edited_step, without_step
+from core.providers import connect
 from core.runs import Run
 from core.settings import read_settings
 from db.history import SqliteHistory
@@ -588,3 +593,22 @@ def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:
     assert any(name == "token" and data["step"] == LAST for name, data in events)
     assert all(answer.status_code == 200 for answer in exported)
     assert all("Result of step 3." in answer.text for answer in exported)
+
+
+# In Python
+
+
+def test_the_orchestrator_plans_and_carries_out_a_goal_by_itself(yard: Yard) -> None:
+    async def both() -> Outcome:
+        providers = connect(yard.env("openai"))
+        orchestrator = AutonomousOrchestrator(LLMPlanner(MultiProviderStrategy(providers)))
+        try:
+            return await orchestrator.plan_and_execute(GOAL)
+        finally:
+            for provider in providers.values():
+                await provider.aclose()
+
+    outcome = asyncio.run(both())
+    assert outcome.results == tuple(f"Result of step {step}." for step in range(LAST))
+    assert outcome.answer == f"Result of step {LAST}."
+    assert outcome.planned.provider == "openai"

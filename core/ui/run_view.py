@@ -61,7 +61,11 @@ def _view(run: Run, *, live: bool) -> None:
     if run.attempts:
         st.subheader("Attempts", anchor=False)
         waterfall(
-            run.attempts, now=time.time(), live=live, said=ticker(run.attempts) if live else ""
+            run.attempts,
+            now=time.time(),
+            live=live,
+            said=ticker(run.attempts) if live else "",
+            steps=len(run.plan.steps) if run.plan else None,
         )
 
 

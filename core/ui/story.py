@@ -16,6 +16,9 @@ _LONGEST = 32_000  # tokens
 
 
 def story_view(run: Run) -> None:
+    if run.record.status == "completed" and run.terms.begun:
+        st.markdown(show.plain(_carried_out(run)))
+        return
     failed = blamed(run.attempts)
     found = remedy(failed) if failed else None
     if run.record.status == "completed" and failed is None:
@@ -43,6 +46,16 @@ def _sentence(run: Run) -> str:
     if run.record.status == "cancelled":
         return f":gray[:material/stop_circle:] {show.plain(told)}"
     return f":red[:material/error:] {show.plain(told)}"
+
+
+def _carried_out(run: Run) -> str:
+    last = len(run.plan.steps) if run.plan else 0
+    skipped = [str(index + 1) for index in sorted(run.terms.skipped) if index < last]
+    but = f", but for step{'s' if len(skipped) > 1 else ''} {', '.join(skipped)}" if skipped else ""
+    if last in run.terms.skipped:
+        but += ", without a final answer"
+    by = f" {label_of(run.record.provider)} had planned it." if run.record.provider else ""
+    return f"The plan was carried out{but}.{by}"
 
 
 def _planning(run: Run) -> list[Attempt]:

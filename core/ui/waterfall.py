@@ -29,12 +29,17 @@ _ICONS = {
 }
 
 
-def waterfall(attempts: Sequence[Attempt], *, now: float, live: bool, said: str = "") -> None:
-    """`now` is in UTC seconds; `said` is read aloud whenever it changes."""
+def waterfall(
+    attempts: Sequence[Attempt], *, now: float, live: bool, said: str = "", steps: int | None = None
+) -> None:
+    """`now` is in UTC seconds; `said` is read aloud whenever it changes.
+
+    `steps` are those of the plan; the one after the last is the final answer.
+    """
     if not attempts:
         return
     start = min(attempt.started_at for attempt in attempts)
-    rows = [_row(attempt, start, now) for attempt in attempts]
+    rows = [_row(attempt, start, now, steps) for attempt in attempts]
     _component(
         key="waterfall",
         data={
@@ -47,7 +52,7 @@ def waterfall(attempts: Sequence[Attempt], *, now: float, live: bool, said: str 
     )
 
 
-def _row(attempt: Attempt, start: float, now: float) -> dict[str, Any]:
+def _row(attempt: Attempt, start: float, now: float, steps: int | None) -> dict[str, Any]:
     begins = max(0.0, attempt.started_at - start)
     lasts = _seconds(attempt, now)
     ttft = attempt.ttft_ms
@@ -57,7 +62,7 @@ def _row(attempt: Attempt, start: float, now: float) -> dict[str, Any]:
         "icon": _ICONS[attempt.status],
         "provider": label_of(attempt.provider),
         "model": attempt.model,
-        "step": "" if attempt.step is None else f"Step {attempt.step + 1}",
+        "step": _step(attempt.step, steps),
         "what": _what(attempt),
         "begins": begins,
         "lasts": lasts,
@@ -66,6 +71,12 @@ def _row(attempt: Attempt, start: float, now: float) -> dict[str, Any]:
         "tokens": _tokens(attempt),
         "cost": _cost(attempt),
     }
+
+
+def _step(step: int | None, steps: int | None) -> str:
+    if step is None:
+        return ""
+    return "Answer" if step == steps else f"Step {step + 1}"
 
 
 def _seconds(attempt: Attempt, now: float) -> float:
