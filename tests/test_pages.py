@@ -1,6 +1,7 @@
 """The pages without a browser: empty, full and failing."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,56 @@ def test_a_limit_that_came_before_the_plan_can_be_raised(engine, yard):
     assert engine.run(run_id).done.wait(30)
     assert engine.run(run_id).plan is not None
     assert len(engine.run(run_id).attempts) == 2
+
+
+def test_a_run_under_way_says_who_is_asked_and_can_be_stopped(engine, yard):
+    yard["openai"].script = standin.hang()
+    run_id = engine.submit("Plan a picnic", source="ui")
+    assert standin.eventually(lambda: yard["openai"].requests, within=10)
+    page = shown(run=run_id)
+    assert re.search(r"Asking OpenAI….* s", text(page))
+    next(button for button in page.button if button.label == "Stop").click().run()
+    run = engine.run(run_id)
+    assert run is not None
+    assert run.done.wait(10)
+    assert "The run was stopped." in text(shown(run=run_id))
+
+
+def test_a_history_that_cannot_be_read_is_said_and_a_run_in_memory_still_shows(engine):
+    run_id = finished(engine)
+    path = engine.history.path
+    path.rename(path.with_suffix(".away"))
+    path.mkdir()
+    try:
+        assert "OpenAI answered" in text(shown(run=run_id))
+        page = shown(run="0" * 32)
+        assert any("history" in error.value for error in page.error)
+        assert page.text_area[0].label == "Goal"
+    finally:
+        path.rmdir()
+        path.with_suffix(".away").rename(path)
+
+
+def test_the_preview_and_the_strip_follow_what_was_switched_off_and_pretended(engine):
+    assert "OpenAI would be asked first: number 1 in your order." in text(shown())
+    engine.control.drills.start("openai")
+    assert "Google would be asked first" in text(shown())
+    assert "pretended down" in text(shown())
+    engine.control.switch("google", on=False)
+    assert "Nobody could answer now." in text(shown())
+
+
+def test_a_private_goal_is_kept_from_everyone_else_in_the_preview_too(engine):
+    page = shown()
+    page.session_state["private"] = True
+    page.run()
+    assert "Nobody could answer now." in text(page)
+    assert "kept out: this goal is private" in text(page)
+
+
+def test_a_first_visit_is_explained_once(engine):
+    assert "Welcome." in text(shown())
+    assert "Welcome." not in text(shown())
 
 
 def test_a_run_that_nobody_knows_is_said_so(engine):

@@ -54,7 +54,7 @@ def _view(run: Run, *, live: bool) -> None:
         _under_way(run)
     else:
         story_view(run)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             again.again_buttons(run)
             _take_away(run)
     execution.body(run, live=live)

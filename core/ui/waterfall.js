@@ -3,7 +3,7 @@
 
 const TICKS = 4;
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const table = parentElement.querySelector("[role=table]");
   const live = parentElement.querySelector("[role=status]");
   const self = (table.self ??= { rows: new Map() });
@@ -15,7 +15,7 @@ export default function ({ data, parentElement }) {
   }
   for (const item of data.rows) {
     if (!self.rows.has(item.id)) {
-      const row = makeRow();
+      const row = makeRow(item, (id) => setTriggerValue("opened", id));
       self.rows.set(item.id, row);
       table.append(row);
     }
@@ -51,10 +51,18 @@ function heads() {
   return row;
 }
 
-function makeRow() {
+function makeRow(item, open) {
   const row = cells("attempt", ["", "", "", "", ""]);
   const [who, what] = row.children;
-  for (const name of ["icon", "provider", "model"]) part(who, name);
+  part(who, "icon");
+  const link = part(who, "provider", "a");
+  link.href = `call?call=${item.id}`;
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a window of its own
+    event.preventDefault();
+    open(item.id);
+  });
+  part(who, "model");
   who.querySelector(".icon").setAttribute("aria-hidden", "true");
   const track = part(what, "track");
   track.setAttribute("aria-hidden", "true");

@@ -40,7 +40,7 @@ def waterfall(
         return
     start = min(attempt.started_at for attempt in attempts)
     rows = [_row(attempt, start, now, steps) for attempt in attempts]
-    _component(
+    told = _component(
         key="waterfall",
         data={
             "label": "Attempts, in the order they were made",
@@ -49,7 +49,10 @@ def waterfall(
             "live": live,
             "said": said,
         },
+        on_opened_change=lambda: None,
     )
+    if told.opened:
+        st.switch_page("views/call.py", query_params={"call": str(told.opened)})
 
 
 def _row(attempt: Attempt, start: float, now: float, steps: int | None) -> dict[str, Any]:
