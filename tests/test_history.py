@@ -454,6 +454,21 @@ def test_a_disk_that_is_slow_once_is_left_to_the_writer_for_a_while(path, histor
     assert Archive(path).count_calls() == 3
 
 
+def test_who_is_told_of_an_outcome_may_begin_the_next_call_in_place_at_once(
+    path, history, monkeypatch
+):
+    monkeypatch.setattr(db.history, "_SLOW", 60.0)  # however busy this machine is
+
+    async def calls():
+        for _ in range(200):
+            begun = attempt(history)
+            assert history.begin(begun, HELLO).done()
+            await history.end(answered(begun), "x")
+
+    asyncio.run(calls())
+    assert Archive(path).totals(simulated=False)["openai"][0] == 200
+
+
 def test_the_disk_is_waited_for_by_outcomes_alone(path, history):
     def in_force():
         names = ("synchronous", "wal_autocheckpoint", "busy_timeout")
@@ -601,6 +616,7 @@ def test_a_long_lock_spools_outcomes_and_turns_intents_away(path, history, impat
                 await intent
 
     asyncio.run(during())
+    assert history._requests == {}  # of those who were turned away nothing is kept
     assert wait_for(lambda: history.degraded is None)
     assert Archive(path).call(begun.id) == answered(begun)
 
