@@ -43,7 +43,7 @@ def fill(
             connection.execute(f"PRAGMA cache_size = -{_CACHE}")
             for rows, calls in _groups(stories):
                 connection.execute("BEGIN IMMEDIATE")
-                put(connection, rows)
+                put(connection, rows, first=True)
                 connection.execute("COMMIT")
                 total += calls
                 done(total)

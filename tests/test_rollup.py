@@ -1,6 +1,8 @@
 """The rollups say what the calls say, whatever became of these and in which order."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from core.errors import ErrorKind
 from core.types import Attempt, RunRecord, Usage
 from db import counts, files, rollup
+from db.believable import believable
 from db.figures import SUMS
+from db.fill import fill
 from db.history import _mark_interrupted
 from db.migrations import migrate
 from db.quantiles import PERCENTILES, quantiles
@@ -172,3 +176,47 @@ def test_whatever_is_written_the_rollups_are_those_of_the_rows(groups, rng):
             if rng.random() < 0.1:
                 _mark_interrupted(connection)
         assert told(connection) == rebuilt(connection)
+
+
+# -- built anew
+
+
+@pytest.fixture
+def filled(tmp_path):
+    path = tmp_path / "filled.db"
+    fill(path, believable(600, days=3, until=START))
+    return path
+
+
+def test_the_command_builds_the_rollups_anew(filled):
+    with connected(filled) as connection:
+        before = told(connection)
+        connection.execute("DELETE FROM call_rollup WHERE provider = 'openai'")
+        connection.execute("UPDATE run_rollup SET saved = 99")
+        assert told(connection) != before
+    command = [sys.executable, "-m", "db.rollup", str(filled)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    with connected(filled) as connection:
+        assert told(connection) == before
+
+
+def test_the_command_names_a_file_that_is_not_there(tmp_path):
+    command = [sys.executable, "-m", "db.rollup", str(tmp_path / "nothing.db")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "there is no file" in done.stderr
+    assert not (tmp_path / "nothing.db").exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.31, 0.62, 1.0])
+def test_stretches_whose_calls_have_been_removed_keep_what_they_have(share, filled):
+    with connected(filled) as connection:
+        before = told(connection)
+        (last,) = connection.execute("SELECT max(id) FROM call").fetchone()
+        until = connection.execute(
+            "SELECT max(started_at) FROM call WHERE id <= ?", (int(last * share),)
+        ).fetchone()[0]
+        for table in ("call", "run"):
+            connection.execute(f"DELETE FROM {table} WHERE started_at <= ?", (until or 0,))
+        rollup.rebuild(connection)
+        assert told(connection) == before
