@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from core.errors import BadRequest
+from db.rollup import SAVED
 from db.rows import escaped
 
 CHOICES = ("provider", "model", "strategy", "status", "error_kind")  # each one of several
@@ -19,7 +20,8 @@ class Filter:
     """An empty tuple or None leaves that question open.
 
     `since` and `until` are UTC seconds since the epoch, the first included, the second not.
-    `text` is in the language of `db.words`.
+    `text` is in the language of `db.words`. `counted` are those that the figures count: they have
+    ended, and are no fire drill's.
     """
 
     provider: tuple[str, ...] = ()
@@ -31,6 +33,7 @@ class Filter:
     since: float | None = None
     until: float | None = None
     text: str | None = None
+    counted: bool = False
 
     def where(self) -> tuple[str, list[Any]]:
         """A condition on the rows' own columns, which the text is not, and its parameters."""
@@ -39,10 +42,15 @@ class Filter:
             if moment is not None:
                 terms += f" AND {term}"
                 values.append(moment)
-        return terms, values
+        own, more = self.of_rows()
+        return " AND ".join([terms, *own]), [*values, *more]
+
+    def of_rows(self) -> tuple[list[str], list[Any]]:
+        """What only a row itself can tell: conditions, and their parameters."""
+        return (["status <> 'running'"] if self.counted else []), []
 
     def choices(self) -> tuple[str, list[Any]]:
-        """The same without the moments."""
+        """The same without the moments and what only a row itself can tell."""
         terms, values = ["TRUE"], list[Any]()
         for column in CHOICES:
             if wanted := getattr(self, column):
@@ -54,19 +62,45 @@ class Filter:
         return " AND ".join(terms), values
 
 
+@dataclass(frozen=True, slots=True)
 class CallFilter(Filter):
-    """Which calls. `text` is looked for in what was asked and answered."""
+    """Which calls. `text` is looked for in what was asked and answered.
 
-    __slots__ = ()
+    Latencies are in seconds: above the one, up to the other.
+    """
+
+    slower_than: float | None = None
+    up_to: float | None = None
+
+    def of_rows(self) -> tuple[list[str], list[Any]]:
+        terms, values = Filter.of_rows(self)
+        if self.counted:
+            terms.append("NOT drilled")
+        for term, seconds in (
+            ("latency_ms > ?", self.slower_than),
+            ("latency_ms <= ?", self.up_to),
+        ):
+            if seconds is not None:
+                terms.append(term)
+                values.append(seconds * 1000)
+        return terms, values
 
 
+@dataclass(frozen=True, slots=True)
 class RunFilter(Filter):
     """Which runs. `provider` and `model` are who answered, `error_kind` is the run's own.
 
-    `text` is looked for in goals and plans.
+    `text` is looked for in goals and plans. `saved` are those that would have failed, had nobody
+    else been asked.
     """
 
-    __slots__ = ()
+    saved: bool | None = None
+
+    def of_rows(self) -> tuple[list[str], list[Any]]:
+        terms, values = Filter.of_rows(self)
+        if self.saved is not None:
+            terms.append(SAVED if self.saved else f"NOT {SAVED}")
+        return terms, values
 
 
 _F = TypeVar("_F", bound=Filter)
@@ -94,28 +128,44 @@ def run_filter_from(asked: Mapping[str, Sequence[str]]) -> RunFilter:
 def _read(kind: type[_F], asked: Mapping[str, Sequence[str]]) -> _F:
     given = {name: tuple(map(escaped, filter(None, values))) for name, values in asked.items()}
     given = {name: values for name, values in given.items() if values}
-    if strange := sorted(given.keys() - {field.name for field in fields(Filter)}):
+    if strange := sorted(given.keys() - {field.name for field in fields(kind)}):
         raise BadRequest(f"There is no filter “{strange[0][:40]}”.")
-    return kind(
-        **{name: given[name] for name in CHOICES if name in given},
-        simulated=_yes_or_no(given),
-        since=_moment(given, "since"),
-        until=_moment(given, "until"),
-        text=given["text"][-1][:_LONGEST] if "text" in given else None,
-    )
+    wanted: dict[str, Any] = {
+        name: values if name in CHOICES else _READ[name](name, values[-1])
+        for name, values in given.items()
+    }
+    return kind(**wanted)
 
 
-def _yes_or_no(given: Mapping[str, Sequence[str]]) -> bool | None:
-    if "simulated" not in given:
-        return None
+def _yes_or_no(name: str, text: str) -> bool:
     try:
-        return _YES_OR_NO[given["simulated"][-1].lower()]
+        return _YES_OR_NO[text.lower()]
     except KeyError:
-        raise BadRequest("The filter “simulated” is true or false.") from None
+        raise BadRequest(f"The filter “{name}” is true or false.") from None
 
 
-def _moment(given: Mapping[str, Sequence[str]], name: str) -> float | None:
+def _moment(name: str, text: str) -> float:
+    return _number(text, f"The filter “{name}” is in seconds since 1970 (UTC).")
+
+
+def _seconds(name: str, text: str) -> float:
+    return _number(text, f"The filter “{name}” is a number of seconds.")
+
+
+def _number(text: str, said: str) -> float:
     try:
-        return float(given[name][-1]) if name in given else None
+        return float(text)
     except ValueError:
-        raise BadRequest(f"The filter “{name}” is in seconds since 1970 (UTC).") from None
+        raise BadRequest(said) from None
+
+
+def _text(_: str, text: str) -> str:
+    return text[:_LONGEST]
+
+
+_READ: dict[str, Callable[[str, str], Any]] = {
+    **dict.fromkeys(("simulated", "counted", "saved"), _yes_or_no),
+    **dict.fromkeys(("since", "until"), _moment),
+    **dict.fromkeys(("slower_than", "up_to"), _seconds),
+    "text": _text,
+}

@@ -111,11 +111,12 @@ def _sums(
     """By stretch; None where only some of it is wanted, so that its rows have to be counted."""
     where, values = wanted.choices()
     since, until = wanted.since, wanted.until
+    own, _ = wanted.of_rows()
     (packed,) = connection.execute(
         f"""
         SELECT json_group_array(json_array(stretch, number, partly)) FROM (
             SELECT stretch, sum(number) AS number,
-                   max(first < ? OR last >= ?
+                   max({bool(own)} OR first < ? OR last >= ?
                        OR stretch << {listed.width} < ?
                        OR (stretch + 1) << {listed.width} > ?) AS partly
               FROM {listed.table}_tally

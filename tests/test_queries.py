@@ -210,7 +210,14 @@ def test_what_is_not_there_is_none(archive):
         ({"simulated": True}, [5]),
         ({"simulated": False}, [4, 3, 2, 1]),
         ({"since": START + 1, "until": START + 3}, [3, 2]),
+        ({"counted": True}, [5, 4, 3, 2]),
+        ({"counted": False}, [5, 4, 3, 2, 1]),
+        ({"slower_than": 0.1}, [4]),
+        ({"up_to": 0.1}, [5, 3, 2, 1]),
+        ({"slower_than": 0.1, "up_to": 0.35}, [4]),
+        ({"slower_than": 0.35}, []),
         ({"text": "tea"}, [3, 1]),
+        ({"text": "tea", "counted": True}, [3]),
         ({"text": "100%"}, [4]),
         ({"text": "_"}, []),
     ],
@@ -218,10 +225,10 @@ def test_what_is_not_there_is_none(archive):
 def test_a_filter_finds_its_calls(wanted, found, history, archive):
     fill(
         history,
-        {"asked": "make TEA"},
+        {"asked": "make TEA", "drilled": True},
         failed(provider="google"),
         {"provider": "kimi", "said": "tea is made"},
-        {"strategy": "priority", "model": "gpt-5", "said": "100% sure"},
+        {"strategy": "priority", "model": "gpt-5", "said": "100% sure", "latency_ms": 350.0},
         {"simulated": True, "said": "1000 ways"},
     )
     assert ids(archive, **wanted) == found
@@ -238,13 +245,25 @@ def test_a_filter_is_read_from_an_address():
     assert filter_from(asked) == CallFilter(
         provider=("google", "kimi"), simulated=False, since=1.5, text=r"\ud800"
     )
+    assert filter_from({"counted": ["true"], "slower_than": ["0.1"], "up_to": ["2"]}) == CallFilter(
+        counted=True, slower_than=0.1, up_to=2.0
+    )
+    assert run_filter_from({"saved": ["true"]}) == RunFilter(saved=True)
     assert filter_from({"provider": [""], "text": []}) == CallFilter()
     assert run_filter_from({"status": ["failed"]}) == RunFilter(status=("failed",))
     assert len(filter_from({"text": ["x" * 5_000]}).text) == 1_000
 
 
 @pytest.mark.parametrize(
-    "asked", [{"simulated": ["maybe"]}, {"since": ["yesterday"]}, {"colour": ["red"]}]
+    "asked",
+    [
+        {"simulated": ["maybe"]},
+        {"counted": ["2"]},
+        {"since": ["yesterday"]},
+        {"up_to": ["long"]},
+        {"saved": ["true"]},  # of runs, and these are calls
+        {"colour": ["red"]},
+    ],
 )
 def test_a_filter_that_cannot_be_read_is_named(asked, history):
     with pytest.raises(BadRequest, match=next(iter(asked))):

@@ -40,6 +40,8 @@ def fill(connection, rng):
             status=status,
             error_kind=rng.choice(KINDS[1:]) if status == "failed" else None,
             simulated=place % 3 == 0,
+            drilled=place % 50 == 0,
+            latency_ms=place % 700,
             started_at=START + place + (5_000 if 7_000 < place < 7_050 else 0),
         )
     for number in range(1, 3_001):
@@ -53,6 +55,17 @@ def fill(connection, rng):
             started_at=START + number,
             strategy=rng.choice(STRATEGIES),
         )
+        if number % 10 == 0:
+            asked = ("failed", 0, "a"), ("ok", 1, "b")
+            for status, ordinal, provider in asked:
+                put_call(
+                    connection,
+                    20_000 + number + ordinal,
+                    run_id=f"r{number}",
+                    ordinal=ordinal,
+                    provider=provider,
+                    status=status,
+                )
 
 
 def put_call(connection, call_id, **changes):
@@ -106,6 +119,10 @@ CALL_FILTERS = [
     {"since": START + 12_010},
     {"until": START},
     {"since": START + 3_000, "until": START + 9_000, "status": ("failed",), "provider": ("b",)},
+    {"counted": True},
+    {"counted": True, "since": START + 3_000, "provider": ("a",), "simulated": True},
+    {"slower_than": 0.3},
+    {"slower_than": 0.1, "up_to": 0.15, "status": ("ok",)},
 ]
 RUN_FILTERS = [
     {},
@@ -114,6 +131,9 @@ RUN_FILTERS = [
     {"error_kind": ("deadline",), "strategy": ("random",)},
     {"since": START + 700, "until": START + 900},
     {"simulated": True},
+    {"counted": True},
+    {"saved": True},
+    {"saved": False, "status": ("failed",)},
 ]
 CASES = [
     *((tally.CALLS, CallFilter(**wanted)) for wanted in CALL_FILTERS),

@@ -18,6 +18,7 @@ from core.periods import PRESETS, midnight, preset, zone
 from core.providers import PROVIDERS, label_of
 from core.strategies import STRATEGIES
 from core.ui import show
+from core.ui.history_chips import OF_FIGURES, chips
 from core.ui.history_rows import (
     CALL_REASONS,
     CALL_STATUSES,
@@ -35,6 +36,8 @@ _DATES = "dates"
 _FILTERS = (*CHOICES, "simulated", "text", "period", "since", "until")
 _VIEWS = {"runs": "Runs", "calls": "Calls"}
 _PRACTICE = {"": "Practice and real", "false": "Real only", "true": "Practice only"}
+
+_ALL = (*_FILTERS, *OF_FIGURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def asked() -> Asked:
     """What the address of this moment asks for."""
     given = {
         name: tuple(filter(None, st.query_params.get_all(name)))
-        for name in _FILTERS
+        for name in _ALL
         if any(st.query_params.get_all(name))
     }
     named = st.query_params.get("view")
@@ -90,7 +93,7 @@ def asked() -> Asked:
 def ask(**changes: Sequence[str] | str | None) -> None:
     """Change the address; whatever is changed, it begins at the first page and without a drawer."""
     view = asked().view
-    now = {name: list(st.query_params.get_all(name)) for name in _FILTERS}
+    now = {name: list(st.query_params.get_all(name)) for name in _ALL}
     for name, value in changes.items():
         now[name] = [value] if isinstance(value, str) else list(value or ())
     now.setdefault("view", [view])
@@ -100,7 +103,7 @@ def ask(**changes: Sequence[str] | str | None) -> None:
 
 
 def clear() -> None:
-    ask(**dict.fromkeys(_FILTERS))
+    ask(**dict.fromkeys(_ALL))
 
 
 def export_query(now: Asked, *, moment: float) -> str:
@@ -150,6 +153,7 @@ def bar(now: Asked, models: Iterable[str]) -> None:
                 "Clear filters", icon=":material/filter_alt_off:", type="tertiary", on_click=clear
             )
     _dates(now)
+    chips(now.filters, ask)
 
 
 def _more(now: Asked, models: Iterable[str]) -> None:
@@ -340,7 +344,8 @@ def _chosen(name: str) -> None:
 
 def _switch() -> None:
     # Runs and calls end in different ways, so those choices do not carry over.
-    ask(view=st.session_state[_key("view")], status=None, error_kind=None)
+    others = dict.fromkeys(("status", "error_kind", "slower_than", "up_to", "saved"))
+    ask(view=st.session_state[_key("view")], **others)
 
 
 # -- saved filters
