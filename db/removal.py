@@ -100,11 +100,10 @@ def _remove_runs(connection: sqlite3.Connection, before: float, rows: int) -> Sl
 
 def first_since(connection: sqlite3.Connection, table: str, key: str, moment: float) -> int:
     """The first key whose row began at `moment` or later; one after the last if none did."""
-    low, high = connection.execute(
-        f"SELECT coalesce(min({key}), 0), coalesce(max({key}), -1) + 1 FROM {table}"
-    ).fetchone()
+    first, last = ends(connection, table, key)
+    low, high = (0, 0) if first is None or last is None else (first, last + 1)
     if moment == inf:
-        return int(high)
+        return high
     while low < high:  # keys ascend with time, so that 20 looks find one among a million
         middle = (low + high) // 2
         row = connection.execute(
@@ -115,7 +114,18 @@ def first_since(connection: sqlite3.Connection, table: str, key: str, moment: fl
             high = middle
         else:
             low = row[0] + 1
-    return int(low)
+    return low
+
+
+def ends(
+    connection: sqlite3.Connection, table: str, key: str
+) -> tuple[int, int] | tuple[None, None]:
+    """The first and the last key there is."""
+    # Asked for in one breath, SQLite would look at every row.
+    first, last = connection.execute(
+        f"SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table})"
+    ).fetchone()
+    return first, last
 
 
 def _ids(connection: sqlite3.Connection, sql: str, *values: object) -> list[int]:

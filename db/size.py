@@ -10,7 +10,7 @@ from pathlib import Path
 
 from db import files, tally
 from db.filters import EVERY_CALL, EVERY_RUN, RunFilter
-from db.removal import first_since
+from db.removal import ends, first_since
 
 _SAMPLE = 100  # texts whose length is taken for that of all
 _INDEX = 0.4  # bytes of the index for each byte of text
@@ -133,9 +133,8 @@ def _began(connection: sqlite3.Connection, key: int) -> float | None:
 
 def _bytes_a_text(connection: sqlite3.Connection) -> float:
     """With its index: the average of some from the oldest to the newest."""
-    low, high = connection.execute(
-        "SELECT coalesce(min(call_id), 0), coalesce(max(call_id), 0) FROM call_text"
-    ).fetchone()
+    first, last = ends(connection, "call_text", "call_id")
+    low, high = first or 0, last or 0
     lengths = [
         row[0]
         for place in range(_SAMPLE)

@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,12 +17,13 @@ import pytest
 
 from core.errors import ErrorKind, HistoryUnavailable
 from core.types import Attempt, Message, RunRecord
-from db import backup, removal, upkeep
+from db import backup, removal, size, upkeep
 from db.backup import NotAHistory
 from db.errors import HistoryInUse, HistoryTooNew
 from db.filters import CallFilter, RunFilter
 from db.history import SqliteHistory
 from db.queries import Archive
+from db.rows import CALL_COLUMNS
 from db.settings import Choices
 from db.upkeep import Policy, Upkeep
 
@@ -276,6 +278,68 @@ def test_a_slice_holds_the_writer_up_for_a_fraction_of_the_whole(history, keeper
     apply(keeper, Policy(texts_days=1, numbers_days=1))
     assert len(slices) > 10
     assert max(slices) < sum(slices) / 4
+
+
+def steps(connection, act):
+    """SQLite's own, in hundreds: what it had to do, however busy the computer is."""
+    taken = 0
+
+    def count():
+        nonlocal taken
+        taken += 1
+
+    connection.set_progress_handler(count, 100)
+    act()
+    connection.set_progress_handler(None, 0)
+    return taken
+
+
+def test_neither_a_slice_nor_the_size_looks_at_every_row(history, path):
+    fill(history, [2, 1])
+    history.close()
+    taken = []
+    for rows in (5_000, 40_000):  # a stretch of the tally has 4,096
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            copy_calls(connection, rows)
+            acts = (
+                lambda c: removal.remove_texts(c, NOW - 1.5 * DAY, 20),
+                lambda c: removal.remove_numbers(c, NOW - 1.5 * DAY, 20),
+                lambda c: size.usage_of(c, path),
+                lambda c: size.removal_by(
+                    c, texts_before=NOW - DAY, numbers_before=NOW - 1.5 * DAY, most_bytes=1
+                ),
+            )
+            connection.execute("BEGIN")
+            taken.append([steps(connection, partial(act, connection)) for act in acts])
+            connection.execute("ROLLBACK")
+    for few, many in zip(*taken, strict=True):
+        assert many < 2 * few + 30
+
+
+def copy_calls(connection, until):
+    """Of the first call and its text, with ids up to `until`, the times going on."""
+    (first,) = connection.execute("SELECT max(id) + 1 FROM call").fetchone()
+    numbers = """
+        WITH RECURSIVE number(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM number WHERE n < ?)
+    """
+    connection.execute("INSERT OR REPLACE INTO unindexed VALUES ('call', ?)", (until + 1,))
+    names = ", ".join(name for name in CALL_COLUMNS if name not in ("id", "started_at"))
+    connection.execute(
+        f"""
+        {numbers}
+        INSERT INTO call (id, started_at, {names})
+        SELECT n, started_at + n, {names} FROM number CROSS JOIN call WHERE id = 1
+        """,
+        (first, until),
+    )
+    connection.execute(
+        f"""
+        {numbers}
+        INSERT INTO call_text
+        SELECT n, request, response FROM number CROSS JOIN call_text WHERE call_id = 1
+        """,
+        (first, until),
+    )
 
 
 def test_others_write_while_old_records_go(history, archive, keeper):
