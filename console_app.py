@@ -113,9 +113,13 @@ def _stop_engine_on_signals(engine: Engine) -> None:
         before = signal.getsignal(number)
 
         def stop(signum: int, frame: Any, before: Any = before) -> None:
+            first = not engine.stopping.is_set()
             threading.Thread(target=engine.close, daemon=True).start()
             if callable(before):
-                before(signum, frame)
+                # Once all is closed the server raises what it was told once more, which for
+                # Ctrl+C ends the launcher with "Aborted!" and an error. Signal 0 is none.
+                quiet = first and signum == signal.SIGINT and sys.platform != "win32"
+                before(0 if quiet else signum, frame)
 
         signal.signal(number, stop)
 

@@ -366,3 +366,12 @@ def test_a_second_process_on_the_same_history_is_told_so(tmp_path):
     with Console(tmp_path), Console(tmp_path, wait=False) as second:
         assert second.process.wait(30) != 0
         assert "Traceback" not in second.log.read_text()
+
+
+def test_ctrl_c_is_no_failure(tmp_path):
+    with Console(tmp_path) as console:
+        console.stop()
+        assert console.process.returncode == 0
+        assert "Aborted" not in console.log.read_text()
+        log = console.database.with_name("console.db-wal")
+        assert not log.exists() or log.stat().st_size == 0
