@@ -5,20 +5,33 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from core.errors import OUTCOMES, BadRequest, RunError
+from core.errors import OUTCOMES
 from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.types import Attempt, RunRecord
-from core.ui import show
+from core.ui import again, show
 from core.ui.history_rows import CALL_STATUSES, RUN_STATUSES
+from core.ui.marked_text import marked_text
 from core.ui.services import services
 from core.words import attempt_in_words, chain, money, seconds_in_words, story
+from db import marks
+from db.words import terms_of
 
-_LONGEST = 20_000  # characters of one text in a drawer; its page shows all of it
+_LONGEST, _LONGEST_PAGE = 20_000, 400_000  # characters of one text, in a drawer and on its page
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How texts are shown: what is marked in them, and how much of them."""
+
+    text: str
+    longest: int
+    whole: bool
 
 
 def call_of(address: str) -> Attempt | None:
@@ -28,16 +41,17 @@ def call_of(address: str) -> Attempt | None:
     return services().records.call(int(address))
 
 
-def call_view(call: Attempt, *, whole: bool) -> None:
+def call_view(call: Attempt, *, whole: bool, text: str = "") -> None:
     """What was asked and answered, why, how long, how much, and the run it belongs to.
 
-    `whole`: on a page of its own, where long texts have room.
+    `whole`: on a page of its own, where long texts have room. `text`: what was searched for,
+    which is marked.
     """
-    _call_head(call, whole=whole)
+    _call_head(call, whole=whole, text=text)
     _facts(_call_facts(call))
     if call.run_id and (run := services().records.run(call.run_id)):
         _its_run(call, run)
-    _texts(call, longest=None if whole else _LONGEST)
+    _texts(call, _Look(text, _LONGEST_PAGE if whole else _LONGEST, whole=whole))
 
 
 def run_view(run: RunRecord) -> None:
@@ -72,45 +86,25 @@ def run_again(run: RunRecord, *, after: str | None = None) -> None:
     """Offer the same run once more, the same way or with a chosen provider first."""
     engine = services().engine
     able = engine.eligible(simulated=engine.practising)
-    first = [name for name in (after, *able) if name in able]
-    ways = ["", *dict.fromkeys(first)]
     chosen = st.menu_button(
         "Run again",
-        ways,
+        ["", *dict.fromkeys(name for name in (after, *able) if name in able)],
         key=f"again {run.id}",
         icon=":material/replay:",
         format_func=lambda name: f"{label_of(name)} first" if name else "The same way",
     )
-    if chosen is None:
-        return
-    try:
-        run_id = engine.submit(run.goal, source="ui", **again(run, first=chosen, able=able))
-    except BadRequest as error:
-        st.error(show.plain(str(error)))
-    except RunError as error:
-        st.error(show.plain(f"{error.message} {error.action}"))
-    else:
-        st.switch_page("views/run_plan.py", query_params={"run": run_id})
-
-
-def again(run: RunRecord, *, first: str, able: Sequence[str]) -> dict[str, Any]:
-    """What to submit for the same run, with `first` asked before all others if it is named."""
-    asked = run.options
-    kept = ("context", "temperature", "max_tokens", "timeout", "execute")
-    options = {name: asked[name] for name in kept if asked.get(name) is not None}
-    order = asked.get("priority")
-    if not first:
-        return {**options, "strategy": run.strategy, "priority": order}
-    others = [name for name in order or able if name != first]
-    return {**options, "strategy": "priority", "priority": [first, *others]}
+    if chosen is not None and (stored := engine.run(run.id) or engine.stored_run(run.id)):
+        again.run_again(stored, first=chosen or None)
 
 
 # -- a call
 
 
-def _call_head(call: Attempt, *, whole: bool) -> None:
+def _call_head(call: Attempt, *, whole: bool, text: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         show.status_badge(call.status, CALL_STATUSES[call.status].word)
+        if call.drilled:
+            st.badge("Fire drill", icon=":material/local_fire_department:", color="orange")
         if call.simulated:
             show.practice_badge()
         show.when(call.started_at)
@@ -120,7 +114,7 @@ def _call_head(call: Attempt, *, whole: bool) -> None:
                 "views/call.py",
                 label="Full page",
                 icon=":material/open_in_full:",
-                query_params={"call": str(call.id)},
+                query_params={"call": str(call.id), **({"text": text} if text else {})},
             )
     st.markdown(f"**{show.plain(attempt_in_words(call))}**")
     if call.message and call.status != "ok":
@@ -170,19 +164,19 @@ def _its_run(call: Attempt, run: RunRecord) -> None:
             run_again(run, after=call.provider)
 
 
-def _texts(call: Attempt, *, longest: int | None) -> None:
+def _texts(call: Attempt, look: _Look) -> None:
     kept = services().records.call_text(call.id)
     if kept is None:
         st.caption("The texts of this call are no longer kept; its numbers are.")
         return
     request, response = kept
     st.markdown("##### Request")
-    for message in _messages(request):
+    for place, message in enumerate(_messages(request)):
         st.caption(str(message.get("role", "")).capitalize())
-        _text(str(message.get("content", "")), longest)
+        _text(str(message.get("content", "")), look, key=f"{call.id} asked {place}")
     st.markdown("##### Answer")
     if response:
-        _text(response, longest)
+        _text(response, look, key=f"{call.id} answered")
     elif call.status == "running":
         st.caption("It is still being asked.")
     else:
@@ -197,10 +191,15 @@ def _messages(request: str) -> Sequence[Mapping[str, Any]]:
     return messages if isinstance(messages, list) else [{"content": request}]
 
 
-def _text(text: str, longest: int | None) -> None:
-    st.code(text if longest is None else text[:longest], language=None, wrap_lines=True)
-    if longest is not None and len(text) > longest:
-        st.caption(f"The first {longest:,} of {len(text):,} characters; its page shows all.")
+def _text(text: str, look: _Look, *, key: str) -> None:
+    shown = text[: look.longest]
+    if look.text:
+        marked_text(marks.pieces(marks.marked(shown, terms_of(look.text))), key=key)
+    else:
+        st.code(shown, language=None, wrap_lines=True)
+    if len(text) > look.longest:
+        where = "the export as JSON lines has" if look.whole else "its page shows"
+        st.caption(f"The first {look.longest:,} of {len(text):,} characters; {where} more.")
 
 
 # -- a run

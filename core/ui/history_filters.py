@@ -33,8 +33,9 @@ from db.filters import CHOICES, CallFilter, RunFilter, filter_from, run_filter_f
 View = Literal["runs", "calls"]
 PERIODS = {name: f"Last {row.label}" for name, row in PRESETS.items() if row.days}
 _DATES = "dates"
-_FILTERS = (*CHOICES, "simulated", "text", "period", "since", "until")
+_FILTERS = (*CHOICES, "simulated", "text", "period", "since", "until", "sort")
 _VIEWS = {"runs": "Runs", "calls": "Calls"}
+_SORTS = {"": "Newest first", "best": "Best match first"}
 _PRACTICE = {"": "Practice and real", "false": "Real only", "true": "Practice only"}
 
 _ALL = (*_FILTERS, *OF_FIGURES)
@@ -52,6 +53,11 @@ class Asked:
     def text(self) -> str:
         return self.filters.get("text", ("",))[-1]
 
+    @property
+    def ranked(self) -> bool:
+        """Whether the best matches come first, not the newest."""
+        return bool(self.text) and self.filters.get("sort") == ("best",)
+
     def wanted(self, *, now: float) -> CallFilter | RunFilter:
         """
         Raises:
@@ -62,7 +68,7 @@ class Asked:
 
     def resolved(self, *, now: float) -> dict[str, tuple[str, ...]]:
         """The filters with moments in the place of a period, as the export takes them."""
-        given = dict(self.filters)
+        given = {name: values for name, values in self.filters.items() if name != "sort"}
         period = given.pop("period", ("",))[-1]
         if period in PERIODS and "since" not in given and "until" not in given:
             there = _here()
@@ -108,7 +114,7 @@ def clear() -> None:
 
 def export_query(now: Asked, *, moment: float) -> str:
     """The same filters as the export takes them."""
-    return urlencode(now.resolved(now=moment), doseq=True)
+    return urlencode({"view": now.view, **now.resolved(now=moment)}, doseq=True)
 
 
 def view_switch(now: Asked) -> None:
@@ -154,6 +160,21 @@ def bar(now: Asked, models: Iterable[str]) -> None:
             )
     _dates(now)
     chips(now.filters, ask)
+
+
+def sort_switch(now: Asked) -> None:
+    """Which of what was found comes first."""
+    _follow("sort", "best" if now.ranked else "")
+    st.segmented_control(
+        "Order",
+        list(_SORTS),
+        key=_key("sort"),
+        format_func=_SORTS.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        on_change=_chosen,
+        args=("sort",),
+    )
 
 
 def _more(now: Asked, models: Iterable[str]) -> None:

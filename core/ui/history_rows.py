@@ -12,6 +12,7 @@ from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.ui.history_table import Column, Row
 from core.words import REASONS, exact_time, money, seconds_in_words
+from db.marks import pieces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ class Status:
 
 
 _ENDED_EARLY = {
-    "cancelled": Status("Cancelled", "■", "quiet"),
+    "cancelled": Status("Stopped", "■", "quiet"),
     "interrupted": Status("Interrupted", "■", "quiet"),
 }
 RUN_STATUSES = {
@@ -42,9 +43,6 @@ CALL_STATUSES = {
     "running": Status("Running", "…", "busy"),
     **_ENDED_EARLY,
 }
-
-# Around each hit of a snippet.
-HIT, END = "\ue000", "\ue001"
 
 # Why a run can end without a plan, beside the reasons that a call has.
 RUN_REASONS = {
@@ -111,9 +109,9 @@ def run_rows(frame: pd.DataFrame, *, how: How) -> list[Row]:
         cells = [
             _when(run["started_at"], how.zone),
             _chip(status, run["error"] or reason(run["error_kind"])),
-            found(run["snippet"] or run["goal"])
+            pieces(run["snippet"] or run["goal"])
             if how.searching
-            else {"text": run["goal"], "tag": _practice(run["simulated"])},
+            else {"text": run["goal"], "tag": _tag(run)},
             _chain([(None, call[0], call[1]) for call in run["chain"]]),
             {"text": _strategy(run["strategy"])},
             {"since": run["started_at"]}
@@ -145,9 +143,12 @@ def call_rows(
         cells = [
             _when(call["started_at"], how.zone),
             _chip(status, ""),
-            {"text": label_of(call["provider"]), "tag": _practice(call["simulated"])},
+            {
+                "text": label_of(call["provider"]),
+                "tag": _tag(call),
+            },
             {"text": reason(call["error_kind"]), "title": call["message"]},
-            found(call["snippet"] or "")
+            pieces(call["snippet"] or "")
             if how.searching
             else _chain(asked or [(call["id"], call["provider"], call["status"])], call["id"]),
             {"text": call["model"]},
@@ -174,16 +175,6 @@ def _missing(value: Any) -> bool:
     return value is None or type(value).__name__ == "NAType" or value != value
 
 
-def found(snippet: str) -> list[tuple[str, bool]]:
-    """Pieces of text, each with whether it is what was looked for."""
-    first, *others = snippet.split(HIT)
-    pieces = [(first, False)]
-    for other in others:
-        hit, _, rest = other.partition(END)
-        pieces += [(hit, True), (rest, False)]
-    return [piece for piece in pieces if piece[0]]
-
-
 def _when(moment: float, zone: str | None) -> dict[str, Any]:
     exact = exact_time(moment, zone)
     short = exact.replace(f" {datetime.now(UTC).year},", ",")
@@ -194,8 +185,10 @@ def _chip(status: Status, title: str) -> dict[str, str]:
     return {"tone": status.tone, "sign": status.sign, "word": status.word, "title": title}
 
 
-def _practice(simulated: bool) -> str | None:
-    return "Practice" if simulated else None
+def _tag(record: dict[str, Any]) -> str | None:
+    if record.get("drilled"):
+        return "Fire drill"
+    return "Practice" if record["simulated"] else None
 
 
 def _chain(calls: Sequence[Sequence[Any]], here: int | None = None) -> dict[str, Any]:

@@ -21,7 +21,9 @@ def _call() -> None:
 
     @st.fragment(run_every=1.0 if running else None)
     def view() -> None:
-        details.call_view(details.call_of(address) or call, whole=True)
+        details.call_view(
+            details.call_of(address) or call, whole=True, text=st.query_params.get("text", "")
+        )
 
     view()
 

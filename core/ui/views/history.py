@@ -19,6 +19,7 @@ from core.ui.history_filters import Asked
 from core.ui.history_table import table
 from core.ui.services import Records, services
 from db.filters import EVERY_CALL, EVERY_RUN, CallFilter
+from db.lists import COUNTED_TO, RANKED_AMONG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,10 +91,11 @@ def _read_anew(records: Records, question: Question) -> Reading:
     now, wanted = question.asked, question.wanted
     calls = isinstance(wanted, CallFilter)
     count = records.count_calls(wanted) if calls else records.count_runs(wanted)
-    pages = max(1, -(-count // _PAGE))
+    reach = min(count, RANKED_AMONG) if now.ranked else count
+    pages = max(1, -(-reach // _PAGE))
     page = min(now.page, pages)
     ask = records.page_of_calls if calls else records.page_of_runs
-    frame = ask(wanted=wanted, limit=_PAGE, page=page)
+    frame = ask(wanted=wanted, limit=_PAGE, page=page, ranked=now.ranked)
     return Reading(
         question,
         count,
@@ -121,7 +123,8 @@ def _top(reading: Reading) -> None:
 def _export(now: Asked) -> None:
     query = filters.export_query(now, moment=time.time())
     with st.popover("Export", icon=":material/download:", key="export"):
-        st.caption("Every call that these filters let through, not only this page.")
+        one = _WORDS[now.view][0]
+        st.caption(f"Every {one} that these filters let through, not only this page.")
         st.link_button(
             "Table (CSV)",
             f"/autonomous/export.csv?{query}",
@@ -133,7 +136,7 @@ def _export(now: Asked) -> None:
             "JSON lines",
             f"/autonomous/export.jsonl?{query}",
             icon=":material/data_object:",
-            help="For programs: with what was asked and answered.",
+            help="For programs: with the texts.",
             width="stretch",
         )
 
@@ -141,13 +144,18 @@ def _export(now: Asked) -> None:
 def _count_line(reading: Reading) -> None:
     now = reading.question.asked
     one, many = _WORDS[now.view]
-    words = f"{reading.count:,} {one if reading.count == 1 else many}"
+    more = " or more" if now.text and reading.count >= COUNTED_TO else ""
+    words = f"{reading.count:,}{more} {one if reading.count == 1 else many}"
     if now.filters:
         words += " with these filters"
     if reading.pages > 1:
         first = (reading.page - 1) * _PAGE + 1
         words += f", {first:,} to {first + len(reading.frame) - 1:,} shown"
-    st.caption(words)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(words)
+        if now.text:
+            st.space("stretch")
+            filters.sort_switch(now)
 
 
 def _list(reading: Reading) -> None:
@@ -220,7 +228,11 @@ def _call_drawer(address: str) -> None:
     if call is None:
         st.warning("There is no call at this address.")
         return
-    _live(lambda: details.call_view(details.call_of(address) or call, whole=False), call.status)
+    text = filters.asked().text
+    _live(
+        lambda: details.call_view(details.call_of(address) or call, whole=False, text=text),
+        call.status,
+    )
 
 
 @st.dialog("Run", position="right", width="medium", on_dismiss=_close)

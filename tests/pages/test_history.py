@@ -1,0 +1,231 @@
+"""The History page and the Call page without a browser: empty, full, filtered and failing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.engine import Engine
+from core.settings import read_settings
+from core.ui import services
+from db.history import SqliteHistory
+from db.performance import Performance
+from db.queries import Archive
+from db.settings import Choices
+from tests import standin
+
+MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
+
+
+@pytest.fixture
+def engine(tmp_path, yard):
+    path = tmp_path / "console.db"
+    history = SqliteHistory.open(path)
+    archive = Archive(path)
+    environment = {**yard.env("openai", "google"), "LLM_STRATEGY": "priority"}
+    environment["LLM_PRIORITY"] = "google,openai"
+    engine = Engine(read_settings(environment, None), history, archive, Choices(history))
+    services.provide(services.Services(engine, archive, Performance(archive)))
+    yield engine
+    services.provide(None)
+    engine.close()
+    archive.close()
+    history.close()
+
+
+def shown(name: str = "history", /, **query: str | list[str]) -> AppTest:
+    test = AppTest.from_file(str(MAIN), default_timeout=30)
+    test.run()
+    test.switch_page(f"views/{name}.py")
+    for parameter, value in query.items():
+        test.query_params[parameter] = value
+    test.run()
+    assert not test.exception
+    return test
+
+
+def text(test: AppTest) -> str:
+    parts = [*test.markdown, *test.caption, *test.info, *test.error, *test.warning, *test.code]
+    return "\n".join(part.value for part in parts).replace("\\", "")
+
+
+def table(test: AppTest) -> dict:
+    """What the table was given to show."""
+    tables = [
+        part.proto
+        for part in test.get("bidi_component")
+        if part.proto.component_name == "switchyard.history_table"
+    ]
+    assert len(tables) == 1
+    return json.loads(tables[0].mixed.json or tables[0].json)
+
+
+def cells(test: AppTest, column: str) -> list:
+    shown = table(test)
+    place = [each["id"] for each in shown["columns"]].index(column)
+    return [row["cells"][place] for row in shown["rows"]]
+
+
+def finished(engine: Engine, goal: str = "Plan a picnic") -> str:
+    run_id = engine.submit(goal, source="ui")
+    run = engine.run(run_id)
+    assert run is not None
+    assert run.done.wait(30)
+    return run_id
+
+
+def asked(test: AppTest) -> dict[str, list[str]]:
+    given = test.query_params.items()
+    return {name: [values] if isinstance(values, str) else list(values) for name, values in given}
+
+
+def test_a_history_without_a_run_says_what_will_be_here_and_how_to_begin(engine):
+    page = shown()
+    assert "Nothing has run yet." in text(page)
+    assert not page.get("bidi_component")
+    assert not page.multiselect
+
+
+def test_a_run_shows_everyone_who_was_asked_and_not_only_the_last(engine, yard):
+    yard["google"].script = lambda received: standin.status(529)
+    finished(engine, "Plan a picnic")
+    page = shown()
+    assert "1 run" in text(page)
+    assert cells(page, "goal")[0]["text"] == "Plan a picnic"
+    (chain,) = cells(page, "chain")
+    assert chain["title"] == "Google ✕ → OpenAI ✓"
+
+
+def test_a_call_stands_with_those_asked_for_the_same(engine, yard):
+    yard["google"].script = lambda received: standin.status(529)
+    finished(engine)
+    page = shown(view="calls")
+    assert [chip["word"] for chip in cells(page, "status")] == ["Answered", "Failed"]
+    assert [chain["title"] for chain in cells(page, "chain")] == ["Google ✕ → OpenAI ✓"] * 2
+    here = [[link["here"] for link in chain["links"]] for chain in cells(page, "chain")]
+    assert here == [[False, True], [True, False]]
+
+
+def test_the_address_chooses_what_is_shown_and_the_widgets_follow_it(engine, yard):
+    yard["google"].script = lambda received: standin.status(529)
+    finished(engine)
+    page = shown(view="calls", provider=["google"], status=["failed"])
+    assert "1 call with these filters" in text(page)
+    assert cells(page, "provider")[0]["text"] == "Google"
+    chosen = {widget.key: widget.value for widget in page.multiselect}
+    assert chosen["history_provider"] == ["google"]
+    assert chosen["history_status"] == ["failed"]
+
+
+def test_a_widget_changes_the_address_and_begins_at_the_first_page(engine):
+    finished(engine)
+    page = shown(view="calls", page="7")
+    page.multiselect(key="history_provider").set_value(["google", "openai"]).run()
+    assert asked(page) == {"view": ["calls"], "provider": ["google", "openai"]}
+    page.selectbox(key="history_period").set_value("7d").run()
+    assert asked(page)["period"] == ["7d"]
+    page.segmented_control(key="history_view").set_value("runs").run()
+    assert asked(page)["view"] == ["runs"]
+    assert asked(page)["provider"] == ["google", "openai"]
+
+
+def test_filters_that_nothing_matches_are_said_so_and_can_be_cleared(engine):
+    finished(engine)
+    page = shown(view="calls", model="a-model-nobody-has")
+    assert "No call matches these filters." in text(page)
+    page.button(key="clear").click().run()
+    assert asked(page) == {"view": ["calls"]}
+    assert len(table(page)["rows"]) == 1
+
+
+@pytest.mark.parametrize("query", [{"since": "soon"}, {"simulated": "perhaps"}])
+def test_a_filter_that_cannot_be_read_is_named(engine, query):
+    finished(engine)
+    page = shown(**query)
+    assert f"The filter “{next(iter(query))}”" in text(page)
+    page.button(key="clear").click().run()
+    assert table(page)["rows"]
+
+
+@pytest.mark.parametrize("page", ["0", "-3", "x", "99999", "9" * 40])
+def test_a_page_that_is_not_there_is_met_with_one_that_is(engine, page):
+    finished(engine)
+    assert len(table(shown(view="calls", page=page))["rows"]) == 1
+
+
+def test_what_was_searched_for_is_marked_in_the_list_and_beside_it(engine):
+    finished(engine, "Plan a picnic for two")
+    finished(engine, "Plan a wedding")
+    page = shown(view="calls", text="picnic")
+    assert "1 call with these filters" in text(page)
+    (found,) = cells(page, "found")
+    assert ["picnic", True] in found
+    page = shown(view="calls", text="picnic", call="1")
+    marked = [
+        json.loads(part.proto.json)
+        for part in page.get("bidi_component")
+        if part.proto.component_name == "switchyard.marked_text"
+    ]
+    assert any(["picnic", True] in pieces for pieces in marked)
+
+
+def test_the_export_is_asked_for_with_the_filters_of_the_page(engine):
+    finished(engine)
+    page = shown(view="calls", provider=["openai", "google"], text="picnic & more")
+    links = [link.proto.url for link in page.get("link_button")]
+    query = "view=calls&provider=openai&provider=google&text=picnic+%26+more"
+    assert links == [f"/autonomous/export.csv?{query}", f"/autonomous/export.jsonl?{query}"]
+
+
+def test_filters_are_saved_under_a_name_taken_again_and_deleted(engine):
+    finished(engine)
+    page = shown(view="calls", provider="google")
+    page.text_input(key="filter_name").set_value("Google *only*")
+    next(b for b in page.button if b.label == "Save these filters").click().run()
+    assert engine.choices.get("saved_filters") == {"Google *only*": "view=calls&provider=google"}
+    page = shown()
+    page.button(key="use Google *only*").click().run()
+    assert asked(page) == {"view": ["calls"], "provider": ["google"]}
+    page.button(key="forget Google *only*").click().run()
+    assert engine.choices.get("saved_filters") is None
+
+
+def test_a_run_is_shown_beside_the_list_with_its_calls(engine, yard):
+    yard["google"].script = lambda received: standin.status(402)
+    run_id = finished(engine)
+    page = shown(view="runs", run=run_id)
+    assert "Google is out of credit, so OpenAI answered" in text(page)
+    assert "There is no run at this address." in text(shown(view="runs", run="nonsense"))
+
+
+def test_a_run_is_run_again_from_here_with_another_provider_first(engine):
+    run_id = finished(engine)
+    page = shown(view="runs", run=run_id)
+    menu = next(part for part in page.get("menu_button") if part.proto.label == "Run again")
+    assert list(menu.proto.options) == ["The same way", "Google first", "OpenAI first"]
+
+
+@pytest.mark.parametrize("call", ["999", "x", "-1", "²", "9" * 40])
+def test_any_call_in_the_address_is_met_with_words(engine, call):
+    finished(engine)
+    for page in ("history", "call"):
+        assert "There is no call at this address." in text(shown(page, call=call))
+
+
+def test_a_call_has_a_page_of_its_own_with_what_was_asked_and_answered(engine):
+    finished(engine, "Plan a **bold** picnic ![x](http://192.0.2.1/)")
+    page = shown("call", call="1")
+    assert page.title[0].value == "Call 1"
+    assert "Google answered in" in text(page)
+    assert any("![x](http://192.0.2.1/)" in code.value for code in page.code)
+    assert not any("![x](" in part.value for part in page.markdown)
+
+
+@pytest.mark.parametrize("page", ["history", "call"])
+def test_a_history_that_cannot_be_read_is_said_so_with_what_to_do(engine, tmp_path, page):
+    archive = Archive(tmp_path / "nothing" / "console.db")
+    services.provide(services.Services(engine, archive, Performance(archive)))
+    failing = shown(page, call="1")
+    assert "The history cannot be read just now." in text(failing)
+    assert any(button.label == "Try again" for button in failing.button)
