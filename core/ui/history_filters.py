@@ -393,7 +393,7 @@ def saved(now: Asked) -> None:
                     args=(query,),
                 )
                 st.button(
-                    "",
+                    "Delete",
                     key=f"forget {name}",
                     icon=":material/delete:",
                     type="tertiary",

@@ -174,7 +174,7 @@ def test_a_call_and_its_run_have_pages_of_their_own(page, console):
 def test_pages_are_turned_and_a_filter_begins_at_the_first(page, console):
     opened(page, f"{console.url}/history?view=calls")
     first = rows_of(page).first.get_attribute("data-id")
-    page.get_by_role("button", name="2", exact=True).click()
+    page.get_by_role("button", name="Next page").click()
     page.wait_for_url(re.compile("page=2"))
     expect(page.get_by_text("26 to 50 shown")).to_be_visible()
     assert rows_of(page).first.get_attribute("data-id") != first
@@ -195,7 +195,7 @@ def test_what_is_searched_for_is_marked_in_the_list_and_in_the_call(page, consol
     expect(rows_of(page).first.locator("mark").first).to_have_text("picnic")
     rows_of(page).first.click()
     marks = page.get_by_role("dialog").locator("mark")
-    expect(marks.get_by_text("picnic").first).to_be_visible()
+    expect(marks.filter(has_text="picnic").first).to_be_visible()
 
 
 def test_filters_are_saved_and_taken_again(page, console):
@@ -209,7 +209,10 @@ def test_filters_are_saved_and_taken_again(page, console):
     page.get_by_role("button", name="What Google could not do", exact=True).click()
     page.wait_for_url(re.compile("provider=google"))
     assert query_of(page) == {"view": ["calls"], "provider": ["google"], "status": ["failed"]}
-    page.get_by_role("button", name="Delete What Google could not do").click()
+    delete = page.get_by_role("button", name="Delete", exact=True)
+    if not delete.is_visible():
+        page.get_by_role("button", name="Saved").click()
+    delete.click()
     expect(page.get_by_text("Choose filters, give them a name")).to_be_visible()
 
 
@@ -249,7 +252,6 @@ def test_a_new_call_comes_by_itself_and_disturbs_nobody(page, console):
     opened(page, f"{console.url}/history?view=calls")
     newest = rows_of(page).first.get_attribute("data-id")
     console.plan("Plan something that has just come up")
-    expect(rows_of(page).first).to_contain_text("just now")
     expect(rows_of(page).first).not_to_have_attribute("data-id", newest or "")
     opened(page, f"{console.url}/history?view=calls&page=2")
     expect(page.get_by_text("26 to 50 shown")).to_be_visible()
@@ -260,12 +262,14 @@ def test_a_new_call_comes_by_itself_and_disturbs_nobody(page, console):
     assert rows_of(page).first.get_attribute("data-id") == before
     news.click()
     page.wait_for_url(lambda url: "page=" not in url)
-    expect(rows_of(page).first).to_contain_text("just now")
+    page.get_by_text("1 to 25 shown").wait_for()
+    expect(rows_of(page).first).not_to_have_attribute("data-id", before or "")
 
 
 def test_nothing_is_read_again_while_nothing_has_changed(page, console):
     opened(page, f"{console.url}/history?view=calls")
-    page.wait_for_timeout(500)
+    expect(rows_of(page)).to_have_count(25)
+    page.wait_for_timeout(1500)
     page.evaluate("""() => {
         window.drawn = 0;
         const host = [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]

@@ -186,7 +186,7 @@ def _turn(reading: Reading) -> None:
     if st.session_state.get("history_page") != reading.page:
         st.session_state["history_page"] = reading.page
     with st.container(horizontal=True, horizontal_alignment="center"):
-        st.pagination(reading.pages, key="history_page", on_change=_turned)
+        st.pagination(reading.pages, max_visible_pages=9, key="history_page", on_change=_turned)
 
 
 def _turned() -> None:
@@ -290,11 +290,12 @@ def _news(reading: Reading, version: int) -> None:
     new = count - reading.count
     if new > 0:
         one, many = _WORDS[reading.question.asked.view]
-        st.button(
-            f"{new:,} new {one if new == 1 else many}, show",
-            icon=":material/arrow_upward:",
-            on_click=filters.ask,
-        )
+        # Of the fragment alone a click would redraw no more than the fragment.
+        if st.button(
+            f"{new:,} new {one if new == 1 else many}, show", icon=":material/arrow_upward:"
+        ):
+            filters.ask()
+            st.rerun()
 
 
 # -- when there is nothing
