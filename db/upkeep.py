@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
@@ -212,11 +212,13 @@ class Upkeep:
         """Let the writer do `act` to a few until it finds none, and never hold it up for long."""
         few = first
         while not self._stop.is_set():
-            found, seconds = self._history.submit(partial(_timed, act, few)).result()
+            begun = time.monotonic()
+            found, _ = self._history.submit(partial(_timed, act, few)).result()
             if not found:
                 return
             tell(found)
-            few = max(1, min(most, int(few * min(1.5, _SLICE / max(seconds, 1e-6)))))
+            seconds = time.monotonic() - begun  # with the commit, which costs more than the act
+            few = max(1, min(most, ceil(few * min(1.5, _SLICE / max(seconds, 1e-6)))))
             self._stop.wait(seconds)  # as long again for whoever else writes
 
     def _add(self, **more: int) -> None:
@@ -236,7 +238,9 @@ def _older(remove: Remove, before: float, connection: sqlite3.Connection, rows: 
 def _while_above(remove: Remove, most: int, connection: sqlite3.Connection, rows: int) -> Slice:
     """The oldest, as long as the file, without its unused pages, is larger than that."""
     size, pages, unused = pages_of(connection)
-    return remove(connection, inf, rows) if size * (pages - unused) > most else Slice()
+    over = size * (pages - unused) - most
+    # A text takes up a page or so: no more go than are needed.
+    return remove(connection, inf, min(rows, 1 + over // size)) if over > 0 else Slice()
 
 
 def _give_back(connection: sqlite3.Connection, pages: int) -> int:
