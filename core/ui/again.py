@@ -13,6 +13,7 @@ from core.runs import Run
 from core.ui import show
 from core.ui.services import services
 
+_BEGUN = "begun here"
 _KEPT = ("temperature", "max_tokens", "context", "timeout", "execute")  # options of a run
 
 
@@ -30,7 +31,13 @@ def start(begin: Callable[..., str], *values: Any, **named: Any) -> None:
     except RunError as error:
         st.error(show.plain(f"{error.message} {error.action}"))
     else:
+        st.session_state[_BEGUN] = run_id
         st.switch_page("views/run_plan.py", query_params={"run": run_id})
+
+
+def begun_here(run_id: str) -> bool:
+    """Whether this window started it, and no other since."""
+    return bool(st.session_state.get(_BEGUN) == run_id)
 
 
 def run_again(run: Run, *, first: str | None = None, max_tokens: int | None = None) -> None:

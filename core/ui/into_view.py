@@ -9,10 +9,11 @@ _component = st.components.v2.component(
     html="<span></span>",  # only a place to start from
     js="""
 // On a phone the run stands below the form that started it.
+const seen = new Set();
 export default function ({ data, parentElement }) {
   const mark = parentElement.querySelector("span");
-  if (!data.name || mark.seen === data.name) return;
-  mark.seen = data.name;
+  if (!data.name || seen.has(data.name)) return;
+  seen.add(data.name);
   const begun = mark.getRootNode().host.closest(`.st-key-${data.around}`);
   if (!begun || begun.getBoundingClientRect().top < window.innerHeight * 0.8) return;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;

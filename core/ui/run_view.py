@@ -44,7 +44,7 @@ def watch(run_id: str) -> None:
 
     with st.container(key="one_run"):
         view()
-        into_view(run_id if live else "", around="one_run")
+        into_view(run_id if again.begun_here(run_id) else "", around="one_run")
 
 
 def _view(run: Run, *, live: bool) -> None:

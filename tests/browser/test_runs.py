@@ -17,7 +17,7 @@ from tests.standin import Yard
 pytestmark = IN_CHROMIUM
 
 GOAL = "Plan a conference for two hundred people"
-SLOW = standin.answer(standin.PLAN, delay=1, interval=0.9)  # seven seconds or so
+SLOW = standin.answer(standin.PLAN, delay=1, interval=2.5)  # twenty seconds or so
 
 
 @pytest.fixture
@@ -57,13 +57,17 @@ def test_a_run_goes_on_whatever_happens_to_the_window(browser, tmp_path):
     with Yard({"openai": SLOW}) as yard, Console(tmp_path, yard.env("openai")) as console:
         with opened_window(browser) as page, opened_window(browser, width=390) as second:
             address = begun(page, console)
-            expect(page.get_by_text(re.compile("^Asking OpenAI… .* s$"))).to_be_visible()
-            expect(page.get_by_text("Read first, then").first).to_be_visible()  # as it is written
+            expect(page.get_by_text(re.compile("^Asking OpenAI… .* s$"))).to_be_visible(
+                timeout=SLOWLY
+            )
+            expect(page.get_by_text("Read first, then").first).to_be_visible(
+                timeout=SLOWLY
+            )  # as it is written
             page.reload()
-            expect(page.get_by_role("button", name="Stop")).to_be_visible()
-            expect(page.get_by_text("Read first, then").first).to_be_visible()
+            expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=SLOWLY)
+            expect(page.get_by_text("Read first, then").first).to_be_visible(timeout=SLOWLY)
             opened(second, address)
-            expect(second.get_by_role("button", name="Stop")).to_be_visible()
+            expect(second.get_by_role("button", name="Stop")).to_be_visible(timeout=SLOWLY)
             page.get_by_role("radiogroup", name="Strategy").get_by_text(
                 "By lot"
             ).click()  # another click changes nothing
@@ -205,6 +209,7 @@ def test_a_first_visit_is_explained_once_and_practice_on_every_page(page, tmp_pa
 def test_on_a_phone_a_run_comes_into_view(browser, console):
     with opened_window(browser, width=390, height=844) as page:
         begun(page, console)
-        head = page.locator(".stMarkdownBadge", has_text="Practice").nth(1)
+        badges = page.locator(".st-key-one_run .stMarkdownBadge", has_text="Practice")
+        head = badges.locator("visible=true").first
         expect(head).to_be_in_viewport()
         ended(page)
