@@ -111,13 +111,21 @@ def test_a_cycle_is_refused_with_its_steps_named_and_steps_come_and_go(page, tmp
         page.get_by_role("option", name="Step 3").click()
         expect(page.get_by_text("Steps 1 and 3 wait for each other")).to_be_visible()
         page.keyboard.press("Escape")
+        settled(page)
         page.get_by_role("button", name="Remove", exact=True).last.click()
-        expect(page.get_by_label("What step 7 does")).to_have_count(0)
+        expect(page.get_by_label("What step 7 does")).to_have_count(0, timeout=SLOWLY)
+        settled(page)
         pressed(page, "Add a step")
         # While fields are exchanged the old ones still stand behind the new.
-        expect(page.get_by_label("What step 7 does").first).to_have_value(re.compile("Say here"))
+        expect(page.get_by_label("What step 7 does").first).to_have_value(
+            re.compile("Say here"), timeout=SLOWLY
+        )
+        expect(page.get_by_label("What step 7 does")).to_have_count(1)
+        settled(page)
         page.get_by_role("button", name="Up").nth(1).click()
-        expect(page.get_by_label("What step 1 does").first).to_have_value("Do part b of the party.")
+        expect(page.get_by_label("What step 1 does").first).to_have_value(
+            "Do part b of the party.", timeout=SLOWLY
+        )
 
 
 def test_a_failed_step_says_why_and_can_be_tried_again_elsewhere_or_skipped(page, tmp_path):
