@@ -33,8 +33,9 @@ from core.chart_parts import (
     time_axis,
 )
 from core.errors import ErrorKind
-from core.periods import Scale, bucket_in_words
+from core.periods import Scale, bucket_in_words, in_words
 from core.strategies import PROVEN
+from core.types import Period
 from core.words import REASONS, seconds_in_words
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def success_over_time(
     frame: pd.DataFrame, cut: Scale, *, zone: tzinfo, changes: Sequence[Mark] = ()
 ) -> Chart:
     """`frame` as Performance.over_time gives it; each change has `ms`, `said` and `when`."""
-    marks = [mark for mark in _buckets(frame, cut, zone) if mark["rated"]]
+    marks = _pooled(_buckets(frame, cut, zone), zone)
     for mark in marks:
         mark["success"] = percent(mark["success_rate"])
     lowest = math.floor(min([0.9, *(mark["success_rate"] for mark in marks)]) * 20) / 20
@@ -67,6 +68,43 @@ def success_over_time(
     tooltip = [("label", "Provider"), ("when", "When"), ("success", "Succeeded"), ("rated", "Of")]
     spec = _lines(marks, y, tooltip, cut=cut, changes=changes)
     return Chart(spec, _success_said(marks), marks)
+
+
+def _pooled(marks: Sequence[Mark], zone: tzinfo) -> list[Mark]:
+    """Neighbours joined until each has enough calls to judge by, or there are no more.
+
+    One failure of two calls would be a fall to 50 %, which says nothing.
+    """
+    pooled: list[Mark] = []
+    for name in known_first(mark["provider"] for mark in marks):
+        own: list[Mark] = []
+        for mark in (mark for mark in marks if mark["provider"] == name):
+            if own and own[-1]["rated"] < PROVEN:
+                own[-1] = _joined(own[-1], mark)
+            else:
+                own.append(mark)
+        own = [mark for mark in own if mark["rated"]]
+        if len(own) > 1 and own[-1]["rated"] < PROVEN:
+            own[-2:] = [_joined(*own[-2:])]
+        for mark in own:
+            mark["ink"] = _ink(name, sure=mark["rated"] >= PROVEN)
+            if mark.pop("pieces", 1) > 1:
+                mark["when"] = in_words(Period(mark["since"], mark["until"]), zone)
+                mark["ms"] = _middle(mark)
+        pooled += own
+    return sorted(pooled, key=itemgetter("ms"))
+
+
+def _joined(mark: Mark, after: Mark) -> Mark:
+    sums = {name: mark[name] + after[name] for name in ("calls", "ok", "rated")}
+    return {
+        **mark,
+        **sums,
+        "success_rate": sums["ok"] / sums["rated"] if sums["rated"] else math.nan,
+        "until": after["until"],
+        "whole": mark["whole"] and after["whole"],
+        "pieces": mark.get("pieces", 1) + 1,
+    }
 
 
 def _success_said(marks: Sequence[Mark]) -> str:
@@ -288,7 +326,7 @@ def _placed(frame: pd.DataFrame, cut: Scale, zone: tzinfo) -> list[Mark]:
     for mark in marks:
         place = places[mark["start"]]
         mark["since"], mark["until"] = cut.edges[place], cut.edges[place + 1]
-        mark["ms"] = mark["since"] * 1000
+        mark["ms"] = _middle(mark)
         mark["when"], mark["whole"] = words[place], cut.whole[place]
     return marks
 
@@ -298,9 +336,19 @@ def _buckets(frame: pd.DataFrame, cut: Scale, zone: tzinfo) -> list[Mark]:
     for mark in marks:
         name, sure = mark["provider"], mark["whole"] and mark["rated"] >= PROVEN
         mark["label"] = short(name)
-        mark["ink"] = LOOKS.get(name, STRANGER).colour if sure else _HOLLOW
+        mark["ink"] = _ink(name, sure=sure)
         mark["id"] = f"{name} {mark['since']:.0f}"
     return marks
+
+
+def _ink(provider: str, *, sure: bool) -> str:
+    return LOOKS.get(provider, STRANGER).colour if sure else _HOLLOW
+
+
+def _middle(mark: Mark) -> float:
+    """Milliseconds since the epoch."""
+    middle: float = (mark["since"] + mark["until"]) * 500
+    return middle
 
 
 def _lines(

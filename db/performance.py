@@ -13,7 +13,7 @@ from db import counts
 from db.figures import KINDS, SUMS
 from db.quantiles import dense, quantiles
 from db.queries import Archive
-from db.stretches import Stretches
+from db.stretches import Columns, Stretches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,20 +107,28 @@ class Performance:
         success_rate (float64, 0..1), p50, p95 (float64, seconds), cost_usd (float64). NaN where
         unknown.
         """
-        import pandas as pd
+        return _over_time(self._over_time(period, edges, simulated=simulated), edges)
 
+    def totals_over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool
+    ) -> pd.DataFrame:
+        """The same of all providers together: one row per bucket with calls, without provider."""
+        some = self._over_time(period, edges, simulated=simulated)
+        together: dict[int, list[Any]] = {}
+        names = [name for name in some if name not in ("bucket", "provider")]
+        for bucket, *row in zip(some["bucket"], *(some[name] for name in names), strict=True):
+            before = together.get(bucket)
+            # Numbers add up, and so do texts of counts, one after the other.
+            together[bucket] = [a + b for a, b in zip(before, row, strict=True)] if before else row
+        columns = zip(*together.values(), strict=True) if together else [()] * len(names)
+        joined: Columns = dict(zip(names, columns, strict=True))
+        joined |= {"bucket": [*together], "provider": [""] * len(together)}
+        return _over_time(joined, edges).drop(columns="provider")
+
+    def _over_time(self, period: Period, edges: Sequence[float], *, simulated: bool) -> Columns:
         sums = ("calls", "ok", "rated", "cost_usd", "priced")
-        some = self._stretches.calls_over_time(
+        return self._stretches.calls_over_time(
             period, edges, simulated=simulated, sums=sums, texts=("latencies",)
-        )
-        shared = _shared(some, percentiles=("p50", "p95"))
-        return pd.DataFrame(
-            {
-                "provider": shared.pop("provider"),
-                "start": _floats([edges[bucket] for bucket in some["bucket"]]),
-                **shared,
-                "cost_usd": _where(_floats(some["priced"]) > 0, _floats(some["cost_usd"])),
-            }
         )
 
     def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame:
@@ -209,6 +217,20 @@ class Performance:
 
 
 _NO_FAILURE = ("ok", "cancelled", "interrupted")
+
+
+def _over_time(some: Columns, edges: Sequence[float]) -> pd.DataFrame:
+    import pandas as pd
+
+    shared = _shared(some, percentiles=("p50", "p95"))
+    return pd.DataFrame(
+        {
+            "provider": shared.pop("provider"),
+            "start": _floats([edges[bucket] for bucket in some["bucket"]]),
+            **shared,
+            "cost_usd": _where(_floats(some["priced"]) > 0, _floats(some["cost_usd"])),
+        }
+    )
 
 
 def _shared(some: Mapping[str, Sequence[Any]], *, percentiles: Sequence[str]) -> dict[str, Any]:

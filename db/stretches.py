@@ -26,16 +26,11 @@ class Stretches:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._known: dict[tuple[Period, bool, int], Columns] = {}
+        self._known: dict[tuple[Any, ...], Columns] = {}
 
     def calls(self, period: Period, *, simulated: bool) -> Columns:
         """All columns by provider, in their order. Not read twice while nothing was recorded."""
-        key = (period, simulated, self._archive.version())
-        found = self._known.get(key)
-        if found is None:
-            found = self._calls(period, (), simulated=simulated, sums=SUMS, texts=COUNTS)
-            self._known = dict([*self._known.items()][1 - _KEPT :]) | {key: found}
-        return found
+        return self._once(period, (), simulated=simulated, sums=SUMS, texts=COUNTS)
 
     def calls_over_time(
         self,
@@ -49,9 +44,9 @@ class Stretches:
         """These columns by bucket and provider, in their order.
 
         A bucket goes from one edge to the next, the last to the period's end, and none beyond
-        the period.
+        the period. Not read twice either.
         """
-        return self._calls(period, edges, simulated=simulated, sums=sums, texts=texts)
+        return self._once(period, tuple(edges), simulated=simulated, sums=sums, texts=texts)
 
     def runs(
         self, period: Period, edges: Sequence[float] = (), *, simulated: bool
@@ -65,6 +60,22 @@ class Stretches:
                     before = found.get(bucket, (0, 0, 0))
                     found[bucket] = [a + b for a, b in zip(before, some, strict=True)]
         return [[bucket, *some] for bucket, some in sorted(found.items())]
+
+    def _once(
+        self,
+        period: Period,
+        edges: Sequence[float],
+        *,
+        simulated: bool,
+        sums: Sequence[str],
+        texts: Sequence[str],
+    ) -> Columns:
+        key = (period, edges, simulated, sums, texts, self._archive.version())
+        found = self._known.get(key)
+        if found is None:
+            found = self._calls(period, edges, simulated=simulated, sums=sums, texts=texts)
+            self._known = dict([*self._known.items()][1 - _KEPT :]) | {key: found}
+        return found
 
     def _calls(
         self,

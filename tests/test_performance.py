@@ -47,6 +47,14 @@ FRAMES = {
         "p95": "float64",
         "cost_usd": "float64",
     },
+    "totals_over_time": {
+        "start": "float64",
+        **NUMBERS,
+        "success_rate": "float64",
+        "p50": "float64",
+        "p95": "float64",
+        "cost_usd": "float64",
+    },
     "latency_distribution": {
         "provider": "str",
         "low": "float64",
@@ -295,6 +303,19 @@ def test_days_are_those_of_the_viewer_also_when_clocks_change(zone, first, hours
     period = Period(edges[0], edges[-1])
     frame = Performance(filled).over_time(period, edges[:-1], simulated=True)
     agrees(frame, filled, edges[:-1], period)
+
+
+def test_all_providers_together_are_their_sums_and_the_percentiles_of_all(filled):
+    edges = local_midnights("Europe/Berlin", "2026-10-22", 7)
+    period, performance = Period(edges[0], edges[-1]), Performance(filled)
+    totals = performance.totals_over_time(period, edges[:-1], simulated=True)
+    each = performance.over_time(period, edges[:-1], simulated=True)
+    sums = each.groupby("start")[["calls", "ok", "rated"]].sum()
+    assert totals.set_index("start")[["calls", "ok", "rated"]].equals(sums)
+    for (low, high), p95 in zip(pairwise(edges), totals["p95"], strict=True):
+        found = counted(filled, low, high).values()
+        took = sorted(seconds for _, some in found for seconds in some)
+        assert p95 == pytest.approx(took[int(0.95 * (len(took) - 1))], rel=0.0101)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -33,19 +33,19 @@ class Card:
     help: str
     delta: Delta | None
     spark: str  # of Reading.sparks
-    links: list[Link]
-    note: str = ""
+    link: Link
 
 
 def cards(reading: Reading, scope: Scope) -> None:
     shown = [_success, _calls, _latency, _cost, _saved]
-    with st.grid(len(shown), min_column_width=170, border=True) as grid:
+    with st.grid(len(shown), min_column_width=150, border=True) as grid:
         for make in shown:
             with grid.cell():
                 _draw(make(reading, scope), reading)
 
 
 def _draw(card: Card, reading: Reading) -> None:
+    """The same lines in each, so that they stand side by side."""
     spark = reading.sparks.get(card.spark, [])
     st.metric(
         card.label,
@@ -55,21 +55,18 @@ def _draw(card: Card, reading: Reading) -> None:
         chart_data=spark if len(spark) > 1 else None,
         chart_type="bar" if card.spark in ("calls", "saved") else "line",
     )
-    if card.delta:
-        st.caption(_said(card.delta, reading))
-    if card.note:
-        st.caption(card.note)
-    st.space("stretch")
-    for link in card.links:
-        link.show()
+    with st.container(gap="xxsmall", height="stretch", vertical_alignment="bottom"):
+        if card.delta:
+            st.caption(_said(card.delta))
+        card.link.show()
 
 
-def _said(delta: Delta, reading: Reading) -> str:
-    """`0.6 points worse than the 7 days before`, after an arrow."""
+def _said(delta: Delta) -> str:
+    """`0.6 points worse`, after an arrow."""
     if delta.up is None:
         return show.plain(delta.words)
     arrow = f":{delta.colour}[:material/{'arrow_upward' if delta.up else 'arrow_downward'}:]"
-    return f"{arrow} {show.plain(f'{delta.words} than {reading.before_in_words}')}"
+    return f"{arrow} {show.plain(delta.words)}"
 
 
 def _success(reading: Reading, scope: Scope) -> Card:
@@ -79,7 +76,6 @@ def _success(reading: Reading, scope: Scope) -> Card:
     if before is not None and before.success_rate is not None and rate is not None:
         points = (rate - before.success_rate) * 100
         delta = _delta(points, f"{abs(points):.1f} points", "better", "worse", alike=_ALIKE * 100)
-    links = [scope.calls(reading.failures, thing="failure", status="failed")]
     return Card(
         "Success rate",
         "unknown" if rate is None else percent(rate),
@@ -87,7 +83,7 @@ def _success(reading: Reading, scope: Scope) -> Card:
         " or asked something impossible did not fail.",
         delta or _no_comparison(reading),
         "success",
-        links if reading.failures else [],
+        scope.calls(reading.failures, thing="failure", status="failed"),
     )
 
 
@@ -103,7 +99,7 @@ def _calls(reading: Reading, scope: Scope) -> Card:
         "Requests sent to providers. A run makes one or more of them.",
         delta or _no_comparison(reading),
         "calls",
-        [scope.calls(now.calls)],
+        scope.calls(now.calls),
     )
 
 
@@ -120,7 +116,7 @@ def _latency(reading: Reading, scope: Scope) -> Card:
         "19 of 20 answers took no longer than this.",
         delta or _no_comparison(reading),
         "p95",
-        [scope.calls(now.ok, thing="answer", status="ok")] if now.ok else [],
+        scope.calls(now.ok, thing="answer", status="ok"),
     )
 
 
@@ -130,17 +126,18 @@ def _cost(reading: Reading, scope: Scope) -> Card:
     if before is not None and before.cost_usd is not None and now.cost_usd is not None:
         more = now.cost_usd - before.cost_usd
         delta = _delta(more, money(abs(more)), "more", "less", judged=False, alike=0.00005)
-    note = f"Without {count(now.unpriced, 'call')} whose price is unknown." if now.unpriced else ""
+    help_ = "What the providers charge by their price lists, in US dollars."
+    if now.unpriced:
+        help_ += f" Without {count(now.unpriced, 'call')} whose price is unknown."
     if scope.simulated:
-        note = "Practice costs nothing."
+        help_ = "Practice costs nothing."
     return Card(
         "Cost",
         money(now.cost_usd),
-        "What the providers charge by their price lists, in US dollars.",
+        help_,
         delta or _no_comparison(reading),
         "cost",
-        [scope.calls(now.calls)],
-        note,
+        scope.calls(now.calls),
     )
 
 
@@ -153,14 +150,11 @@ def _saved(reading: Reading, scope: Scope) -> Card:
     return Card(
         "Saved by fallback",
         count(now.runs_saved, "run"),
-        "Runs that ended well although a provider failed in them: another one answered. Without"
+        f"Of {count(now.runs, 'run')}: a provider failed in them, and another one answered. Without"
         " it they would have failed.",
         delta or _no_comparison(reading),
         "saved",
-        [scope.runs(now.runs_saved, thing="saved run", saved="true")] if now.runs_saved else [],
-        f"Of {count(now.runs, 'run')}. Without it they would have failed."
-        if now.runs_saved
-        else "",
+        scope.runs(now.runs_saved, saved="true"),
     )
 
 
@@ -185,4 +179,4 @@ def _delta(
 def _no_comparison(reading: Reading) -> Delta | None:
     if reading.before is None or reading.before.calls:
         return None
-    return Delta(f"No calls in {reading.before_in_words}")
+    return Delta("Nothing to compare with")

@@ -42,10 +42,10 @@ class Scope:
         return Scope(Period(since, until), self.simulated)
 
     def calls(self, number: float, of: str = "", thing: str = "call", **filters: str) -> Link:
-        return Link(f"See the {count(number, thing)}{of}", self._query("calls", filters))
+        return Link(f"{count(number, thing)}{of}", self._query("calls", filters))
 
     def runs(self, number: float, of: str = "", thing: str = "run", **filters: str) -> Link:
-        return Link(f"See the {count(number, thing)}{of}", self._query("runs", filters))
+        return Link(f"{count(number, thing)}{of}", self._query("runs", filters))
 
     def _query(self, view: str, filters: Mapping[str, str]) -> dict[str, str]:
         return {

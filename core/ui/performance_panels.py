@@ -96,7 +96,7 @@ def _saved_runs(mark: Mark, scope: Scope) -> Link:
 PANELS: dict[str, Panel] = {
     "success": Panel(
         "Success rate",
-        "A hollow mark stands on fewer than ten calls, or on a part of its time only.",
+        "Each mark stands on ten calls or more, over a longer time where calls are few.",
         {"success": "Success rate"},
         ("label", "when", "success_rate", "ok", "rated"),
         _bucket,
@@ -205,6 +205,7 @@ def _numbers(panel: Panel, chart: Chart, scope: Scope, key: str) -> None:
     picked = st.dataframe(
         _table(chart.marks, panel.columns),
         hide_index=True,
+        placeholder="",
         height=min(36 * (len(chart.marks) + 1), 300),
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],

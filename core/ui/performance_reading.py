@@ -13,7 +13,7 @@ import streamlit as st
 
 from core import charts, periods
 from core.changes import change_in_words
-from core.chart_parts import Chart, Mark
+from core.chart_parts import Chart, Mark, rows_of
 from core.periods import PRESETS, Scale
 from core.types import Period
 from core.ui.services import services
@@ -153,7 +153,7 @@ def _read_anew(question: Question, now: Asked) -> Reading:
         providers,
         int(failures["calls"].sum()),
         _trends(drawn["success"]),
-        _sparks(over_time, saved, cut),
+        _sparks(of.totals_over_time(period, cut.edges[:-1], simulated=simulated), saved, cut),
         drawn,
         changes,
     )
@@ -182,20 +182,25 @@ def _trends(success: Chart) -> dict[str, list[float]]:
     return trends
 
 
-def _sparks(over_time: pd.DataFrame, saved: pd.DataFrame, cut: Scale) -> dict[str, list[float]]:
-    """Over all providers. A bucket that is cut off would look like a fall, so it is left out."""
+def _sparks(totals: pd.DataFrame, saved: pd.DataFrame, cut: Scale) -> dict[str, list[float]]:
+    """A bucket that is cut off would look like a fall, so it is left out."""
     whole = [edge for edge, full in zip(cut.edges[:-1], cut.whole, strict=True) if full]
-    sums = over_time.groupby("start")[["calls", "ok", "rated", "cost_usd"]].sum()
-    rows = {start: row for start, *row in sums.itertuples()}
-    nothing = [0, 0, 0, 0.0]
-    calls, ok, rated, cost = (
-        zip(*(rows.get(edge, nothing) for edge in whole), strict=True) if whole else ([],) * 4
-    )
+    rows = {row["start"]: row for row in rows_of(totals)}
     runs = dict(zip(saved["start"].tolist(), saved["saved"].tolist(), strict=True))
+
+    def known(name: str) -> list[float]:
+        values = [rows[edge][name] for edge in whole if edge in rows]
+        return [value for value in values if value == value]
+
+    def counted(name: str) -> list[float]:
+        values = [rows[edge][name] if edge in rows else 0.0 for edge in whole]
+        return [float(value) if value == value else 0.0 for value in values]
+
     return {
-        "success": [a / b for a, b in zip(ok, rated, strict=True) if b],
-        "calls": [float(number) for number in calls],
-        "cost": list(cost),
+        "success": known("success_rate"),
+        "calls": counted("calls"),
+        "p95": known("p95"),
+        "cost": counted("cost_usd"),
         "saved": [float(runs.get(edge, 0)) for edge in whole],
     }
 

@@ -28,10 +28,12 @@ _NUMBERS = {
 def providers(reading: Reading, scope: Scope, *, key: str) -> None:
     order = known_first(reading.providers["provider"])
     frame = reading.providers.set_index("provider").loc[order].reset_index()
-    shown = _shown(frame, reading)
+    lowest = min((rate for rates in reading.trends.values() for rate in rates), default=0.0)
+    shown = _shown(frame, reading, practice=scope.simulated)
     picked = st.dataframe(
         shown,
         hide_index=True,
+        placeholder="",  # unknown
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
         key=key,
@@ -41,7 +43,7 @@ def providers(reading: Reading, scope: Scope, *, key: str) -> None:
                 help="Where the true rate lies, 19 times of 20 (Wilson score interval)."
             ),
             "Trend": st.column_config.LineChartColumn(
-                help="Success rate over the period.", y_min=0, y_max=1, width="small"
+                help="Success rate over the period.", y_min=lowest - 0.02, y_max=1, width="small"
             ),
             **{
                 name: st.column_config.NumberColumn(format=format_, help=help_)
@@ -60,7 +62,7 @@ def providers(reading: Reading, scope: Scope, *, key: str) -> None:
         st.caption("Choose a row to see the calls behind it.")
 
 
-def _shown(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+def _shown(frame: pd.DataFrame, reading: Reading, *, practice: bool) -> pd.DataFrame:
     sure = frame["rated"] >= PROVEN
     return pd.DataFrame(
         {
@@ -77,7 +79,8 @@ def _shown(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
             "First word": frame["ttft"],
             "Speed": frame["tokens_per_second"],
             "Valid plans": frame["valid_plan_rate"] * 100,
-            "Cost per plan": frame["plan_cost"],
+            # Practice costs nothing, whatever the price lists know.
+            "Cost per plan": frame["plan_cost"].fillna(0.0) if practice else frame["plan_cost"],
         }
     )
 

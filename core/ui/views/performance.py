@@ -68,6 +68,7 @@ def _choice(name: str, label: str, choices: Mapping[_T, str], chosen: _T) -> Non
         required=True,
         key=key,
         label_visibility="collapsed",
+        wrap=True,
         on_change=_chosen,
         args=(name,),
     )
@@ -116,7 +117,10 @@ def _heading(reading: Reading) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if reading.question.simulated:
             show.practice_badge()
-        st.caption(show.plain(reads.words_of(reading)))
+        words = reads.words_of(reading)
+        if reading.before is not None:
+            words += f", compared with {reading.before_in_words}"
+        st.caption(show.plain(words))
 
 
 def _changes(reading: Reading) -> None:
