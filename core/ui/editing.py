@@ -11,14 +11,13 @@ from core.plan import MAX_STEPS, Plan, json_text
 from core.plan_edit import added_step, edited_step, movable, moved_step, without_step
 from core.runs import Run
 from core.ui import show
-from core.ui.going_on import change, fault_view
+from core.ui.going_on import change
 
 
 def editor(run: Run) -> None:
     """The steps as fields. What is done or skipped is shown, and stays."""
     plan = run.plan
     assert plan is not None
-    fault_view()
     settled = run.settled_steps()
     for index in range(len(plan.steps)):
         with st.container(border=True, gap="small"):

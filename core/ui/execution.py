@@ -136,7 +136,7 @@ def body(run: Run, *, live: bool) -> None:
     run = services().engine.run(run.record.id) or run
     if run.plan is None:
         if run.error is not None and run.error.kind == "limit":
-            fault_view()
+            fault_view(run.record.id)
             _go_on(run, ())
         return
     if run.terms.begun or run.executing:
@@ -195,10 +195,10 @@ def _offered(run: Run) -> None:
         editing = bar.toggle("Edit the plan", key=f"edit {run.record.id}")
         with bar.popover("Change the goal", icon=":material/edit_note:", type="tertiary"):
             _other_goal(run)
+    fault_view(run.record.id)
     if editing:
         editor(run)
     else:
-        fault_view()
         show.plan_steps(plan)
 
 
@@ -211,7 +211,7 @@ def _other_goal(run: Run) -> None:
 def _carried_out(run: Run, *, live: bool) -> None:
     plan, steps = run.plan, run.steps()
     assert plan is not None
-    fault_view()
+    fault_view(run.record.id)
     _progress(run, steps)
     if not live and run.record.status != "completed":
         _go_on(run, steps)

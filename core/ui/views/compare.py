@@ -84,7 +84,8 @@ def _compared(ids: Sequence[str]) -> None:
 
 
 def _side_by_side(runs: Sequence[Run]) -> None:
-    fault_view()
+    for run in runs:
+        fault_view(run.record.id)
     planned = [run for run in runs if run.plan is not None]
     plans = [run.plan for run in planned if run.plan is not None]
     alone = only_here(plans) if len(plans) > 1 else [set[int]() for _ in plans]
@@ -150,7 +151,7 @@ def _pick(run: Run) -> None:
     run_id = run.record.id
     label = "Open this run" if run.terms.begun else "Run this plan"
     if st.button(label, icon=":material/play_arrow:", key=f"pick {run_id}", width="stretch") and (
-        run.terms.begun or asked(services().engine.carry_on, run_id)
+        run.terms.begun or asked(run_id, services().engine.carry_on, run_id)
     ):
         st.switch_page("views/run_plan.py", query_params={"run": run_id})
 
