@@ -77,15 +77,12 @@ def _choice(name: str, label: str, choices: Mapping[_T, str], chosen: _T) -> Non
 def _chosen(name: str) -> None:
     value = st.session_state[f"performance {name}"]
     if name == "simulated":
-        st.query_params["simulated"] = str(value).lower()
-        return
-    for other in ("from", "to", "period"):
-        st.query_params.pop(other, None)
-    if value == DATES:
+        _ask(simulated=str(value).lower())
+    elif value == DATES:
         today = reads.today(periods.zone(st.context.timezone))
         _ask_between(today - timedelta(days=6), today)
     else:
-        st.query_params["period"] = value
+        _ask(**{"from": None, "to": None, "period": value})
 
 
 def _dates(now: Asked) -> None:
@@ -110,7 +107,13 @@ def _dates_chosen() -> None:
 
 
 def _ask_between(first: date, last: date) -> None:
-    st.query_params["from"], st.query_params["to"] = first.isoformat(), last.isoformat()
+    _ask(**{"period": None, "from": first.isoformat(), "to": last.isoformat()})
+
+
+def _ask(**changes: str | None) -> None:
+    """In one go: each change of the address is a step of the browser's Back."""
+    asked = {**st.query_params.to_dict(), **changes}
+    st.query_params.from_dict({name: value for name, value in asked.items() if value})
 
 
 def _heading(reading: Reading) -> None:
