@@ -26,6 +26,7 @@ else:
 
 
 _QUICKLY_WRITTEN = 64 << 20  # bytes
+_CACHE = 8 << 10  # KB a reader keeps: the rollups of three months
 CHECKPOINT = 1000  # pages of the log, after which they go where they belong
 
 
@@ -111,6 +112,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
     )
     connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE}")
     return connection
 
 

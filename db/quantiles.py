@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from db import counts
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 PERCENTILES = (0.50, 0.95, 0.99)
+_FIRST = (counts.CODE_FROM, counts.COUNT_FROM)
 
 
 def quantiles(texts: Sequence[str]) -> Array:
@@ -42,14 +44,25 @@ def dense(texts: Sequence[str]) -> tuple[Array, Array]:
     joined = "".join(texts).encode("ascii")
     if not joined:
         return np.empty(0), np.empty((len(texts), 0))
-    first = int.from_bytes(bytes([counts.CODE_FROM] * 2 + [counts.COUNT_FROM] * 2), "little")
-    letters = np.frombuffer(joined, "<u4") - np.uint32(first)
-    code = (letters & 0x1F) << 5 | letters >> 8 & 0x1F
-    count = (letters >> 16 & 0x1F) << 5 | letters >> 24
+    halves = np.frombuffer(joined, "<u2")  # two characters each: a code, then how often
+    code, count = (_numbers(first)[halves[at::2]] for at, first in enumerate(_FIRST))
     low, high = int(code.min()), int(code.max()) + 1
-    lengths = [len(text) // counts.WIDTH for text in texts]
-    which = np.repeat(np.arange(len(texts)), lengths)
-    often = np.bincount(
-        which * (high - low) + (code - low), weights=count, minlength=len(texts) * (high - low)
-    )
-    return np.arange(low, high), often.reshape(len(texts), high - low)
+    width = high - low
+    begins = np.arange(len(texts), dtype=np.intp) * width - low
+    places = np.repeat(begins, [len(text) // counts.WIDTH for text in texts])
+    places += code
+    # As it would be cast anyway, only twenty times as slowly.
+    weights = count.astype(np.float64)
+    often = np.bincount(places, weights=weights, minlength=len(texts) * width)
+    return np.arange(low, high), often.reshape(len(texts), width)
+
+
+@cache
+def _numbers(first: int) -> Array:
+    """Of two letters as they lie in memory, the number that they stand for."""
+    import numpy as np
+
+    found = np.zeros(1 << 16, dtype=np.uint16)
+    for number in range(counts.CODES):
+        found[first + number // 32 | (first + number % 32) << 8] = number
+    return found
