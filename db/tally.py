@@ -40,7 +40,8 @@ def count(
     high: int = MOST,
 ) -> int:
     """Those with a key from `low` up to but without `high`."""
-    if (low, high, wanted.since, wanted.until) == (0, MOST, None, None):
+    own, _ = wanted.of_rows()
+    if (low, high, wanted.since, wanted.until, own) == (0, MOST, None, None, []):
         where, values = wanted.choices()
         (ended,) = connection.execute(
             f"SELECT coalesce(sum(number), 0) FROM {listed.table}_tally WHERE {where}", values
