@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
@@ -97,7 +97,16 @@ class How:
 
 def columns(plain: Sequence[Column], *, searching: bool) -> tuple[Column, ...]:
     """Where the page was searched, what was found takes the room of the widest column."""
-    return tuple(_FOUND if searching and column.wide else column for column in plain)
+    if not searching:
+        return tuple(plain)
+    return tuple(
+        _FOUND
+        if column.wide
+        else replace(column, level=3)
+        if column.id in ("reason", "tokens_out")
+        else column
+        for column in plain
+    )
 
 
 def run_rows(frame: pd.DataFrame, *, how: How) -> list[Row]:
