@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ def _open() -> Services:
     notices = tuple(str(problem) for problem in settings.problems)
     if history.notice:
         notices = (history.notice, *notices)
+    for sentence in console.engine.control.retired(date.today()):
+        log.warning("%s", sentence)
     console.upkeep = Upkeep(history, choices)
     console.upkeep.keep()
     return Services(console.engine, archive, Performance(archive), notices, console.upkeep)

@@ -7,9 +7,10 @@ import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core import limits
+from core import limits, models
 from core.breaker import let_in
 from core.drill import SAID, Drills
 from core.errors import ErrorKind, RunError
@@ -83,10 +84,24 @@ class Control:
 
     def choose_model(self, name: str, model: str | None) -> None:
         """Ask this model from now on; what was learnt of the old one's circuit is forgotten."""
-        models = {key: value for key, value in self._engine.models.items() if key != name}
+        chosen = {key: value for key, value in self._engine.models.items() if key != name}
         if model and model.strip() and model.strip() != self._engine.settings.models[name]:
-            models[name] = model.strip()
-        self.choose("models", models or None)
+            chosen[name] = model.strip()
+        self.choose("models", chosen or None)
+
+    def retired(self, today: date) -> list[str]:
+        """A sentence for each provider that could be asked but whose model is gone."""
+        engine = self._engine
+        simulated = engine.practising
+        rows = (
+            models.retired(name, engine.model_of(name, simulated=simulated))
+            for name in engine.set_up(simulated=simulated)
+        )
+        return [
+            models.in_words(row, today=today)
+            for row in rows
+            if row and models.is_gone(row, today=today)
+        ]
 
     def switch(self, name: str, *, on: bool) -> None:
         """Whether a provider may be asked at all."""

@@ -1,6 +1,7 @@
 """What a person does to the providers of a running engine."""
 
 from contextlib import contextmanager
+from datetime import date
 
 import pytest
 
@@ -241,3 +242,15 @@ def test_moving_keeps_every_provider_once(engine):
     assert sorted(engine.priority) == sorted(PROVIDERS)
     engine.control.undo("priority")
     assert engine.priority == before
+
+
+def test_a_model_that_is_gone_is_named_until_its_successor_is_chosen(tmp_path, yard):
+    environment = {**yard.env("deepseek"), "DEEPSEEK_MODEL": "deepseek-chat"}
+    environment["KIMI_MODEL"] = "kimi-k2-turbo-preview"  # not set up: nobody has to know
+    with running(tmp_path / "console.db", environment) as engine:
+        said = engine.control.retired(date(2026, 11, 24))
+        assert len(said) == 1
+        assert "DeepSeek no longer serves deepseek-chat since 24 July 2026" in said[0]
+        assert engine.control.retired(date(2026, 7, 1)) == []
+        engine.control.choose_model("deepseek", "deepseek-flash")
+        assert engine.control.retired(date(2026, 11, 24)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import streamlit as st
@@ -68,6 +69,8 @@ with st.sidebar:
 
 for notice in services().notices:
     st.warning(show.plain(notice), icon=":material/info:")
+for sentence in services().engine.control.retired(date.today()):
+    st.warning(show.plain(f"{sentence} Switch under Providers."), icon=":material/update:")
 if degraded := services().engine.history.degraded:
     st.error(show.plain(degraded), icon=":material/database_off:")
 show.practice_bar()
