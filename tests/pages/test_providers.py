@@ -1,16 +1,19 @@
 """The Providers page without a browser: without keys, full, and with a history that fails."""
 
-import sqlite3
+import asyncio
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.engine import Engine
+from core.errors import ErrorKind
 from core.providers import PROVIDERS
 from core.settings import read_settings
+from core.types import Attempt, Message
 from core.ui import services
 from db.history import SqliteHistory
 from db.performance import Performance
@@ -96,8 +99,8 @@ def test_a_provider_that_is_not_set_up_says_which_variable_and_where_to_get_the_
 
 def test_without_a_key_every_card_is_marked_as_practice(practice):
     page = shown()
-    badges = [part.value for part in page.markdown if "Practice" in part.value]
-    assert len([badge for badge in badges if "badge" in badge]) == len(PROVIDERS)
+    mark = ":violet-badge[:material/school: Practice]"
+    assert [part.value for part in page.markdown].count(mark) == len(PROVIDERS)
     assert "ANTHROPIC_API_KEY" in text(page)  # how to ask the real one
 
 
@@ -214,35 +217,25 @@ def test_a_drill_shows_on_the_card_and_in_a_banner_on_every_page(engine, yard):
 
 def failing_and_fast(engine: Engine) -> None:
     """A history in which Google does better than OpenAI, which stands before it."""
-    history = engine.history
-    now = time.time()
-    path = history.path
-    engine.submit("Plan a picnic", source="ui")
-    with sqlite3.connect(path) as connection:
-        columns = "id, ordinal, provider, model, strategy, status, error_kind, started_at, "
-        columns += "latency_ms, simulated, config"
-        rows = []
+    history, yesterday = engine.history, time.time() - 86400
+
+    async def write() -> None:
         for number in range(80):
             name = "openai" if number % 2 else "google"
-            failed = name == "openai" and number % 4 == 1
-            rows.append(
-                (
-                    100_000 + number,
-                    0,
-                    name,
-                    "m",
-                    "priority",
-                    "failed" if failed else "ok",
-                    "overloaded" if failed else None,
-                    now - 86400 + number,
-                    1500.0,
-                    0,
-                    "",
-                )
+            asked = Attempt(history.next_call_id(), 0, name, "m", "priority", yesterday + number)
+            await history.begin(asked, [Message("user", "Plan a picnic")])
+            failed = number % 4 == 1
+            await history.end(
+                replace(
+                    asked,
+                    status="failed" if failed else "ok",
+                    error_kind=ErrorKind.OVERLOADED if failed else None,
+                    latency_ms=1500.0,
+                ),
+                None if failed else "Here it is.",
             )
-        marks = ", ".join("?" * len(rows[0]))
-        connection.executemany(f"INSERT INTO call ({columns}) VALUES ({marks})", rows)
-    connection.close()
+
+    asyncio.run(write())
 
 
 def test_with_too_few_calls_no_order_is_suggested(engine):
