@@ -57,7 +57,9 @@ def evidence(record: Record) -> str:
     if not record.proven:
         return f"{calls}: too few to judge"
     low, high = wilson(record.ok, record.rated)
-    said = f"{record.ok / record.rated:.0%} of {calls} ({low * 100:.0f} to {high * 100:.0f} %)"
+    said = (
+        f"{record.ok / record.rated:.0%} of {calls} ({round(low * 100)} to {round(high * 100)} %)"
+    )
     said = said.replace("%", " %", 1)
     return said if record.latency is None else f"{said}, {seconds_in_words(record.latency)}"
 

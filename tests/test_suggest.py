@@ -1,0 +1,57 @@
+"""An order suggested by the record, and only where there is evidence for it."""
+
+from random import Random
+
+import pytest
+
+from core.suggest import Record, evidence, suggest
+
+ORDER = ("a", "b", "c", "d")
+
+
+def test_whoever_answers_more_reliably_comes_first():
+    found = suggest(ORDER, {"a": Record(60, 100, 1.0), "c": Record(99, 100, 3.0)})
+    assert found.order == ("c", "b", "a", "d")
+    assert found.moved == ("c",)
+
+
+def test_where_rates_cannot_be_told_apart_the_faster_comes_first():
+    found = suggest(ORDER, {"a": Record(99, 100, 3.0), "b": Record(98, 100, 1.0)})
+    assert found.order[:2] == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        {},
+        {"a": Record(1, 9, 9.0), "b": Record(9, 9, 0.1)},  # too few to judge
+        {"b": Record(100, 100, 0.1)},  # nobody to compare with
+        {"a": Record(100, 100, 0.1), "b": Record(50, 100, 0.1)},  # it is so already
+    ],
+)
+def test_without_evidence_nothing_is_suggested(records):
+    assert suggest(ORDER, records) is None
+
+
+def test_who_cannot_be_judged_keeps_the_place_and_nobody_is_lost():
+    rng = Random(0)
+    for _ in range(300):
+        records = {}
+        for name in ORDER:
+            calls = rng.randint(0, 60)
+            records[name] = Record(rng.randint(0, calls), calls, rng.random() * 5)
+        found = suggest(ORDER, records)
+        if found is None:
+            continue
+        assert sorted(found.order) == sorted(ORDER)
+        for name in ORDER:
+            if not records.get(name, Record()).proven:
+                assert found.order.index(name) == ORDER.index(name)
+        assert suggest(found.order, records) is None  # once taken, it is content
+
+
+def test_the_evidence_says_how_sure_it_is():
+    assert evidence(Record()) == "not asked yet"
+    assert evidence(Record(1, 1, 2.0)) == "1 call: too few to judge"
+    assert evidence(Record(98, 100, 1.9)) == "98 % of 100 calls (93 to 99 %), 1.9 s"
+    assert evidence(Record(0, 20, None)) == "0 % of 20 calls (0 to 16 %)"
