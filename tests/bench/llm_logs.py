@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-MOST = 8.0  # seconds for one figure, once there are three rounds
+MOST = 20.0  # seconds for one figure, once there are three rounds
 
 
 def made(path: Path, calls: str) -> None:
