@@ -7,8 +7,9 @@ from tests.browser.window import launched
 from tests.process import Console
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    # For one file: while it is open this thread has a running loop, and no other test could.
     with sync_playwright() as playwright:
         browser = launched(playwright)
         yield browser
