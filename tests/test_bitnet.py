@@ -396,9 +396,13 @@ def test_no_more_than_the_start_of_an_endless_header_is_read(tmp_path):
     with path.open("r+b") as file:
         file.truncate(2**36)  # sparse: 64 GB of empty texts
     begun = time.perf_counter()
+    with path.open("rb") as file:
+        assert len(file.read(2**26)) == 2**26
+    a_part = time.perf_counter() - begun  # of 1,024
+    begun = time.perf_counter()
 
     assert "damaged" in (gguf.check(path) or "")
-    assert time.perf_counter() - begun < 5
+    assert time.perf_counter() - begun < 400 * a_part
 
 
 def test_what_is_not_a_file_gets_a_sentence(tmp_path):

@@ -204,7 +204,9 @@ def test_a_plan_is_carried_out_step_by_step(practice):
     assert len(body["execution_results"]) == len(body["plan"]["steps"])
     of_run = f"run_id = '{body['run_id']}' AND status = 'ok' AND step IS NOT NULL"
     steps = rows(practice, f"SELECT step FROM call WHERE {of_run} ORDER BY step")
-    assert [step for (step,) in steps] == list(range(len(body["plan"]["steps"])))
+    # The last call, after all the steps, writes the answer from their results.
+    assert [step for (step,) in steps] == list(range(len(body["plan"]["steps"]) + 1))
+    assert body["final_answer"]
 
 
 def test_the_history_can_be_taken_away_safe_for_spreadsheets(practice):
