@@ -23,16 +23,23 @@ _EVERY = 0.5  # seconds between two looks at a run under way
 _TAIL = 600  # characters of an answer that is being written, where it is no plan
 
 
-def watch(run_id: str) -> None:
-    """Draw the run with that id, and go on drawing while it is under way."""
+def found(run_id: str) -> Run | None:
+    """The run with that id; where there is none to be had, the page says why."""
     engine = services().engine
     try:
         run = engine.run(run_id) or engine.stored_run(run_id)
     except HistoryUnavailable as error:
         st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
-        return
+        return None
     if run is None:
         st.warning("There is no run at this address. Choose one under History, or run a new plan.")
+    return run
+
+
+def watch(run_id: str) -> None:
+    """Draw the run with that id, and go on drawing while it is under way."""
+    run = found(run_id)
+    if run is None:
         return
     live = not run.done.is_set()
 

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.errors import HistoryUnavailable
 from core.runs import Run
 from core.ui import execution, show
 from core.ui.copy_button import copy_button
-from core.ui.run_view import download_button
-from core.ui.services import services
+from core.ui.run_view import download_button, found
 
 _EVERY = 1.0  # seconds between two looks at a run under way
 
 
 def _page(run_id: str) -> None:
-    engine = services().engine
-    try:
-        run = engine.run(run_id) or engine.stored_run(run_id)
-    except HistoryUnavailable as error:
-        st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
-        return
+    run = found(run_id)
     if run is None:
-        st.warning("There is no run at this address. Choose one under History, or run a new plan.")
         return
     live = not run.done.is_set()
 
