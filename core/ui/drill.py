@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.providers import label_of
 from core.ui import show
+from core.ui.address import redraw
 from core.ui.services import services
 from core.words import seconds_in_words
 
@@ -29,14 +30,14 @@ def banner() -> None:
 def watch() -> None:
     """Within any fragment that runs now and then: draw the page anew when drills come or go."""
     if st.session_state.get(_SHOWN, ()) != _names():
-        st.rerun()
+        redraw()
 
 
 @st.fragment(run_every=1)
 def _banner() -> None:
     drills = services().engine.control.drills
     if st.session_state.get(_SHOWN, ()) != _names():
-        st.rerun()
+        redraw()
     with st.container(key="fire_drill", border=True):
         for drill in drills.under_way():
             label = label_of(drill.provider)

@@ -18,6 +18,7 @@ from core.periods import PRESETS, midnight, preset, zone
 from core.providers import PROVIDERS, label_of
 from core.strategies import STRATEGIES
 from core.ui import show
+from core.ui.address import go_to
 from core.ui.history_chips import OF_FIGURES, chips
 from core.ui.history_rows import (
     CALL_REASONS,
@@ -97,15 +98,21 @@ def asked() -> Asked:
 
 
 def ask(**changes: Sequence[str] | str | None) -> None:
-    """Change the address; whatever is changed, it begins at the first page and without a drawer."""
+    """Change the address; whatever is changed, it begins without a drawer, and at the first page
+    unless another is asked for."""
     view = asked().view
     now = {name: list(st.query_params.get_all(name)) for name in _ALL}
     for name, value in changes.items():
         now[name] = [value] if isinstance(value, str) else list(value or ())
     now.setdefault("view", [view])
-    st.query_params.from_dict(
-        {name: kept for name, values in now.items() if (kept := [v for v in values if v])}
-    )
+    go_to({name: kept for name, values in now.items() if (kept := [v for v in values if v])})
+
+
+def beside(**shown: str | None) -> None:
+    """Show a call or a run beside the list, or none, and leave the list as it is."""
+    now = {name: st.query_params.get_all(name) for name in st.query_params}
+    now |= {name: [key] if key else [] for name, key in shown.items()}
+    go_to({name: values for name, values in now.items() if values})
 
 
 def clear() -> None:
@@ -427,4 +434,4 @@ def _keep(kept: Mapping[str, str]) -> None:
 
 
 def _use(query: str) -> None:
-    st.query_params.from_dict(parse_qs(query))
+    go_to(parse_qs(query))

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.ui import drill, show, who
+from core.ui.address import drawing
 from core.ui.services import services
 
 _HERE = Path(__file__).parent
@@ -74,4 +75,5 @@ for sentence in services().engine.control.retired(date.today()):
 if degraded := services().engine.history.degraded:
     st.error(show.plain(degraded), icon=":material/database_off:")
 show.practice_bar()
-page.run()
+with drawing():
+    page.run()

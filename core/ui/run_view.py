@@ -11,6 +11,7 @@ from core.export import as_html, as_json, as_markdown, steps_as_csv
 from core.runs import Run
 from core.strategies import STRATEGIES
 from core.ui import again, execution, show
+from core.ui.address import redraw
 from core.ui.copy_button import copy_button
 from core.ui.into_view import into_view
 from core.ui.services import services
@@ -47,7 +48,7 @@ def watch(run_id: str) -> None:
     def view() -> None:
         _view(run, live=live)
         if live and run.done.is_set():
-            st.rerun()
+            redraw()
 
     with st.container(key="one_run"):
         view()

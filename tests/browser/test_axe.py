@@ -76,11 +76,22 @@ def violations(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.fixture(scope="module")
+def window(browser):
+    with opened_window(browser) as page:
+        yield page
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_no_serious_violation(browser, console, run, name, theme):
-    with opened_window(browser, theme=theme) as page:
-        opened(page, console.url + PAGES[name].format(run=run))
-        expect(page.get_by_role("main")).to_be_visible()
-        page.wait_for_timeout(1500)  # charts and parts of ours draw after the page has come
-        assert violations(page) == []
+def test_axe_finds_no_serious_violation(window, console, run, name):
+    opened(window, console.url + PAGES[name].format(run=run))
+    expect(window.get_by_role("main")).to_be_visible()
+    window.wait_for_timeout(1000)  # charts and parts of ours draw after the page has come
+    found, seen = {}, set()
+    for theme in ("light", "dark"):
+        window.emulate_media(color_scheme=theme)
+        window.wait_for_timeout(500)
+        seen.add(window.evaluate("getComputedStyle(document.body).backgroundColor"))
+        found[theme] = violations(window)
+    assert found == {"light": [], "dark": []}
+    assert len(seen) == 2  # the page has followed

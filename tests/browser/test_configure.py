@@ -10,7 +10,6 @@ from playwright.sync_api import Page, expect
 from tests import standin
 from tests.browser.window import (
     IN_CHROMIUM,
-    SLOWLY,
     opened,
     opened_window,
     overflow,
@@ -203,7 +202,7 @@ def test_a_copy_of_the_history_opens_as_the_history(desk, real, tmp_path):
     real.plan("Plan a picnic by the river")
     opened(desk, f"{real.url}/settings")
     desk.get_by_role("tab", name="History").click()
-    with desk.expect_download(timeout=SLOWLY) as coming:
+    with desk.expect_download() as coming:
         desk.get_by_role("link", name="Download a copy").click()
     coming.value.save_as(tmp_path / "copy.db")
     with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:

@@ -8,7 +8,6 @@ from playwright.sync_api import Page, expect
 from tests import standin
 from tests.browser.window import (
     IN_CHROMIUM,
-    SLOWLY,
     opened,
     opened_window,
     overflow,
@@ -34,7 +33,7 @@ def planned(page: Page, console: Console) -> None:
     opened(page, console.url)
     page.get_by_label("Goal", exact=True).first.fill(GOAL)
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_role("button", name="Run these steps")).to_be_visible(timeout=SLOWLY)
+    expect(page.get_by_role("button", name="Run these steps")).to_be_visible()
 
 
 def pressed(page: Page, name: str) -> None:
@@ -52,8 +51,8 @@ def toggled(page: Page, words: str) -> None:
 
 
 def answered(page: Page, text: str) -> None:
-    expect(page.get_by_text("Answer", exact=True)).to_be_visible(timeout=SLOWLY)
-    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=SLOWLY)
+    expect(page.get_by_text("Answer", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
     expect(page.get_by_text(text).first).to_be_visible()
 
 
@@ -83,12 +82,12 @@ def test_a_plan_is_edited_run_reloaded_stopped_and_continued(browser, tmp_path, 
             expect(page.get_by_text("Do part a with great care.").last).to_be_visible()
 
             pressed(page, "Run these steps")
-            expect(page.get_by_text(re.compile("4 of 7 steps"))).to_be_visible(timeout=SLOWLY)
+            expect(page.get_by_text(re.compile("4 of 7 steps"))).to_be_visible()
             page.reload()  # in the middle of it
-            expect(page.get_by_text(re.compile("4 of 7 steps"))).to_be_visible(timeout=SLOWLY)
+            expect(page.get_by_text(re.compile("4 of 7 steps"))).to_be_visible()
             assert standin.eventually(lambda: {4, 5} <= set(asked_for(yard)))
             pressed(page, "Stop")
-            expect(page.get_by_text("3 steps to go.")).to_be_visible(timeout=SLOWLY)
+            expect(page.get_by_text("3 steps to go.")).to_be_visible()
             hanging = [r for r in yard.requests if step_in(r) in (4, 5)]
             assert all(
                 standin.eventually(lambda r=r: r.disconnected_at is not None) for r in hanging
@@ -113,19 +112,15 @@ def test_a_cycle_is_refused_with_its_steps_named_and_steps_come_and_go(page, tmp
         page.keyboard.press("Escape")
         settled(page)
         page.get_by_role("button", name="Remove", exact=True).last.click()
-        expect(page.get_by_label("What step 7 does")).to_have_count(0, timeout=SLOWLY)
+        expect(page.get_by_label("What step 7 does")).to_have_count(0)
         settled(page)
         pressed(page, "Add a step")
         # While fields are exchanged the old ones still stand behind the new.
-        expect(page.get_by_label("What step 7 does").first).to_have_value(
-            re.compile("Say here"), timeout=SLOWLY
-        )
+        expect(page.get_by_label("What step 7 does").first).to_have_value(re.compile("Say here"))
         expect(page.get_by_label("What step 7 does")).to_have_count(1)
         settled(page)
         page.get_by_role("button", name="Up").nth(1).click()
-        expect(page.get_by_label("What step 1 does").first).to_have_value(
-            "Do part b of the party.", timeout=SLOWLY
-        )
+        expect(page.get_by_label("What step 1 does").first).to_have_value("Do part b of the party.")
 
 
 def test_a_failed_step_says_why_and_can_be_tried_again_elsewhere_or_skipped(page, tmp_path):
@@ -141,11 +136,9 @@ def test_a_failed_step_says_why_and_can_be_tried_again_elsewhere_or_skipped(page
             planned(page, console)
             pressed(page, "Run these steps")
             said = page.get_by_text("Step 3 could not be done: No provider gave an answer")
-            expect(said.first).to_be_visible(timeout=SLOWLY)
+            expect(said.first).to_be_visible()
             pressed(page, "Try again")
-            expect(page.get_by_role("button", name="With another provider")).to_be_visible(
-                timeout=SLOWLY
-            )
+            expect(page.get_by_role("button", name="With another provider")).to_be_visible()
             assert standin.eventually(lambda: asked_for(yard).count(2) == 4, within=10)
             pressed(page, "Skip step 3")
             answered(page, f"Text {LAST}.")
@@ -155,7 +148,7 @@ def test_a_failed_step_says_why_and_can_be_tried_again_elsewhere_or_skipped(page
             planned(page, console)
             broken.append(True)
             pressed(page, "Run these steps")
-            expect(said.first).to_be_visible(timeout=SLOWLY)
+            expect(said.first).to_be_visible()
             broken.clear()
             pressed(page, "With another provider")
             pressed(page, "Google first")
@@ -171,7 +164,7 @@ def test_two_plans_stand_side_by_side_and_one_is_run(page, tmp_path):
         expect(page.get_by_text("Nothing is compared yet.")).to_be_visible()
         page.get_by_label("Goal").fill(GOAL)
         pressed(page, "Compare plans")
-        expect(page.get_by_text("OpenAI plans 7 steps")).to_be_visible(timeout=SLOWLY)
+        expect(page.get_by_text("OpenAI plans 7 steps")).to_be_visible()
         expect(page.get_by_text("Google plans 2 steps")).to_be_visible()
         page.reload()
         expect(page.get_by_role("button", name="Run this plan")).to_have_count(2)
@@ -216,7 +209,7 @@ def test_a_limit_is_said_and_raised_and_the_run_goes_on(page, tmp_path):
         page.get_by_text("Carry it out at once").click()
         page.get_by_label("Goal", exact=True).first.fill(GOAL)
         page.keyboard.press("Control+Enter")
-        expect(page.get_by_text("4 calls, its limit").first).to_be_visible(timeout=SLOWLY)
+        expect(page.get_by_text("4 calls, its limit").first).to_be_visible()
         assert len(yard.requests) == 4
         page.get_by_label("Calls").last.fill("40")
         page.get_by_label("Calls").last.blur()

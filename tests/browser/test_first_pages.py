@@ -34,7 +34,7 @@ def test_a_goal_becomes_a_plan_that_survives_a_reload(page, console):
     run(page, "Plan a weekend in Lisbon for two, under 900 euros")
     page.wait_for_url(re.compile(r"run=[0-9a-f]{32}"))
     page.reload()  # in the middle of it
-    expect(page.get_by_text("Run again")).to_be_visible(timeout=SLOWLY)
+    expect(page.get_by_text("Run again")).to_be_visible()
     expect(page.get_by_text("Completed")).to_be_visible()
     expect(page.get_by_text("Confidence")).to_be_visible()
     badges = page.locator(".st-key-one_run .stMarkdownBadge", has_text="Practice")
@@ -50,7 +50,7 @@ def test_a_run_can_be_stopped_and_the_providers_connection_is_closed(page, tmp_p
     with yard, Console(tmp_path, yard.env("openai")) as console:
         opened(page, console.url)
         run(page, "Plan a conference for two hundred people")
-        expect(page.get_by_text("Asking OpenAI…").first).to_be_visible(timeout=SLOWLY)
+        expect(page.get_by_text("Asking OpenAI…").first).to_be_visible()
         page.get_by_role("button", name="Stop").click()
         expect(page.locator(".stMarkdownBadge", has_text="Stopped")).to_be_visible()
         asked = yard["openai"].requests[0]

@@ -12,7 +12,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests import standin
 from tests.browser.window import (
     IN_CHROMIUM,
-    SLOWLY,
     opened,
     opened_window,
     overflow,
@@ -244,7 +243,7 @@ def test_a_run_is_run_again_from_the_list_with_another_provider_first(page, cons
     page.get_by_role("dialog").get_by_role("button", name="Run again").click()
     page.get_by_role("menuitem", name="OpenAI first").click()
     page.wait_for_url(re.compile(r"/\?run=[0-9a-f]{32}"))
-    expect(page.get_by_text("OpenAI answered in").first).to_be_visible(timeout=SLOWLY)
+    expect(page.get_by_text("OpenAI answered in").first).to_be_visible()
     assert len(yard["google"].requests) == before
 
 

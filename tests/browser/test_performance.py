@@ -96,9 +96,9 @@ def test_a_mark_leads_to_the_calls_behind_it(begins, mark, page, filled):
 
 def test_a_charts_numbers_are_a_table(page, filled):
     opened(page, f"{filled.url}/performance?period=30d")
-    before = page.get_by_test_id("stDataFrame").count()
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(1)  # of the providers
     page.get_by_text("Numbers", exact=True).first.click()
-    expect(page.get_by_test_id("stDataFrame")).to_have_count(before + 1)
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(2)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import standin
-from tests.browser.window import IN_CHROMIUM, SLOWLY, opened, opened_window, overflow, strangers
+from tests.browser.window import IN_CHROMIUM, opened, opened_window, overflow, strangers
 from tests.process import Console
 from tests.standin import Yard
 
@@ -36,14 +36,14 @@ def begun(page: Page, console: Console, goal: str = GOAL) -> str:
 
 
 def ended(page: Page, status: str = "Completed") -> None:
-    expect(page.locator(".stMarkdownBadge", has_text=status)).to_be_visible(timeout=SLOWLY)
-    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=SLOWLY)
+    expect(page.locator(".stMarkdownBadge", has_text=status)).to_be_visible()
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
 
 
 def attempts(page: Page) -> list[str]:
     """Who was asked, from the table of attempts."""
     rows = page.get_by_role("table", name=re.compile("^Attempts")).get_by_role("row")
-    expect(rows.nth(1)).to_be_visible(timeout=SLOWLY)
+    expect(rows.nth(1)).to_be_visible()
     return [row.locator(".provider").inner_text() for row in rows.all()[1:]]
 
 
@@ -57,17 +57,13 @@ def test_a_run_goes_on_whatever_happens_to_the_window(browser, tmp_path):
     with Yard({"openai": SLOW}) as yard, Console(tmp_path, yard.env("openai")) as console:
         with opened_window(browser) as page, opened_window(browser, width=390) as second:
             address = begun(page, console)
-            expect(page.get_by_text(re.compile("^Asking OpenAI… .* s$"))).to_be_visible(
-                timeout=SLOWLY
-            )
-            expect(page.get_by_text("Read first, then").first).to_be_visible(
-                timeout=SLOWLY
-            )  # as it is written
+            expect(page.get_by_text(re.compile("^Asking OpenAI… .* s$"))).to_be_visible()
+            expect(page.get_by_text("Read first, then").first).to_be_visible()  # as it is written
             page.reload()
-            expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=SLOWLY)
-            expect(page.get_by_text("Read first, then").first).to_be_visible(timeout=SLOWLY)
+            expect(page.get_by_role("button", name="Stop")).to_be_visible()
+            expect(page.get_by_text("Read first, then").first).to_be_visible()
             opened(second, address)
-            expect(second.get_by_role("button", name="Stop")).to_be_visible(timeout=SLOWLY)
+            expect(second.get_by_role("button", name="Stop")).to_be_visible()
             page.get_by_role("radiogroup", name="Strategy").get_by_text(
                 "By lot"
             ).click()  # another click changes nothing

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.process import Console
 
@@ -25,6 +25,7 @@ READY = (
     "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
 )
 SLOWLY = 30_000  # milliseconds; a machine may be busy
+expect.set_options(timeout=SLOWLY)
 
 IN_CHROMIUM = [
     pytest.mark.browser,

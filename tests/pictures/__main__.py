@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.browser.window import SLOWLY, launched, opened, opened_window, settled
+from tests.browser.window import launched, opened, opened_window, settled
 from tests.process import Console
 
 HERE = Path(__file__).parent
@@ -21,7 +21,7 @@ def run_plan(page: Page, console: Console) -> None:
     opened(page, console.url)
     page.get_by_label("Goal").fill(GOAL)
     page.get_by_role("button", name="Run plan").click()
-    expect(page.get_by_text("Run again").first).to_be_visible(timeout=SLOWLY)
+    expect(page.get_by_text("Run again").first).to_be_visible()
 
 
 def history(page: Page, console: Console) -> None:

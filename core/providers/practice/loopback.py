@@ -48,8 +48,9 @@ async def converse(
     handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """One connection: requests are answered in turn until the client hangs up."""
-    # A client that goes in the middle of a request or an answer is nothing to tell anyone.
-    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+    # A client that goes in the middle of a request or an answer is nothing to tell anyone. Nor is
+    # the end of the process, of which asyncio would make an error of a connection's own.
+    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
         try:
             while True:
                 asking = await _read(reader)

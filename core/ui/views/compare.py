@@ -12,6 +12,7 @@ from core.meter import cost_of
 from core.providers import label_of
 from core.runs import Run
 from core.ui import show
+from core.ui.address import redraw
 from core.ui.going_on import asked, fault_view
 from core.ui.services import services
 from core.words import money, seconds_in_words, story, ticker
@@ -78,7 +79,7 @@ def _compared(ids: Sequence[str]) -> None:
     def view() -> None:
         _side_by_side(runs)
         if live and all(run.done.is_set() for run in runs):
-            st.rerun()
+            redraw()
 
     view()
 

@@ -15,6 +15,7 @@ from core.ui import history_details as details
 from core.ui import history_filters as filters
 from core.ui import history_rows as rows
 from core.ui import show
+from core.ui.address import redraw
 from core.ui.history_filters import Asked
 from core.ui.history_table import table
 from core.ui.services import Records, services
@@ -191,25 +192,22 @@ def _turn(reading: Reading) -> None:
 
 def _turned() -> None:
     page = st.session_state["history_page"]
-    filters.ask()
-    if page > 1:
-        st.query_params["page"] = str(page)
+    filters.ask(page=str(page) if page > 1 else None)
 
 
 # -- one of them, beside the list
 
 
 def _open_call(name: str) -> None:
-    st.query_params["call"] = name
+    filters.beside(call=name)
 
 
 def _open_run(name: str) -> None:
-    st.query_params["run"] = name
+    filters.beside(run=name)
 
 
 def _close() -> None:
-    for name in ("call", "run"):
-        st.query_params.pop(name, None)
+    filters.beside(call=None, run=None)
 
 
 def _drawer() -> bool:
@@ -273,7 +271,7 @@ def _watch(reading: Reading, *, drawn: bool) -> None:
             return
     except HistoryUnavailable:
         pass  # the page itself says so
-    st.rerun()
+    redraw()
 
 
 def _news(reading: Reading, version: int) -> None:
@@ -334,7 +332,7 @@ def _unreadable(error: HistoryUnavailable) -> None:
 def _try_again() -> None:
     with suppress(HistoryUnavailable):
         services().records.version()
-        st.rerun()
+        redraw()
 
 
 st.title("History")

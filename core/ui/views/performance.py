@@ -13,6 +13,7 @@ from core.errors import HistoryUnavailable
 from core.periods import PRESETS
 from core.ui import performance_reading as reads
 from core.ui import show
+from core.ui.address import go_to, redraw
 from core.ui.performance_cards import cards
 from core.ui.performance_links import Scope
 from core.ui.performance_panels import panels
@@ -111,9 +112,8 @@ def _ask_between(first: date, last: date) -> None:
 
 
 def _ask(**changes: str | None) -> None:
-    """In one go: each change of the address is a step of the browser's Back."""
     asked = {**st.query_params.to_dict(), **changes}
-    st.query_params.from_dict({name: value for name, value in asked.items() if value})
+    go_to({name: value for name, value in asked.items() if value})
 
 
 def _heading(reading: Reading) -> None:
@@ -153,7 +153,7 @@ def _watch(version: int) -> None:
     """What is shown is drawn anew once anything was recorded, and not before."""
     try:
         if services().records.version() != version:
-            st.rerun()
+            redraw()
     except HistoryUnavailable:
         return  # what was read stays; the banner above says what is the matter
 

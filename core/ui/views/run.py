@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.runs import Run
 from core.ui import execution, show
+from core.ui.address import redraw
 from core.ui.copy_button import copy_button
 from core.ui.run_view import download_button, found
 
@@ -22,7 +23,7 @@ def _page(run_id: str) -> None:
     def view() -> None:
         _read(run, live=live)
         if live and run.done.is_set():
-            st.rerun()
+            redraw()
 
     view()
 

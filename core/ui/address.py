@@ -1,0 +1,45 @@
+"""The address of a page, which both the browser and the page change.
+
+What the browser asks for carries the address of that moment. If it looked just before it learned of
+a new one, it brings the old one along, and a page drawn with that takes back what was just chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+_Address = dict[str, list[str]]
+_CHANGED = "address changed"
+_DRAWN = "address drawn"
+
+
+def go_to(asked: Mapping[str, Sequence[str] | str]) -> None:
+    """Make `asked` all that the address asks for. In one go: each change is a step of Back."""
+    before = _now()
+    st.query_params.from_dict(asked)
+    st.session_state[_CHANGED] = (before, _now())
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """While a page is drawn: with the address that it changed to, if it did."""
+    before, after = st.session_state.pop(_CHANGED, (None, None))
+    if before is not None and before == _now() != after:
+        st.query_params.from_dict(after)
+    try:
+        yield
+    finally:
+        st.session_state[_DRAWN] = _now()
+
+
+def redraw() -> None:
+    """Draw the page anew, from a part that looks now and then; or leave that to the next look."""
+    if _now() == st.session_state.get(_DRAWN):
+        st.rerun()
+
+
+def _now() -> _Address:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
