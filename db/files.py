@@ -27,7 +27,6 @@ else:
 
 _QUICKLY_WRITTEN = 64 << 20  # bytes
 _CACHE = 8 << 10  # KB a reader keeps: the rollups of three months
-CHECKPOINT = 1000  # pages of the log, after which they go where they belong
 
 
 def beside(path: Path, suffix: str) -> Path:

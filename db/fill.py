@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from db import files
+from db import files, search
 from db.believable import Story, believable
 from db.records import put
 from db.rows import CALL, RUN, TEXT, Row, Table, call_row, request_text, run_row
@@ -44,6 +44,7 @@ def fill(
             for rows, calls in _groups(stories):
                 connection.execute("BEGIN IMMEDIATE")
                 put(connection, rows, first=True)
+                search.index_new(connection, calls)
                 connection.execute("COMMIT")
                 total += calls
                 done(total)

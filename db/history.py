@@ -60,6 +60,11 @@ _SLOW_FOR = 2.0  # seconds long
 _GATHER = 0.0005  # seconds without a new record, after which those at hand are committed
 _GATHER_MOST = 10  # times that long, and no longer
 _RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
+_UNKNOWN = "[]"  # a request whose row is there, or nowhere
+_WORDS_AFTER = 0.1  # seconds without a new record, after which words are indexed
+_WORDS_LATEST = 0.25  # seconds after which they are in any case
+_WORDS_AT_ONCE = 200  # calls
+_CHECKPOINT_EVERY = 100  # commits, after which the log's pages go where they belong
 _IN_FLIGHT = 100_000  # the last so many calls may have been under way when a process died
 
 
@@ -89,7 +94,9 @@ class SqliteHistory:
         self._spooled = False
         self._archive = queries.Archive(path)
         self._closed = False
-        self._requests: dict[int, str] = {}  # theirs, for the index of words
+        self._wordless_since: float | None = None
+        self._commits = 0  # since the last checkpoint
+        self._requests: dict[int, str] = {}  # theirs, should the rows of their intents be gone
         self._leave_alone_until = 0.0  # the disk was too slow for a write in place
         self._thread = threading.Thread(target=self._attend, name="switchyard-history", daemon=True)
 
@@ -131,7 +138,7 @@ class SqliteHistory:
         first = request is not None  # nobody has written the outcome of a call that began here
         if response is None:
             return self._awaitable(Record((row,), first=first))
-        said = search.UNKNOWN if request is None else request
+        said = _UNKNOWN if request is None else request
         text = (attempt.id, said, storable(response, self._redact))
         return self._awaitable(Record((row, (TEXT, text)), first=first))
 
@@ -225,6 +232,12 @@ class SqliteHistory:
             if self._spooled and not kept:
                 self._spool.unlink(missing_ok=True)
                 self._spooled = False
+            if not kept and self._words_are_due(idle=not arrived):
+                self._index_words()
+            if self._commits >= _CHECKPOINT_EVERY:
+                self._checkpoint()
+        if self._words_are_due(idle=True):
+            self._index_words()
         waiting = [record for record in kept if record.waiter]
         self._spool_and_settle([record for record in waiting if record.spoolable])
         settle(waiting, unavailable(self.degraded))
@@ -235,7 +248,30 @@ class SqliteHistory:
         """Seconds to wait for something new, before what is kept is tried again."""
         if any(record.waiter for record in kept):
             return _LOCKED_EVERY
-        return _RETRY_EVERY if kept or self.degraded else None
+        if kept or self.degraded:
+            return _RETRY_EVERY
+        return None if self._wordless_since is None else _WORDS_AFTER
+
+    def _checkpoint(self) -> None:
+        """It waits for the disk, and so nobody waits for it."""
+        with self._turn, suppress(sqlite3.Error):  # whatever the trouble is, a commit meets it, too
+            self._commits = 0
+            if self._connection:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _words_are_due(self, *, idle: bool) -> bool:
+        since = self._wordless_since
+        if since is None or self.degraded:
+            return False
+        return idle or time.monotonic() - since > _WORDS_LATEST
+
+    def _index_words(self) -> None:
+        """Of some that have ended; what cannot be done now is done with the next that end."""
+        record = Record(act=lambda connection: search.index_new(connection, _WORDS_AT_ONCE))
+        record.outcome = False
+        self._commit([record])
+        if record.result is None or record.result < _WORDS_AT_ONCE:
+            self._wordless_since = None
 
     def _arrivals(self, patience: float | None) -> list[Record | None]:
         arrived: list[Record | None] = []
@@ -273,6 +309,8 @@ class SqliteHistory:
             settle(records, error if records and records[0].act else unavailable(None))
             return []
         self.degraded = None
+        if self._wordless_since is None and any(record.outcome for record in records):
+            self._wordless_since = time.monotonic()
         settle(records, None)
         return []
 
@@ -290,12 +328,13 @@ class SqliteHistory:
             self._synchronise("FULL" if outcomes else "NORMAL")
             connection.execute("BEGIN IMMEDIATE")
             put(connection, rows, first=all(record.first for record in outcomes))
-            for record in outcomes:
+            for record in records:
                 if record.act:
                     record.result = record.act(connection)
             if not records:  # a trial: does the disk take a page again?
                 connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
             connection.execute("COMMIT")
+            self._commits += 1
         except BaseException:
             self._abandon()
             raise
@@ -307,10 +346,7 @@ class SqliteHistory:
 
     def _synchronise(self, level: str) -> None:
         if self._connection and self._synchronous != level:
-            # A checkpoint waits for the disk: intents leave it to the next outcome.
-            checkpoint = files.CHECKPOINT if level == "FULL" else 0
             self._connection.execute(f"PRAGMA synchronous = {level}")
-            self._connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint}")
             self._synchronous = level
 
     def _make_do(self, records: Iterable[Record], error: Exception) -> list[Record]:
@@ -378,10 +414,13 @@ class SqliteHistory:
         if first:
             self._replay(connection)
             _mark_interrupted(connection)
+            if search.is_behind(connection):
+                self._wordless_since = time.monotonic()
         last = connection.execute("SELECT coalesce(max(id), 0) FROM call").fetchone()[0]
         if self._ids is None or last >= next(self._ids):  # another file may have taken its place
             self._ids = itertools.count(last + 1)
         files.wait_for_locks(connection, 0.0)  # from here on the writer itself tries again
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # and makes checkpoints of its own
         return connection
 
     def _check(self) -> None:

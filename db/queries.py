@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from core.types import Attempt, RunRecord
-from db import lists
+from db import lists, rollup
 from db.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
 from db.readers import Readers
-from db.rollup import SPANS
 from db.rows import CALL_COLUMNS, RUN_COLUMNS, attempt_from, key_digest, run_from
 
 if TYPE_CHECKING:
@@ -210,17 +210,19 @@ class Archive(Readers):
 
     def totals(self, *, simulated: bool) -> dict[str, tuple[int, int, float]]:
         """Per provider: answers, failures, and the sum of the answers' latencies in ms."""
-        rows = self.rows(
-            """
-            SELECT provider, sum(ok), sum(failed), total(latency_ms)
-              FROM call_rollup
-             WHERE simulated = ? AND span = ?
-             GROUP BY provider
-             ORDER BY provider
-            """,
-            simulated,
-            SPANS[-1],
-        )
+        with self.reading() as connection:
+            pieces = rollup.longest(connection, simulated=simulated)
+            rows = connection.execute(
+                f"""
+                WITH piece(width, low, high) AS (VALUES {", ".join(["(?, ?, ?)"] * len(pieces))})
+                SELECT provider, sum(ok), sum(failed), total(latency_ms)
+                  FROM piece CROSS JOIN call_rollup
+                    ON simulated = ? AND span = width AND start >= low AND start < high
+                 GROUP BY provider
+                 ORDER BY provider
+                """,
+                (*chain.from_iterable(pieces), simulated),
+            ).fetchall()
         return {provider: (ok, failed, latency) for provider, ok, failed, latency in rows}
 
     def settings(self) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from db import rollup, search
-from db.rows import CALL, CALL_COLUMNS, RUN, RUN_COLUMNS, TEXT, Row, Table
+from db.rows import CALL, CALL_COLUMNS, RUN, RUN_COLUMNS, Row, Table
 
 _log = logging.getLogger("switchyard")
 
@@ -44,14 +44,15 @@ def put(
 
     With `first` no call among them had ended before.
     """
-    calls = [row for row in rows.get(CALL, ()) if row[_CALL_STATUS] != "running"]
-    ids = [row[0] for row in calls]
+    calls = {row[0]: row for row in rows.get(CALL, ()) if row[_CALL_STATUS] != "running"}
+    ids = [*calls]
     runs = {row[0] for row in rows.get(RUN, ()) if row[_RUN_STATUS] != "running"}
     runs |= _resumed(connection, rows.get(RUN, ()))
-    concerned = runs | {row[1] for row in calls if row[1] is not None}
+    concerned = runs | {row[1] for row in calls.values() if row[1] is not None}
+    outcomes = [*calls.values()] if first else None
     with (
-        rollup.kept_up(connection, calls=ids, runs=concerned, first=first),
-        search.kept_up(connection, calls=ids, runs=runs, texts=rows.get(TEXT, ()), first=first),
+        rollup.kept_up(connection, calls=ids, runs=concerned, ending=bool(runs), outcomes=outcomes),
+        search.kept_up(connection, calls=ids, runs=runs, first=first),
     ):
         for table, some in rows.items():
             table.put(connection, some)

@@ -1,8 +1,10 @@
 """What each stretch of time came to, kept as calls and runs end: `python -m db.rollup DATABASE`.
 
 A quarter of an hour is the shortest: every time zone's hours and days begin with one. Longer
-stretches hold the same again, so that a year is read from a few hundred rows. The command builds
-them anew from calls and runs; stretches whose calls have been removed keep what they have.
+stretches hold the same again, so that a year is read from a few hundred rows; those of calls are
+made once they are over, of the shorter ones, so that a call has one small row to change. The
+command builds all anew from calls and runs; stretches whose calls have been removed keep what they
+have.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
 from db import counts
 from db.figures import COUNTS, FACTS, SUMS, Figures
+from db.rows import CALL_COLUMNS, Row
 
 SPANS = (900, 3600, 6 * 3600, 24 * 3600)  # seconds; each divides the next
 SHORTEST = SPANS[0]
@@ -50,6 +53,7 @@ _CALL = f"json_array({_CELL}, provider, model, {', '.join(FACTS)})"
 _RUN = f"json_array({_CELL}, status, {SAVED})"
 _AT_ONCE = 64  # rows in one statement
 _HOUR = 3600  # seconds whose calls are held at once
+_FOREVER = 1 << 40  # UTC seconds
 
 
 @contextmanager
@@ -58,25 +62,24 @@ def kept_up(
     *,
     calls: Collection[int],
     runs: Collection[str],
-    first: bool = False,
+    ending: bool = True,
+    outcomes: Sequence[Row] | None = None,
 ) -> Iterator[None]:
     """Whatever becomes of these calls and runs inside, the rollups say so after.
 
     They are read before and after, and the difference counts: an outcome that is written twice
-    does so once. With `first` no call had ended before. In a transaction of the caller's.
+    does so once. `outcomes` are rows of `call`, given where no call had ended before: then none is
+    read. Unless `ending`, a run that had not ended does not. In a transaction of the caller's.
     """
-    if not calls and not runs:
-        yield
-        return
-    ids = json.dumps([*set(calls)]), json.dumps([*set(runs)])
-    before: tuple[Any, Any] = ([], [])
-    if runs or not first:
-        before = _ended(connection, *ids)
+    known = None if outcomes is None else _facts(outcomes)
+    before = [] if known is not None else _ended(connection, _CALLS_BY_ID, calls)
+    runs_before = _ended(connection, _RUNS_BY_ID, runs)
     yield
-    after = _ended(connection, *ids)
-    if before != after:
-        add_calls(connection, folded(after[0], away=before[0]))
-        add_runs(connection, folded_runs(after[1], away=before[1]))
+    after = known if known is not None else _ended(connection, _CALLS_BY_ID, calls)
+    land(connection, folded(after, away=before))
+    if ending or runs_before:
+        runs_after = _ended(connection, _RUNS_BY_ID, runs)
+        add_runs(connection, folded_runs(runs_after, away=runs_before))
 
 
 def folded(calls: Iterable[Sequence[Any]], *, away: Iterable[Sequence[Any]] = ()) -> Calls:
@@ -102,6 +105,74 @@ def folded_runs(runs: Iterable[Sequence[Any]], *, away: Iterable[Sequence[Any]] 
             for place, new in enumerate(news):
                 sums[place] += weight * new
     return {cell: sums for cell, sums in found.items() if any(sums)}
+
+
+def land(connection: sqlite3.Connection, calls: Calls) -> None:
+    """Add them to the shortest stretches, to longer ones that are there, and make those that are
+    over now.
+
+    Of each span, what lies up to the last stretch that is there has been made.
+    """
+    if not calls:
+        return
+    for simulated in {cell[0] for cell in calls}:
+        some = {cell: figures for cell, figures in calls.items() if cell[0] == simulated}
+        starts = [cell[1] for cell in some]
+        before, *made = made_to(connection, simulated=simulated)
+        latest = max(before - SHORTEST, *starts)
+        add_calls(connection, some, spans=SPANS[:1])
+        for (narrower, span), to in zip(pairwise(SPANS), made, strict=True):
+            over = latest // span * span
+            if there := {cell: new for cell, new in some.items() if cell[1] < to}:
+                add_calls(connection, there, spans=(span,))
+            if (before - SHORTEST) // span * span < over or any(to <= one < over for one in starts):
+                _make(connection, simulated, narrower, span, to, over)
+
+
+def made_to(connection: sqlite3.Connection, *, simulated: bool | int) -> list[int]:
+    """For each of SPANS, up to where stretches of it are there, UTC seconds."""
+    (packed,) = connection.execute(_MADE, [simulated] * len(SPANS)).fetchone()
+    made: list[int] = json.loads(packed)
+    return made
+
+
+_MADE = "SELECT json_array({})".format(
+    ", ".join(
+        "coalesce((SELECT max(start) FROM call_rollup WHERE simulated = ? AND span = "
+        f"{span}) + {span}, 0)"
+        for span in SPANS
+    )
+)
+
+
+def longest(connection: sqlite3.Connection, *, simulated: bool) -> list[tuple[int, int, int]]:
+    """Span, since and until: together the longest stretches there are hold each call once."""
+    found, low = [], 0
+    made = made_to(connection, simulated=simulated)
+    for span, to in [*zip(SPANS, made, strict=True)][:0:-1]:
+        high = max(low, to)
+        found.append((span, low, high))
+        low = high
+    return [*found, (SHORTEST, low, _FOREVER)]
+
+
+def _make(
+    connection: sqlite3.Connection, simulated: int, narrower: int, span: int, low: int, high: int
+) -> None:
+    """The stretches of `span` seconds from `low` to `high`, of those of the `narrower` span."""
+    columns = ", ".join(("start", "provider", "model", *SUMS, *COUNTS))
+    rows = connection.execute(
+        f"""
+        SELECT {columns} FROM call_rollup
+         WHERE simulated = ? AND span = ? AND start >= ? AND start < ?
+        """,
+        (simulated, narrower, low, high),
+    ).fetchall()
+    calls: Calls = {}
+    for start, provider, model, *rest in rows:
+        sums, texts = rest[: len(SUMS)], rest[len(SUMS) :]
+        calls[simulated, start, provider, model] = Figures(sums, *map(counts.unpacked, texts))
+    add_calls(connection, calls, spans=(span,))
 
 
 def add_calls(
@@ -225,21 +296,43 @@ def _lift(connection: sqlite3.Connection, source: _Source, span: int, until: int
     )
 
 
-def _ended(connection: sqlite3.Connection, calls: str, runs: str) -> tuple[Any, Any]:
-    """Of these calls and runs, given as JSON, those that have ended."""
-    # One row, for the interpreter's lock is given up at each.
-    row = connection.execute(
-        f"""
-        SELECT (SELECT json_group_array({_CALL})
-                  FROM json_each(?) AS wanted CROSS JOIN call ON call.id = wanted.value
-                 WHERE status <> 'running' AND NOT drilled),
-               (SELECT json_group_array({_RUN})
-                  FROM json_each(?) AS wanted CROSS JOIN run ON run.id = wanted.value
-                 WHERE status <> 'running')
-        """,
-        (calls, runs),
-    ).fetchone()
-    return json.loads(row[0]), json.loads(row[1])
+# One row, for the interpreter's lock is given up at each.
+_CALLS_BY_ID = f"""
+    SELECT json_group_array({_CALL})
+      FROM json_each(?) AS wanted CROSS JOIN call ON call.id = wanted.value
+     WHERE status <> 'running' AND NOT drilled
+"""
+_RUNS_BY_ID = f"""
+    SELECT json_group_array({_RUN})
+      FROM json_each(?) AS wanted CROSS JOIN run ON run.id = wanted.value
+     WHERE status <> 'running'
+"""
+
+
+def _ended(connection: sqlite3.Connection, sql: str, ids: Collection[int | str]) -> list[Any]:
+    """Those of them that have ended."""
+    if not ids:
+        return []
+    (packed,) = connection.execute(sql, (json.dumps([*set(ids)]),)).fetchone()
+    found: list[Any] = json.loads(packed)
+    return found
+
+
+_FACTS_AT = [CALL_COLUMNS.index(name) for name in ("provider", "model", *FACTS)]
+_AT = {name: CALL_COLUMNS.index(name) for name in ("simulated", "started_at", "drilled")}
+
+
+def _facts(calls: Iterable[Row]) -> list[list[Any]]:
+    """The same of rows of `call` that have ended."""
+    return [
+        [
+            int(row[_AT["simulated"]]),
+            int(row[_AT["started_at"]]) // SHORTEST * SHORTEST,
+            *(row[at] for at in _FACTS_AT),
+        ]
+        for row in calls
+        if not row[_AT["drilled"]]
+    ]
 
 
 def _widened(calls: Calls, span: int) -> Calls:

@@ -1,5 +1,7 @@
 """The index of words in goals, plans, requests and answers, kept as calls and runs end.
 
+Whatever ends is put down, and indexed a moment later with all that ended meanwhile: a commit of
+its own in the index costs more than the call itself. What was put down is found after a crash.
 What a system message says is not in it: it is the same for every call, and would be found in each.
 """
 
@@ -7,16 +9,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
 
-from db.rows import Row, escaped
+from db.rows import escaped
 from db.words import searchable
-
-UNKNOWN = "[]"  # a request that was written before
 
 _AT_ONCE = 64  # rows in one statement
 
@@ -66,30 +66,57 @@ def kept_up(
     *,
     calls: Collection[int],
     runs: Collection[str],
-    texts: Sequence[Row] = (),
     first: bool = False,
 ) -> Iterator[None]:
-    """Whichever of these calls and runs end inside are indexed after. In the caller's transaction.
+    """Whichever of these calls and runs end inside are to be indexed. In the caller's transaction.
 
     What had ended before is left out of the index first, for its text may be another one after.
-    With `first` no call had. `texts` are rows of call_text that are written inside: what they say
-    need not be read again.
+    With `first` no call had.
     """
     ended = ((CALLS, "call.id", () if first else calls), (RUNS, "run.id", runs))
-    before = [texts_of(connection, source, keys, key=key) for source, key, keys in ended]
-    for (source, _, _), some in zip(ended, before, strict=True):
-        forget(connection, source, some)
+    for source, key, keys in ended:
+        forget(connection, source, texts_of(connection, source, keys, key=key))
     yield
-    once = {*calls} - {text.key for text in before[0]}
-    known = [
-        Text(key, said_in(request), answer or "")
-        for key, request, answer in texts
-        if request != UNKNOWN and key in once
-    ]
-    index(connection, CALLS, known)
-    rest = {*calls} - {text.key for text in known}
-    index(connection, CALLS, texts_of(connection, CALLS, rest, key="call.id"))
-    index(connection, RUNS, texts_of(connection, RUNS, runs, key="run.id"))
+    for keys, found in (
+        (calls, "SELECT 'call', value FROM json_each(?)"),
+        (runs, "SELECT 'run', number FROM json_each(?) CROSS JOIN run ON run.id = value"),
+    ):
+        if keys:
+            connection.execute(f"INSERT OR IGNORE INTO wordless {found}", (json.dumps([*keys]),))
+
+
+def index_new(connection: sqlite3.Connection, rows: int) -> int:
+    """Index at most `rows` of each kind that have been put down; how many it did."""
+    done = 0
+    for source in SOURCES:
+        keys = _wordless(connection, source, "ORDER BY key LIMIT ?", rows)
+        if keys:
+            key = f"{source.table}.{source.key}"
+            index(connection, source, texts_of(connection, source, keys, key=key))
+            connection.execute(
+                "DELETE FROM wordless WHERE source = ? AND key <= ?", (source.table, keys[-1])
+            )
+            done += len(keys)
+    return done
+
+
+def is_behind(connection: sqlite3.Connection) -> bool:
+    """Whether there is anything for `index_new`."""
+    return connection.execute("SELECT 1 FROM wordless LIMIT 1").fetchone() is not None
+
+
+def _wordless(
+    connection: sqlite3.Connection, source: Source, which: str, *values: object
+) -> list[int]:
+    (packed,) = connection.execute(
+        f"""
+        SELECT json_group_array(key)
+          FROM (SELECT key FROM wordless WHERE source = ? {which})
+        """,
+        (source.table, *values),
+    ).fetchone()
+    keys: list[int] = json.loads(packed)
+    return keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +136,12 @@ def index(connection: sqlite3.Connection, source: Source, texts: Collection[Text
 
 def forget(connection: sqlite3.Connection, source: Source, texts: Collection[Text]) -> None:
     """`texts` as they were indexed, and are still kept."""
+    if not texts:
+        return
+    wanted = json.dumps([text.key for text in texts])
+    which = "AND key IN (SELECT value FROM json_each(?))"
+    wordless = {*_wordless(connection, source, which, wanted)}
+    texts = [text for text in texts if text.key not in wordless]
     columns = f"{source.words}, rowid, {', '.join(source.columns)}"
     sql = f"INSERT INTO {source.words} ({columns})"
     _each(connection, source, texts, sql, "('delete', ?, ?, ?)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from math import ceil, floor
@@ -13,7 +13,7 @@ from typing import Any
 from core.types import Period
 from db.figures import COUNTS, FACTS, SUMS, Figures
 from db.queries import Archive
-from db.rollup import SAVED, SHORTEST, SPANS
+from db.rollup import SAVED, SHORTEST, SPANS, made_to
 
 _FOREVER = 1e11  # UTC seconds; the year 5138
 _KEPT = 4  # periods whose figures are remembered
@@ -54,7 +54,7 @@ class Stretches:
         """Per bucket with runs: the bucket, runs, completed, saved."""
         found: dict[int, list[int]] = {}
         with self._archive.reading() as connection:
-            whole, partial = _pieces(_widened(connection, _ENDED_RUN, period), edges)
+            whole, partial = _pieces(_widened(connection, _ENDED_RUN, period), edges, {})
             for pieces, of in ((whole, _RUN_ROLLUP), (partial, _RUN)):
                 for bucket, *some in _packed(connection, of, pieces, simulated=simulated):
                     before = found.get(bucket, (0, 0, 0))
@@ -88,7 +88,8 @@ class Stretches:
     ) -> Columns:
         names = ("bucket", "provider", *sums, *texts)
         with self._archive.reading() as connection:
-            whole, partial = _pieces(_widened(connection, _ENDED_CALL, period), edges)
+            made = dict(zip(SPANS, made_to(connection, simulated=simulated), strict=True))
+            whole, partial = _pieces(_widened(connection, _ENDED_CALL, period), edges, made)
             rows: Sequence[Sequence[Any]] = _packed(
                 connection, _of_rollup(sums, texts), whole, simulated=simulated
             )
@@ -179,8 +180,13 @@ def _widened(connection: sqlite3.Connection, ended: str, period: Period) -> Peri
     return Period(since if before else low, until if after else high)
 
 
-def _pieces(period: Period, edges: Sequence[float]) -> tuple[list[_Piece], list[_Piece]]:
-    """What the rollup has whole, in the longest stretches, and what only the calls can tell."""
+def _pieces(
+    period: Period, edges: Sequence[float], made: Mapping[int, int]
+) -> tuple[list[_Piece], list[_Piece]]:
+    """What the rollup has whole, in the longest stretches, and what only the calls can tell.
+
+    `made` is up to where the stretches of a span are there; all, if it is not in it.
+    """
     whole, partial = list[_Piece](), list[_Piece]()
     for bucket, (low, high) in enumerate(pairwise([*(edges or [period.since]), period.until])):
         low, high = max(low, period.since), min(high, period.until)
@@ -191,6 +197,7 @@ def _pieces(period: Period, edges: Sequence[float]) -> tuple[list[_Piece], list[
         partial += [(bucket, 0, low, first), (bucket, 0, last, high)]
         for span, wider in pairwise(SPANS):
             up, down = -(-first // wider) * wider, last // wider * wider
+            down = min(down, made.get(wider, down))
             if up >= down:
                 up = down = last
             whole += [(bucket, span, first, up), (bucket, span, down, last)]

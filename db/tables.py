@@ -205,6 +205,15 @@ class RunTally(SQLModel, table=True):
     last: float = Field(sa_type=REAL)
 
 
+class Wordless(SQLModel, table=True):
+    """What has ended, and comes into the index of words in a moment."""
+
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    source: str = Field(primary_key=True, sa_type=Text)  # call or run
+    key: int = Field(primary_key=True)
+
+
 class Unindexed(SQLModel, table=True):
     """What was there before the index of words, and has yet to come into it."""
 

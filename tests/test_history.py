@@ -457,7 +457,9 @@ def test_a_disk_that_is_slow_once_is_left_to_the_writer_for_a_while(path, histor
 def test_who_is_told_of_an_outcome_may_begin_the_next_call_in_place_at_once(
     path, history, monkeypatch
 ):
-    monkeypatch.setattr(db.history, "_SLOW", 60.0)  # however busy this machine is
+    for name in ("_SLOW", "_WORDS_AFTER", "_WORDS_LATEST"):
+        monkeypatch.setattr(db.history, name, 60.0)  # however busy this machine is
+    monkeypatch.setattr(db.history, "_CHECKPOINT_EVERY", 10_000)
 
     async def calls():
         for _ in range(200):
@@ -471,7 +473,7 @@ def test_who_is_told_of_an_outcome_may_begin_the_next_call_in_place_at_once(
 
 def test_the_disk_is_waited_for_by_outcomes_alone(path, history):
     def in_force():
-        names = ("synchronous", "wal_autocheckpoint", "busy_timeout")
+        names = ("synchronous", "busy_timeout", "wal_autocheckpoint")
         return [history._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
     async def call():
@@ -479,7 +481,7 @@ def test_the_disk_is_waited_for_by_outcomes_alone(path, history):
         await history.begin(begun, HELLO)
         assert in_force() == [1, 0, 0]
         await history.end(answered(begun), "x")
-        assert in_force() == [2, 1000, 0]
+        assert in_force() == [2, 0, 0]
 
     asyncio.run(call())
 
@@ -495,7 +497,7 @@ def test_an_outcome_reaches_the_disk_itself_before_it_is_acknowledged(history):
         await history.end(answered(begun), "x")
 
     asyncio.run(call())
-    assert levels == ["NORMAL", "FULL"]
+    assert levels[:2] == ["NORMAL", "FULL"]
     assert history.submit(
         lambda connection: connection.execute("PRAGMA synchronous").fetchone()
     ).result(5) == (2,)

@@ -17,6 +17,7 @@ from db.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from db.history import SqliteHistory
 from db.queries import Archive
 from db.rows import CALL_COLUMNS
+from tests.indexing import indexed
 
 START = 1_790_000_000.0
 
@@ -52,6 +53,7 @@ def fill(history, *calls, runs=()):
                 await history.end(done, said)
 
     asyncio.run(write())
+    indexed(history)
 
 
 def failed(kind=ErrorKind.TIMEOUT, **changes):

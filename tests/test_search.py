@@ -15,6 +15,8 @@ from db.history import SqliteHistory
 from db.marks import END, HIT
 from db.queries import Archive
 from db.words import Term, terms_of
+from tests.indexing import indexed
+from tests.standin import eventually
 
 START = 1_790_000_000.0
 
@@ -33,7 +35,7 @@ def archive(history):
     opened.close()
 
 
-def say(history, *texts):
+def say_only(history, *texts):
     """A call for each: what was asked, or that and the answer."""
 
     async def write():
@@ -46,6 +48,11 @@ def say(history, *texts):
             await history.end(replace(begun, status="ok", latency_ms=1.0), said)
 
     asyncio.run(write())
+
+
+def say(history, *texts):
+    say_only(history, *texts)
+    indexed(history)
 
 
 def found(archive, text, **wanted):
@@ -219,6 +226,7 @@ def test_a_run_is_found_by_its_goal_and_by_its_plan_once_it_has_ended(history, a
         await history.end_run(done)
 
     asyncio.run(run())
+    indexed(history)
     assert runs_found(archive, "tea") == runs_found(archive, "kettle") == ["r"]
     assert archive.count_runs(RunFilter(text="tea")) == 1
 
@@ -231,6 +239,7 @@ def test_a_run_that_goes_on_is_found_by_what_it_says_in_the_end(history, archive
         await history.end_run(run_record(status="completed", plan='"teapot"'))
 
     asyncio.run(run())
+    indexed(history)
     assert runs_found(archive, "kettle") == []
     assert runs_found(archive, "teapot") == runs_found(archive, "tea") == ["r"]
     assert archive.count_runs(RunFilter(text="tea")) == archive.count_runs() == 1
@@ -248,6 +257,7 @@ def test_a_call_that_ends_twice_is_found_once(history, archive):
             await history.end(replace(begun, status="ok", latency_ms=1.0), said)
 
     asyncio.run(end())
+    indexed(history)
     assert found(archive, "tea") == found(archive, "lemon") == [1]
     assert found(archive, "milk") == []
 
@@ -262,9 +272,27 @@ def test_what_was_cut_off_is_found_after_the_next_start(tmp_path):
 
     asyncio.run(begin())
     history.close()
-    with closing(SqliteHistory.open(path)), closing(Archive(path)) as archive:
+    with closing(SqliteHistory.open(path)) as history, closing(Archive(path)) as archive:
+        indexed(history)
         assert archive.call(1).status == "interrupted"
         assert found(archive, "tea") == [1]
+
+
+def test_words_are_found_a_moment_after_the_answer(history, archive):
+    say_only(history, "tea")
+    assert eventually(lambda: found(archive, "tea") == [1])
+    assert archive.rows("SELECT * FROM wordless") == []
+
+
+def test_what_a_crash_left_without_an_index_is_found_after_the_next_start(tmp_path):
+    path = tmp_path / "console.db"
+    with closing(SqliteHistory.open(path)) as history:
+        say(history, "tea", "tea")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO call_words(call_words) VALUES ('delete-all')")
+        connection.execute("INSERT INTO wordless VALUES ('call', 1), ('call', 2)")
+    with closing(SqliteHistory.open(path)), closing(Archive(path)) as archive:
+        assert eventually(lambda: found(archive, "tea") == [2, 1])
 
 
 def test_texts_from_before_the_index_come_into_it_once_each_from_the_newest_down(history, archive):

@@ -26,6 +26,7 @@ from db.queries import Archive
 from db.rows import CALL_COLUMNS
 from db.settings import Choices
 from db.upkeep import Policy, Upkeep
+from tests.indexing import indexed
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = 1_790_000_000.0
@@ -82,6 +83,7 @@ def fill(history, ages, *, said="a plan with tea in it", running=()):
                 await history.end_run(replace(done, finished_at=began + 1))
 
     asyncio.run(write())
+    indexed(history)
 
 
 def everything(path):

@@ -31,7 +31,7 @@ from statistics import median
 from typing import Any
 
 from core.types import Attempt, Message, Period, Usage
-from db import files
+from db import files, search
 from db.believable import believable
 from db.fill import fill
 from db.filters import CallFilter
@@ -180,10 +180,11 @@ def measure_writing(results: Results, size: int, path: Path, plain: Path, rounds
     calls = GROUP * (rounds + 2)
     with closing(files.connect(path, busy_timeout=5.0)) as connection:
         connection.execute("PRAGMA synchronous = NORMAL")
-        (last,) = connection.execute("SELECT max(id) FROM call").fetchone()
+        last, moment = connection.execute("SELECT max(id), max(started_at) FROM call").fetchone()
+        days = 0.1
         some = [
             replace(one, attempt=replace(one.attempt, id=last + one.attempt.id))
-            for story in believable(calls, days=0.1, until=time.time(), seed=size + last)
+            for story in believable(calls, days=days, until=moment + days * DAY, seed=size + last)
             for one in story.exchanges
         ]
         took = []
@@ -198,6 +199,7 @@ def measure_writing(results: Results, size: int, path: Path, plain: Path, rounds
             commit(connection, {INTENT: [intent_row(one, str) for one in begun], REQUEST: asked})
             start = results.now()
             commit(connection, rows)
+            commit_words(connection)
             took.append((results.now() - start) / GROUP)
     results.add(WRITE, size, OURS, took[2:])
     sessions = Sessions(plain)
@@ -214,6 +216,12 @@ def measure_writing(results: Results, size: int, path: Path, plain: Path, rounds
 def commit(connection: sqlite3.Connection, rows: Any) -> None:
     connection.execute("BEGIN IMMEDIATE")
     put(connection, rows, first=True)  # as the writer does with what it has begun itself
+    connection.execute("COMMIT")
+
+
+def commit_words(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    search.index_new(connection, GROUP)
     connection.execute("COMMIT")
 
 
