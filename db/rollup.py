@@ -26,7 +26,8 @@ from db import counts
 from db.figures import COUNTS, FACTS, SUMS, Figures
 from db.rows import CALL_COLUMNS, Row
 
-SPANS = (900, 3600, 6 * 3600, 24 * 3600)  # seconds; each divides the next
+# Seconds; each divides the next. Few of them make up a day, wherever it begins.
+SPANS = (900, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 24 * 3600)
 SHORTEST = SPANS[0]
 RUN_SUMS = ("runs", "completed", "failed", "cancelled", "saved")
 # A condition on `run`: it would have failed, had nobody else been asked.
@@ -173,6 +174,25 @@ def _make(
         sums, texts = rest[: len(SUMS)], rest[len(SUMS) :]
         calls[simulated, start, provider, model] = Figures(sums, *map(counts.unpacked, texts))
     add_calls(connection, calls, spans=(span,))
+
+
+def make_longer(connection: sqlite3.Connection) -> None:
+    """Those of spans that were not kept before; of runs, too. In a transaction of the caller's."""
+    for rollup in ("call_rollup", "run_rollup"):
+        marks = ", ".join("?" * len(SPANS))
+        connection.execute(f"DELETE FROM {rollup} WHERE span NOT IN ({marks})", SPANS)
+    for simulated in (0, 1):
+        shortest, *made = made_to(connection, simulated=simulated)
+        for (narrower, span), to in zip(pairwise(SPANS), made, strict=True):
+            over = (shortest - SHORTEST) // span * span
+            _make(connection, simulated, narrower, span, to, over)
+    for span in SPANS[1:]:
+        columns = ", ".join((*_RUN_KEY[:1], *_RUN_KEY[2:], *RUN_SUMS))
+        rows = connection.execute(
+            f"SELECT {columns} FROM run_rollup WHERE span = {SHORTEST}"
+        ).fetchall()
+        connection.execute("DELETE FROM run_rollup WHERE span = ?", (span,))
+        add_runs(connection, {row[:2]: [*row[2:]] for row in rows}, spans=(span,))
 
 
 def add_calls(

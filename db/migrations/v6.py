@@ -1,4 +1,6 @@
-"""Whose words have yet to come into the index: they do so a moment later, many at once."""
+"""Whose words have yet to come into the index; other spans in the rollups."""
+
+from db import rollup
 
 STATEMENTS = (
     """
@@ -8,4 +10,5 @@ STATEMENTS = (
         PRIMARY KEY (source, key)
     ) WITHOUT ROWID
     """,
+    rollup.make_longer,
 )
