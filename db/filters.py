@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from core.errors import BadRequest
 from db.rollup import SAVED
@@ -35,6 +35,8 @@ class Filter:
     text: str | None = None
     counted: bool = False
 
+    COUNTED: ClassVar[str] = "status <> 'running'"
+
     def where(self) -> tuple[str, list[Any]]:
         """A condition on the rows' own columns, which the text is not, and its parameters."""
         terms, values = self.choices()
@@ -43,14 +45,16 @@ class Filter:
                 terms += f" AND {term}"
                 values.append(moment)
         own, more = self.of_rows()
+        if self.counted:
+            own = [*own, self.COUNTED]
         return " AND ".join([terms, *own]), [*values, *more]
 
     def of_rows(self) -> tuple[list[str], list[Any]]:
         """What only a row itself can tell: conditions, and their parameters."""
-        return (["status <> 'running'"] if self.counted else []), []
+        return [], []
 
     def choices(self) -> tuple[str, list[Any]]:
-        """The same without the moments and what only a row itself can tell."""
+        """The same of the columns that are one of several, and whether it was practice."""
         terms, values = ["TRUE"], list[Any]()
         for column in CHOICES:
             if wanted := getattr(self, column):
@@ -72,10 +76,10 @@ class CallFilter(Filter):
     slower_than: float | None = None
     up_to: float | None = None
 
+    COUNTED: ClassVar[str] = "status <> 'running' AND NOT drilled"
+
     def of_rows(self) -> tuple[list[str], list[Any]]:
         terms, values = Filter.of_rows(self)
-        if self.counted:
-            terms.append("NOT drilled")
         for term, seconds in (
             ("latency_ms > ?", self.slower_than),
             ("latency_ms <= ?", self.up_to),

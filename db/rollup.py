@@ -132,15 +132,16 @@ def land(connection: sqlite3.Connection, calls: Calls) -> None:
 
 def made_to(connection: sqlite3.Connection, *, simulated: bool | int) -> list[int]:
     """For each of SPANS, up to where stretches of it are there, UTC seconds."""
-    (packed,) = connection.execute(_MADE, [simulated] * len(SPANS)).fetchone()
+    (packed,) = connection.execute(f"SELECT {MADE}", {"simulated": simulated}).fetchone()
     made: list[int] = json.loads(packed)
     return made
 
 
-_MADE = "SELECT json_array({})".format(
+# The same as JSON.
+MADE = "json_array({})".format(
     ", ".join(
-        "coalesce((SELECT max(start) FROM call_rollup WHERE simulated = ? AND span = "
-        f"{span}) + {span}, 0)"
+        "coalesce((SELECT max(start) FROM call_rollup"
+        f" WHERE simulated = :simulated AND span = {span}) + {span}, 0)"
         for span in SPANS
     )
 )

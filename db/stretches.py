@@ -13,7 +13,7 @@ from typing import Any
 from core.types import Period
 from db.figures import COUNTS, FACTS, SUMS, Figures
 from db.queries import Archive
-from db.rollup import SAVED, SHORTEST, SPANS, made_to
+from db.rollup import MADE, SAVED, SHORTEST, SPANS
 
 _FOREVER = 1e11  # UTC seconds; the year 5138
 _KEPT = 4  # periods whose figures are remembered
@@ -54,11 +54,12 @@ class Stretches:
         """Per bucket with runs: the bucket, runs, completed, saved."""
         found: dict[int, list[int]] = {}
         with self._archive.reading() as connection:
-            whole, partial = _pieces(_widened(connection, _ENDED_RUN, period), edges, {})
-            for pieces, of in ((whole, _RUN_ROLLUP), (partial, _RUN)):
-                for bucket, *some in _packed(connection, of, pieces, simulated=simulated):
+            period, _ = _widened(connection, _ENDED_RUN, period, simulated=simulated)
+            pieces = _pieces(period, edges, {})
+            for some in _packed(connection, (_RUN_ROLLUP, _RUN), pieces, simulated=simulated):
+                for bucket, *sums in some:
                     before = found.get(bucket, (0, 0, 0))
-                    found[bucket] = [a + b for a, b in zip(before, some, strict=True)]
+                    found[bucket] = [a + b for a, b in zip(before, sums, strict=True)]
         return [[bucket, *some] for bucket, some in sorted(found.items())]
 
     def _once(
@@ -88,14 +89,11 @@ class Stretches:
     ) -> Columns:
         names = ("bucket", "provider", *sums, *texts)
         with self._archive.reading() as connection:
-            made = dict(zip(SPANS, made_to(connection, simulated=simulated), strict=True))
-            whole, partial = _pieces(_widened(connection, _ENDED_CALL, period), edges, made)
-            rows: Sequence[Sequence[Any]] = _packed(
-                connection, _of_rollup(sums, texts), whole, simulated=simulated
-            )
-            calls = _packed(connection, _CALL, partial, simulated=simulated)
-        if calls:
-            rows = _with(rows, calls, sums, texts)
+            period, made = _widened(connection, _ENDED_CALL, period, simulated=simulated)
+            sql = _of_rollup(sums, texts), _CALL
+            pieces = _pieces(period, edges, made)
+            known, calls = _packed(connection, sql, pieces, simulated=simulated)
+        rows = _with(known, calls, sums, texts) if calls else known
         columns = zip(*rows, strict=True) if rows else [()] * len(names)
         return dict(zip(names, columns, strict=True))
 
@@ -121,7 +119,7 @@ _ENDED_RUN = "run INDEXED BY run_newest WHERE status <> 'running'"
 _CALL = f"""
     SELECT json_group_array(json_array(bucket, provider, {", ".join(FACTS)}))
       FROM piece CROSS JOIN {_ENDED_CALL}
-       AND started_at >= low AND started_at < high
+       AND width = 0 AND started_at >= low AND started_at < high
        AND simulated = :simulated AND NOT drilled
 """
 _RUN_ROLLUP = """
@@ -141,70 +139,76 @@ _RUN = f"""
                count(*) FILTER (WHERE status = 'completed') AS completed,
                count(*) FILTER (WHERE {SAVED}) AS saved
           FROM piece CROSS JOIN {_ENDED_RUN}
-           AND started_at >= low AND started_at < high AND simulated = :simulated
+           AND width = 0 AND started_at >= low AND started_at < high
+           AND simulated = :simulated
          GROUP BY bucket
       )
 """
 
 
 def _packed(
-    connection: sqlite3.Connection, sql: str, pieces: Sequence[_Piece], *, simulated: bool
-) -> list[list[Any]]:
-    """What `sql` makes of `piece`: one row, for busy threads hold up each that is read."""
-    if not pieces:
-        return []
+    connection: sqlite3.Connection,
+    questions: Sequence[str],
+    pieces: Sequence[_Piece],
+    *,
+    simulated: bool,
+) -> list[list[list[Any]]]:
+    """What each question makes of `piece`, all in one row: busy threads hold up each."""
     row = connection.execute(
         f"""
         WITH piece(bucket, width, low, high) AS MATERIALIZED (
             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(:pieces)
         )
-        {sql}
+        SELECT {", ".join(f"({question})" for question in questions)}
         """,
         {"pieces": json.dumps(pieces), "simulated": simulated},
     ).fetchone()
-    found: list[list[Any]] = json.loads(row[0])
-    return found
+    return [json.loads(packed) for packed in row]
 
 
-def _widened(connection: sqlite3.Connection, ended: str, period: Period) -> Period:
-    """To whole cells, where that takes nothing more in: then no call has to be looked at."""
+def _widened(
+    connection: sqlite3.Connection, ended: str, period: Period, *, simulated: bool
+) -> tuple[Period, Mapping[int, int]]:
+    """To whole cells, where that takes nothing more in: then no call has to be looked at.
+
+    And by span, up to where stretches of calls are there.
+    """
     since, until = max(period.since, 0.0), min(period.until, _FOREVER)
     low, high = floor(since / SHORTEST) * SHORTEST, ceil(until / SHORTEST) * SHORTEST
-    before, after = connection.execute(
+    before, after, made = connection.execute(
         f"""
-        SELECT EXISTS (SELECT 1 FROM {ended} AND started_at >= ? AND started_at < ?),
-               EXISTS (SELECT 1 FROM {ended} AND started_at >= ? AND started_at < ?)
+        SELECT EXISTS (SELECT 1 FROM {ended} AND started_at >= :low AND started_at < :since),
+               EXISTS (SELECT 1 FROM {ended} AND started_at >= :until AND started_at < :high),
+               {MADE}
         """,
-        (low, since, until, high),
+        {"low": low, "since": since, "until": until, "high": high, "simulated": simulated},
     ).fetchone()
-    return Period(since if before else low, until if after else high)
+    widened = Period(since if before else low, until if after else high)
+    return widened, dict(zip(SPANS, json.loads(made), strict=True))
 
 
-def _pieces(
-    period: Period, edges: Sequence[float], made: Mapping[int, int]
-) -> tuple[list[_Piece], list[_Piece]]:
+def _pieces(period: Period, edges: Sequence[float], made: Mapping[int, int]) -> list[_Piece]:
     """What the rollup has whole, in the longest stretches, and what only the calls can tell.
 
     `made` is up to where the stretches of a span are there; all, if it is not in it.
     """
-    whole, partial = list[_Piece](), list[_Piece]()
+    pieces = list[_Piece]()
     for bucket, (low, high) in enumerate(pairwise([*(edges or [period.since]), period.until])):
         low, high = max(low, period.since), min(high, period.until)
         first, last = ceil(low / SHORTEST) * SHORTEST, floor(high / SHORTEST) * SHORTEST
         if first >= last:
-            partial.append((bucket, 0, low, high))
+            pieces.append((bucket, 0, low, high))
             continue
-        partial += [(bucket, 0, low, first), (bucket, 0, last, high)]
+        pieces += [(bucket, 0, low, first), (bucket, 0, last, high)]
         for span, wider in pairwise(SPANS):
             up, down = -(-first // wider) * wider, last // wider * wider
             down = min(down, made.get(wider, down))
             if up >= down:
                 up = down = last
-            whole += [(bucket, span, first, up), (bucket, span, down, last)]
+            pieces += [(bucket, span, first, up), (bucket, span, down, last)]
             first, last = up, down
-        whole.append((bucket, SPANS[-1], first, last))
-    whole, partial = ([piece for piece in some if piece[2] < piece[3]] for some in (whole, partial))
-    return whole, partial
+        pieces.append((bucket, SPANS[-1], first, last))
+    return [piece for piece in pieces if piece[2] < piece[3]]
 
 
 def _with(

@@ -61,6 +61,10 @@ class Call(SQLModel, table=True):
         ),
         # What has no outcome yet, and is in no tally?
         Index("call_unfinished", "id", sqlite_where=text("status = 'running'")),
+        # Which are a fire drill's, and in no figure?
+        Index("call_drilled", "id", sqlite_where=text("drilled")),
+        # Did a call of this run fail?
+        Index("call_failed", "run_id", sqlite_where=text("status = 'failed' AND NOT drilled")),
         # The newest failures of a kind.
         Index("call_by_error", "error_kind", sqlite_where=text("error_kind IS NOT NULL")),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from db.filters import Filter
@@ -46,7 +46,8 @@ def count(
         (ended,) = connection.execute(
             f"SELECT coalesce(sum(number), 0) FROM {listed.table}_tally WHERE {where}", values
         ).fetchone()
-        return int(ended) + len(_running(connection, listed, wanted, low, high))
+        more, fewer = (of(connection, listed, wanted, low, high) for of in (_running, _drilled))
+        return int(ended) + len(more) - len(fewer)
     return sum(number for _, number in _stretches(connection, listed, wanted, low, high))
 
 
@@ -104,6 +105,9 @@ def _stretches(
     for key in _running(connection, listed, wanted, low, high):
         known = sums.get(key >> listed.width, 0)
         sums[key >> listed.width] = None if known is None else known + 1
+    for key in _drilled(connection, listed, wanted, low, high):
+        known = sums.get(key >> listed.width)
+        sums[key >> listed.width] = None if known is None else known - 1
     for stretch in sorted(sums, reverse=True):
         number = sums[stretch]
         if number is None:
@@ -166,6 +170,23 @@ def _running(
         SELECT {listed.key} FROM {listed.table} INDEXED BY {listed.table}_unfinished
          WHERE status = 'running' AND {listed.key} >= ? AND {listed.key} < ? AND {where}
          ORDER BY {listed.key}
+        """,
+        (low, high, *values),
+    )
+
+
+def _drilled(
+    connection: sqlite3.Connection, listed: Listed, wanted: Filter, low: int, high: int
+) -> list[int]:
+    """Those in the sums that are not wanted, because no figure counts them."""
+    if not wanted.counted or listed is not CALLS:
+        return []
+    where, values = replace(wanted, counted=False).where()
+    return keys_of(
+        connection,
+        f"""
+        SELECT id FROM call INDEXED BY call_drilled
+         WHERE drilled AND status <> 'running' AND id >= ? AND id < ? AND {where}
         """,
         (low, high, *values),
     )

@@ -1,9 +1,13 @@
 """What several test files start from."""
 
 import pytest
+from hypothesis import settings
 
 from tests import standin
 from tests.standin import PLAN, Yard
+
+settings.register_profile("any machine", deadline=None)  # however busy it is
+settings.load_profile("any machine")
 
 
 @pytest.fixture

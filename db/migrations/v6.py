@@ -1,4 +1,4 @@
-"""Whose words have yet to come into the index; other spans in the rollups."""
+"""Whose words have yet to come into the index; other spans in the rollups; drills and failures."""
 
 from db import rollup
 
@@ -11,4 +11,6 @@ STATEMENTS = (
     ) WITHOUT ROWID
     """,
     rollup.make_longer,
+    "CREATE INDEX call_drilled ON call (id) WHERE drilled",
+    "CREATE INDEX call_failed ON call (run_id) WHERE status = 'failed' AND NOT drilled",
 )
