@@ -54,7 +54,7 @@ class Performance:
         sums = ("calls", "ok", "rated", "cost_usd", "priced", "unpriced")
         some = self._stretches.calls(period, simulated=simulated)
         total = {name: sum(some[name]) for name in sums}
-        (seconds,) = quantiles(["".join(some["latencies"])])
+        (seconds,) = quantiles(tuple(some["latencies"]), together=True)
         runs = self._stretches.runs(period, simulated=simulated)
         return Summary(
             calls=total["calls"],
@@ -86,7 +86,7 @@ class Performance:
         return pd.DataFrame(
             {
                 **_shared(some, percentiles=("p50", "p95", "p99")),
-                "ttft": quantiles(some["ttfts"])[:, 0],
+                "ttft": quantiles(tuple(some["ttfts"]))[:, 0],
                 "tokens_per_second": _ratio(frame["told_tokens"], frame["told_ms"] / 1000),
                 "cost_usd": _where(frame["priced"] > 0, frame["cost_usd"]),
                 "plans": plans.astype("int64"),
@@ -141,7 +141,7 @@ class Performance:
         import pandas as pd
 
         some = self._stretches.calls(period, simulated=simulated)
-        codes, often = dense(some["latencies"])
+        codes, often = dense(tuple(some["latencies"]))
         which, place = np.nonzero(often)
         bounds = [counts.bounds(code) for code in codes.tolist()]
         low, high = (_floats([bound[end] for bound in bounds])[place] / 1000 for end in (0, 1))
@@ -164,7 +164,7 @@ class Performance:
         import pandas as pd
 
         some = self._stretches.calls(period, simulated=simulated)
-        codes, often = dense(some["outcomes"])
+        codes, often = dense(tuple(some["outcomes"]))
         kinds = [KINDS[code] for code in codes.tolist()]
         rows = [
             (provider, kind, calls)
@@ -234,7 +234,7 @@ def _over_time(some: Columns, edges: Sequence[float]) -> pd.DataFrame:
 
 
 def _shared(some: Mapping[str, Sequence[Any]], *, percentiles: Sequence[str]) -> dict[str, Any]:
-    seconds = quantiles(some["latencies"])
+    seconds = quantiles(tuple(some["latencies"]))
     rated = _floats(some["rated"])
     return {
         "provider": _texts(some["provider"]),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from itertools import pairwise
 from math import ceil, floor
 from typing import Any
@@ -54,9 +54,9 @@ class Stretches:
         """Per bucket with runs: the bucket, runs, completed, saved."""
         found: dict[int, list[int]] = {}
         with self._archive.reading() as connection:
-            period, _ = _widened(connection, _ENDED_RUN, period, simulated=simulated)
-            pieces = _pieces(period, edges, {})
-            for some in _packed(connection, (_RUN_ROLLUP, _RUN), pieces, simulated=simulated):
+            period, made = _widened(connection, _ENDED_RUN, period, simulated=simulated)
+            cut = pieces(period, tuple(edges), made)
+            for some in _packed(connection, (_RUN_ROLLUP, _RUN), cut, simulated=simulated):
                 for bucket, *sums in some:
                     before = found.get(bucket, (0, 0, 0))
                     found[bucket] = [a + b for a, b in zip(before, sums, strict=True)]
@@ -91,8 +91,8 @@ class Stretches:
         with self._archive.reading() as connection:
             period, made = _widened(connection, _ENDED_CALL, period, simulated=simulated)
             sql = _of_rollup(sums, texts), _CALL
-            pieces = _pieces(period, edges, made)
-            known, calls = _packed(connection, sql, pieces, simulated=simulated)
+            cut = pieces(period, tuple(edges), made)
+            known, calls = _packed(connection, sql, cut, simulated=simulated)
         rows = _with(known, calls, sums, texts) if calls else known
         columns = zip(*rows, strict=True) if rows else [()] * len(names)
         return dict(zip(names, columns, strict=True))
@@ -168,10 +168,10 @@ def _packed(
 
 def _widened(
     connection: sqlite3.Connection, ended: str, period: Period, *, simulated: bool
-) -> tuple[Period, Mapping[int, int]]:
+) -> tuple[Period, tuple[int, ...]]:
     """To whole cells, where that takes nothing more in: then no call has to be looked at.
 
-    And by span, up to where stretches of calls are there.
+    And for each of SPANS, up to where its stretches are there.
     """
     since, until = max(period.since, 0.0), min(period.until, _FOREVER)
     low, high = floor(since / SHORTEST) * SHORTEST, ceil(until / SHORTEST) * SHORTEST
@@ -184,31 +184,31 @@ def _widened(
         {"low": low, "since": since, "until": until, "high": high, "simulated": simulated},
     ).fetchone()
     widened = Period(since if before else low, until if after else high)
-    return widened, dict(zip(SPANS, json.loads(made), strict=True))
+    return widened, tuple(json.loads(made))
 
 
-def _pieces(period: Period, edges: Sequence[float], made: Mapping[int, int]) -> list[_Piece]:
+@lru_cache(maxsize=8)  # calls and runs are asked for by the same
+def pieces(period: Period, edges: tuple[float, ...], made: tuple[int, ...]) -> list[_Piece]:
     """What the rollup has whole, in the longest stretches, and what only the calls can tell.
 
-    `made` is up to where the stretches of a span are there; all, if it is not in it.
+    `made` is for each of SPANS up to where its stretches are there.
     """
-    pieces = list[_Piece]()
+    found = list[_Piece]()
     for bucket, (low, high) in enumerate(pairwise([*(edges or [period.since]), period.until])):
         low, high = max(low, period.since), min(high, period.until)
         first, last = ceil(low / SHORTEST) * SHORTEST, floor(high / SHORTEST) * SHORTEST
         if first >= last:
-            pieces.append((bucket, 0, low, high))
+            found.append((bucket, 0, low, high))
             continue
-        pieces += [(bucket, 0, low, first), (bucket, 0, last, high)]
-        for span, wider in pairwise(SPANS):
-            up, down = -(-first // wider) * wider, last // wider * wider
-            down = min(down, made.get(wider, down))
+        found += [(bucket, 0, low, first), (bucket, 0, last, high)]
+        for (span, wider), to in zip(pairwise(SPANS), made[1:], strict=True):
+            up, down = -(-first // wider) * wider, min(last // wider * wider, to)
             if up >= down:
                 up = down = last
-            pieces += [(bucket, span, first, up), (bucket, span, down, last)]
+            found += [(bucket, span, first, up), (bucket, span, down, last)]
             first, last = up, down
-        pieces.append((bucket, SPANS[-1], first, last))
-    return [piece for piece in pieces if piece[2] < piece[3]]
+        found.append((bucket, SPANS[-1], first, last))
+    return [piece for piece in found if piece[2] < piece[3]]
 
 
 def _with(

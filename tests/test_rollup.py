@@ -89,7 +89,7 @@ def test_a_percentile_is_within_one_percent_of_the_exact_one(latencies, parts):
         counts.packed(counts.tallied(map(counts.bucket, latencies[part::parts])))
         for part in range(parts)
     ]
-    (found,) = quantiles(["".join(texts)])
+    (found,) = quantiles(("".join(texts),))
     exact = np.quantile(latencies, PERCENTILES, method="lower") / 1000
     assert found == pytest.approx(exact, rel=0.010001)
 
@@ -161,7 +161,7 @@ groups = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(groups, st.randoms(use_true_random=False))
 def test_whatever_is_written_the_rollups_are_those_of_the_rows(groups, rng):
     """Outcomes without intents, twice and changed; taken back ones; a process that died."""

@@ -31,7 +31,7 @@ from statistics import median
 from typing import Any
 
 from core.types import Attempt, Message, Period, Usage
-from db import files, search
+from db import files, quantiles, search, stretches
 from db.believable import believable
 from db.fill import fill
 from db.filters import CallFilter
@@ -118,7 +118,9 @@ def edges_of(period: Period, step: float) -> list[float]:
 
 
 def ask_page(archive: Archive, period: Period, step: float) -> None:
-    """All that the Performance page asks for, by an object that remembers nothing."""
+    """All that the Performance page asks for, with nothing remembered from before."""
+    quantiles.dense.cache_clear()
+    stretches.pieces.cache_clear()
     asked = Performance(archive)
     length = period.until - period.since
     edges = edges_of(period, step)
