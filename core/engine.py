@@ -11,7 +11,6 @@ import contextlib
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -33,7 +32,7 @@ from core.providers import PROVIDERS, Connected, connect_practice, connect_real,
 from core.runs import Run
 from core.settings import Settings
 from core.strategies import STRATEGIES
-from core.types import Archive, Choices, History, Request, RunRecord, RunStatus, Source
+from core.types import Archive, Choices, History, Request, RunRecord, RunStatus, Source, run_id_at
 
 _log = logging.getLogger("switchyard")
 _KEPT = 200  # finished runs kept in memory; older ones are read from the history
@@ -131,13 +130,14 @@ class Engine:
                 return known.id
             if self.stopping.is_set() or len(self.active()) >= _BUSY:
                 raise _busy()
+            now = time.time()
             record = RunRecord(
-                id=uuid.uuid4().hex,
+                id=run_id_at(now),
                 goal=goal,
                 strategy=strategy,
                 source=source,
                 simulated=self.practising,
-                started_at=time.time(),
+                started_at=now,
                 options=options,
                 idempotency_key=idempotency_key,
                 execution=terms.as_json(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -102,6 +103,15 @@ class RunRecord:
     plan: str | None = None  # JSON text
     idempotency_key: str | None = None
     execution: Mapping[str, Any] | None = None  # core.execution.Terms as JSON
+
+
+def run_id_at(moment: float, bits: Callable[[int], int] = secrets.randbits) -> str:
+    """32 hexadecimal digits, in the order of the moments (UTC seconds): UUID version 7, RFC 9562.
+
+    An index of such ids grows at its end; with random ones each run would touch a page of its own.
+    """
+    milliseconds = int(moment * 1000) & (1 << 48) - 1
+    return f"{milliseconds << 80 | 7 << 76 | bits(12) << 64 | 2 << 62 | bits(62):032x}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from core.errors import ErrorKind
-from core.types import Attempt, Message, RunRecord, Source, Usage
+from core.types import Attempt, Message, RunRecord, Source, Usage, run_id_at
 from db.phrases import Phrases
 
 _SLOT = 900.0  # seconds for which the traffic stays the same
@@ -155,7 +155,7 @@ class _Teller:
         goal, strategy = self.phrases.goal(), self._strategy(started_at)
         source: Source = rng.choice(("ui", "ui", "api", "python"))
         run = RunRecord(
-            f"{rng.getrandbits(128):032x}", goal, strategy, source, True, started_at,
+            run_id_at(started_at, rng.getrandbits), goal, strategy, source, True, started_at,
             {"temperature": 0.3, "max_tokens": 2000},
         )  # fmt: skip
         asked = (_SYSTEM, Message("user", f"<goal>\n{goal}\n</goal>"))

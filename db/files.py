@@ -26,7 +26,7 @@ else:
 
 
 _QUICKLY_WRITTEN = 64 << 20  # bytes
-_CACHE = 8 << 10  # KB a reader keeps: the rollups of three months
+_CACHE = 8 << 10  # KB a connection keeps: a reader the rollups of three months
 
 
 def beside(path: Path, suffix: str) -> Path:
@@ -78,6 +78,7 @@ def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE}")
         migrate(connection)
         _be_able_to_shrink(connection, path)
     except BaseException:

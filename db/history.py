@@ -97,6 +97,7 @@ class SqliteHistory:
         self._wordless_since: float | None = None
         self._commits = 0  # since the last checkpoint
         self._requests: dict[int, str] = {}  # theirs, should the rows of their intents be gone
+        self._runs: set[str] = set()  # that began here and have not been told to end
         self._leave_alone_until = 0.0  # the disk was too slow for a write in place
         self._thread = threading.Thread(target=self._attend, name="switchyard-history", daemon=True)
 
@@ -143,9 +144,11 @@ class SqliteHistory:
         return self._awaitable(Record((row, (TEXT, text)), first=first))
 
     def begin_run(self, run: RunRecord) -> Awaitable[None]:
+        self._runs.add(run.id)
         return self._awaitable(Record(((RUN, run_row(run, self._redact)),), outcome=False))
 
     def end_run(self, run: RunRecord) -> Awaitable[None]:
+        self._runs.discard(run.id)
         return self._awaitable(Record(((RUN, run_row(run, self._redact)),)))
 
     def submit(self, act: Callable[[sqlite3.Connection], _T]) -> Future[_T]:
@@ -327,7 +330,8 @@ class SqliteHistory:
                 connection = self._connect()
             self._synchronise("FULL" if outcomes else "NORMAL")
             connection.execute("BEGIN IMMEDIATE")
-            put(connection, rows, first=all(record.first for record in outcomes))
+            first = all(record.first for record in outcomes)
+            put(connection, rows, first=first, under_way=self._runs)
             for record in records:
                 if record.act:
                     record.result = record.act(connection)

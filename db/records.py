@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,17 +38,24 @@ class Record:
 
 
 def put(
-    connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]], *, first: bool = False
+    connection: sqlite3.Connection,
+    rows: Mapping[Table, Sequence[Row]],
+    *,
+    first: bool = False,
+    under_way: Collection[str] = (),
 ) -> None:
     """Each row in its table, what it means in the rollups, and its words in the index.
 
-    With `first` no call among them had ended before.
+    With `first` no call among them had ended before. Runs `under_way` have not ended either.
     """
     calls = {row[0]: row for row in rows.get(CALL, ()) if row[_CALL_STATUS] != "running"}
     ids = [*calls]
     runs = {row[0] for row in rows.get(RUN, ()) if row[_RUN_STATUS] != "running"}
     runs |= _resumed(connection, rows.get(RUN, ()))
-    concerned = runs | {row[1] for row in calls.values() if row[1] is not None}
+    # A call that ends after its run may be what saved it.
+    concerned = runs | {row[1] for row in calls.values() if row[1] is not None}.difference(
+        under_way
+    )
     outcomes = [*calls.values()] if first else None
     with (
         rollup.kept_up(connection, calls=ids, runs=concerned, ending=bool(runs), outcomes=outcomes),

@@ -217,7 +217,8 @@ def measure_writing(results: Results, size: int, path: Path, plain: Path, rounds
 
 def commit(connection: sqlite3.Connection, rows: Any) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    put(connection, rows, first=True)  # as the writer does with what it has begun itself
+    # As the writer does with what it has begun itself.
+    put(connection, rows, first=True, under_way={row[1] for row in rows.get(CALL, ())})
     connection.execute("COMMIT")
 
 
