@@ -167,21 +167,31 @@ def test_whatever_is_written_the_rollups_are_those_of_the_rows(groups, rng):
     """Outcomes without intents, twice and changed; taken back ones; a process that died."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrate(connection)
-        begun = set()
+        begun, ended, going = set(), set(), set()  # calls and runs; calls; runs
+        calls = {}  # what never changes of each
         for group in groups:
             rows = {CALL: [], RUN: []}
+            first = True  # as far as the writer knows
             for record in group:
                 if record.status == "running" and record.id in begun:
                     continue  # nothing begins twice
                 begun.add(record.id)
                 if isinstance(record, Attempt):
                     rows[CALL].append(call_row(record, plain))
+                    who = (record.provider, record.model, record.started_at, record.simulated)
+                    who += (record.step, record.drilled, record.run_id)
+                    first = (
+                        first and record.id not in ended and calls.setdefault(record.id, who) == who
+                    )
+                    ended |= {record.id} if record.status != "running" else set()
                 else:
                     rows[RUN].append(run_row(record, plain))
+                    (going.add if record.status == "running" else going.discard)(record.id)
             for ending in rng.choice([["ROLLBACK", "COMMIT"], ["COMMIT"], ["COMMIT", "COMMIT"]]):
                 connection.execute("BEGIN IMMEDIATE")
-                put(connection, rows)
+                put(connection, rows, first=first, under_way=going)
                 connection.execute(ending)
+                first = False  # what comes twice has ended before
             if rng.random() < 0.1:
                 _mark_interrupted(connection)
         assert told(connection) == rebuilt(connection)

@@ -14,13 +14,13 @@ from core.ui.performance_reading import Reading
 _SECONDS = "%.1f s"
 _NUMBERS = {
     "Success": ("%.1f %%", "Answers among the calls that say something about the provider."),
-    "Calls": ("%d", None),
+    "Calls": ("localized", None),
     "p50": (_SECONDS, "Half of the answers took no longer."),
     "p95": (_SECONDS, "19 of 20 answers took no longer."),
     "p99": (_SECONDS, "99 of 100 answers took no longer."),
     "First word": (_SECONDS, "Until the first word of an answer arrived; the middle one of all."),
     "Speed": ("%.0f tokens/s", "How fast it writes."),
-    "Cost per plan": ("$ %.4f", "Failed tries at a plan included. Empty: unknown."),
+    "Cost per plan": ("$ %.5f", "Failed tries at a plan included. Empty: unknown."),
     "Valid plans": ("%.1f %%", "Of its answers to a goal, those that were plans that hold."),
 }
 
