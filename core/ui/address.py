@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _Address = dict[str, list[str]]
 _CHANGED = "address changed"
@@ -27,7 +28,7 @@ def go_to(asked: Mapping[str, Sequence[str] | str]) -> None:
 def drawing() -> Iterator[None]:
     """While a page is drawn: with the address that it changed to, if it did."""
     before, after = st.session_state.pop(_CHANGED, (None, None))
-    if before is not None and before == _now() != after:
+    if before is not None and before == _now() != after and not _gone_back():
         st.query_params.from_dict(after)
     try:
         yield
@@ -39,6 +40,12 @@ def redraw() -> None:
     """Draw the page anew, from a part that looks now and then; or leave that to the next look."""
     if _now() == st.session_state.get(_DRAWN):
         st.rerun()
+
+
+def _gone_back() -> bool:
+    """Whether the browser's Back or Forward asked for the page: it means the older address."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def _now() -> _Address:

@@ -8,7 +8,14 @@ from playwright.sync_api import Page, expect
 
 from db.believable import believable
 from db.fill import fill
-from tests.browser.window import IN_CHROMIUM, opened, opened_window, overflow, settled, strangers
+from tests.browser.window import (
+    IN_CHROMIUM,
+    opened,
+    opened_window,
+    overflow,
+    settled,
+    strangers,
+)
 from tests.process import Console
 
 pytestmark = IN_CHROMIUM
@@ -88,8 +95,8 @@ def test_a_mark_leads_to_the_calls_behind_it(begins, mark, page, filled):
     opened(page, f"{filled.url}/performance?period=30d")
     there = chart(page, begins)
     there.scroll_into_view_if_needed()
+    link = page.get_by_role("link", name=re.compile(r"^[\d,]+ .* of |^[\d,]+ saved runs?, "))
     there.locator(f'[aria-label^="{mark}"]').last.click(force=True)
-    link = page.get_by_role("link", name=re.compile(r"^[\d,]+ .* of |^[\d,]+ runs?, "))
     expect(link).to_be_visible()
     leads_to_as_many_as_it_says(page, link)
 
