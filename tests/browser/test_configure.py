@@ -147,6 +147,7 @@ def test_a_test_and_a_try_say_what_they_found(desk, real, yard):
     here.get_by_role("button", name="Test", exact=True).click()
     expect(here.get_by_text("The key works; gpt-6-luna is one of 3 models")).to_be_visible()
     assert len(yard["openai"].requests) == before
+    settled(desk)
     here.get_by_role("button", name="Try now").click()
     expect(here.get_by_text("OpenAI answered in")).to_be_visible()
     assert len(yard["openai"].requests) == before + 1
