@@ -94,7 +94,7 @@ class SqliteHistory:
         self._spooled = False
         self._archive = queries.Archive(path)
         self._closed = False
-        self._wordless_since: float | None = None
+        self._unindexed_since: float | None = None
         self._commits = 0  # since the last checkpoint
         self._requests: dict[int, str] = {}  # theirs, should the rows of their intents be gone
         self._runs: set[str] = set()  # that began here and have not been told to end
@@ -253,7 +253,7 @@ class SqliteHistory:
             return _LOCKED_EVERY
         if kept or self.degraded:
             return _RETRY_EVERY
-        return None if self._wordless_since is None else _WORDS_AFTER
+        return None if self._unindexed_since is None else _WORDS_AFTER
 
     def _checkpoint(self) -> None:
         """It waits for the disk, and so nobody waits for it."""
@@ -263,18 +263,19 @@ class SqliteHistory:
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _words_are_due(self, *, idle: bool) -> bool:
-        since = self._wordless_since
+        since = self._unindexed_since
         if since is None or self.degraded:
             return False
         return idle or time.monotonic() - since > _WORDS_LATEST
 
     def _index_words(self) -> None:
         """Of some that have ended; what cannot be done now is done with the next that end."""
-        record = Record(act=lambda connection: search.index_new(connection, _WORDS_AT_ONCE))
-        record.outcome = False
+        record = Record(
+            act=lambda connection: search.index_new(connection, _WORDS_AT_ONCE), outcome=False
+        )
         self._commit([record])
         if record.result is None or record.result < _WORDS_AT_ONCE:
-            self._wordless_since = None
+            self._unindexed_since = None
 
     def _arrivals(self, patience: float | None) -> list[Record | None]:
         arrived: list[Record | None] = []
@@ -312,8 +313,8 @@ class SqliteHistory:
             settle(records, error if records and records[0].act else unavailable(None))
             return []
         self.degraded = None
-        if self._wordless_since is None and any(record.outcome for record in records):
-            self._wordless_since = time.monotonic()
+        if self._unindexed_since is None and any(record.outcome for record in records):
+            self._unindexed_since = time.monotonic()
         settle(records, None)
         return []
 
@@ -419,7 +420,7 @@ class SqliteHistory:
             self._replay(connection)
             _mark_interrupted(connection)
             if search.is_behind(connection):
-                self._wordless_since = time.monotonic()
+                self._unindexed_since = time.monotonic()
         last = connection.execute("SELECT coalesce(max(id), 0) FROM call").fetchone()[0]
         if self._ids is None or last >= next(self._ids):  # another file may have taken its place
             self._ids = itertools.count(last + 1)

@@ -77,7 +77,7 @@ def kept_up(
     runs_before = _ended(connection, _RUNS_BY_ID, runs)
     yield
     after = known if known is not None else _ended(connection, _CALLS_BY_ID, calls)
-    land(connection, folded(after, away=before))
+    roll_up(connection, folded(after, away=before))
     if ending or runs_before:
         runs_after = _ended(connection, _RUNS_BY_ID, runs)
         add_runs(connection, folded_runs(runs_after, away=runs_before))
@@ -108,11 +108,10 @@ def folded_runs(runs: Iterable[Sequence[Any]], *, away: Iterable[Sequence[Any]] 
     return {cell: sums for cell, sums in found.items() if any(sums)}
 
 
-def land(connection: sqlite3.Connection, calls: Calls) -> None:
-    """Add them to the shortest stretches, to longer ones that are there, and make those that are
-    over now.
+def roll_up(connection: sqlite3.Connection, calls: Calls) -> None:
+    """Add them to the shortest stretches and to longer ones that are there; make those now over.
 
-    Of each span, what lies up to the last stretch that is there has been made.
+    Of each span all stretches are there up to the last of them, see `made_to`.
     """
     if not calls:
         return
@@ -127,7 +126,7 @@ def land(connection: sqlite3.Connection, calls: Calls) -> None:
             if there := {cell: new for cell, new in some.items() if cell[1] < to}:
                 add_calls(connection, there, spans=(span,))
             if (before - SHORTEST) // span * span < over or any(to <= one < over for one in starts):
-                _make(connection, simulated, narrower, span, to, over)
+                _make_span(connection, simulated, narrower, span, to, over)
 
 
 def made_to(connection: sqlite3.Connection, *, simulated: bool | int) -> list[int]:
@@ -158,7 +157,7 @@ def longest(connection: sqlite3.Connection, *, simulated: bool) -> list[tuple[in
     return [*found, (SHORTEST, low, _FOREVER)]
 
 
-def _make(
+def _make_span(
     connection: sqlite3.Connection, simulated: int, narrower: int, span: int, low: int, high: int
 ) -> None:
     """The stretches of `span` seconds from `low` to `high`, of those of the `narrower` span."""
@@ -186,7 +185,7 @@ def make_longer(connection: sqlite3.Connection) -> None:
         shortest, *made = made_to(connection, simulated=simulated)
         for (narrower, span), to in zip(pairwise(SPANS), made, strict=True):
             over = (shortest - SHORTEST) // span * span
-            _make(connection, simulated, narrower, span, to, over)
+            _make_span(connection, simulated, narrower, span, to, over)
     for span in SPANS[1:]:
         columns = ", ".join((*_RUN_KEY[:1], *_RUN_KEY[2:], *RUN_SUMS))
         rows = connection.execute(

@@ -82,19 +82,19 @@ def kept_up(
         (runs, "SELECT 'run', number FROM json_each(?) CROSS JOIN run ON run.id = value"),
     ):
         if keys:
-            connection.execute(f"INSERT OR IGNORE INTO wordless {found}", (json.dumps([*keys]),))
+            connection.execute(f"INSERT OR IGNORE INTO to_index {found}", (json.dumps([*keys]),))
 
 
 def index_new(connection: sqlite3.Connection, rows: int) -> int:
     """Index at most `rows` of each kind that have been put down; how many it did."""
     done = 0
     for source in SOURCES:
-        keys = _wordless(connection, source, "ORDER BY key LIMIT ?", rows)
+        keys = _to_index(connection, source, "ORDER BY key LIMIT ?", rows)
         if keys:
             key = f"{source.table}.{source.key}"
             index(connection, source, texts_of(connection, source, keys, key=key))
             connection.execute(
-                "DELETE FROM wordless WHERE source = ? AND key <= ?", (source.table, keys[-1])
+                "DELETE FROM to_index WHERE source = ? AND key <= ?", (source.table, keys[-1])
             )
             done += len(keys)
     return done
@@ -102,16 +102,16 @@ def index_new(connection: sqlite3.Connection, rows: int) -> int:
 
 def is_behind(connection: sqlite3.Connection) -> bool:
     """Whether there is anything for `index_new`."""
-    return connection.execute("SELECT 1 FROM wordless LIMIT 1").fetchone() is not None
+    return connection.execute("SELECT 1 FROM to_index LIMIT 1").fetchone() is not None
 
 
-def _wordless(
+def _to_index(
     connection: sqlite3.Connection, source: Source, which: str, *values: object
 ) -> list[int]:
     (packed,) = connection.execute(
         f"""
         SELECT json_group_array(key)
-          FROM (SELECT key FROM wordless WHERE source = ? {which})
+          FROM (SELECT key FROM to_index WHERE source = ? {which})
         """,
         (source.table, *values),
     ).fetchone()
@@ -140,8 +140,8 @@ def forget(connection: sqlite3.Connection, source: Source, texts: Collection[Tex
         return
     wanted = json.dumps([text.key for text in texts])
     which = "AND key IN (SELECT value FROM json_each(?))"
-    wordless = {*_wordless(connection, source, which, wanted)}
-    texts = [text for text in texts if text.key not in wordless]
+    to_index = {*_to_index(connection, source, which, wanted)}
+    texts = [text for text in texts if text.key not in to_index]
     columns = f"{source.words}, rowid, {', '.join(source.columns)}"
     sql = f"INSERT INTO {source.words} ({columns})"
     _each(connection, source, texts, sql, "('delete', ?, ?, ?)")

@@ -54,7 +54,7 @@ class Stretches:
         """Per bucket with runs: the bucket, runs, completed, saved."""
         found: dict[int, list[int]] = {}
         with self._archive.reading() as connection:
-            period, made = _widened(connection, _ENDED_RUN, period, simulated=simulated)
+            period, made = _prepared(connection, _ENDED_RUN, period, simulated=simulated)
             cut = pieces(period, tuple(edges), made)
             for some in _packed(connection, (_RUN_ROLLUP, _RUN), cut, simulated=simulated):
                 for bucket, *sums in some:
@@ -89,7 +89,7 @@ class Stretches:
     ) -> Columns:
         names = ("bucket", "provider", *sums, *texts)
         with self._archive.reading() as connection:
-            period, made = _widened(connection, _ENDED_CALL, period, simulated=simulated)
+            period, made = _prepared(connection, _ENDED_CALL, period, simulated=simulated)
             sql = _of_rollup(sums, texts), _CALL
             cut = pieces(period, tuple(edges), made)
             known, calls = _packed(connection, sql, cut, simulated=simulated)
@@ -166,12 +166,11 @@ def _packed(
     return [json.loads(packed) for packed in row]
 
 
-def _widened(
+def _prepared(
     connection: sqlite3.Connection, ended: str, period: Period, *, simulated: bool
 ) -> tuple[Period, tuple[int, ...]]:
-    """To whole cells, where that takes nothing more in: then no call has to be looked at.
-
-    And for each of SPANS, up to where its stretches are there.
+    """The period to whole cells, where that takes nothing more in: then no call has to be looked
+    at. And for each of SPANS, up to where its stretches are there (of runs they all are).
     """
     since, until = max(period.since, 0.0), min(period.until, _FOREVER)
     low, high = floor(since / SHORTEST) * SHORTEST, ceil(until / SHORTEST) * SHORTEST

@@ -209,9 +209,10 @@ class RunTally(SQLModel, table=True):
     last: float = Field(sa_type=REAL)
 
 
-class Wordless(SQLModel, table=True):
+class ToIndex(SQLModel, table=True):
     """What has ended, and comes into the index of words in a moment."""
 
+    __tablename__ = "to_index"
     __table_args__: ClassVar = {"sqlite_with_rowid": False}
 
     source: str = Field(primary_key=True, sa_type=Text)  # call or run

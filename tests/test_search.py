@@ -281,7 +281,7 @@ def test_what_was_cut_off_is_found_after_the_next_start(tmp_path):
 def test_words_are_found_a_moment_after_the_answer(history, archive):
     say_only(history, "tea")
     assert eventually(lambda: found(archive, "tea") == [1])
-    assert archive.rows("SELECT * FROM wordless") == []
+    assert archive.rows("SELECT * FROM to_index") == []
 
 
 def test_what_a_crash_left_without_an_index_is_found_after_the_next_start(tmp_path):
@@ -290,7 +290,7 @@ def test_what_a_crash_left_without_an_index_is_found_after_the_next_start(tmp_pa
         say(history, "tea", "tea")
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("INSERT INTO call_words(call_words) VALUES ('delete-all')")
-        connection.execute("INSERT INTO wordless VALUES ('call', 1), ('call', 2)")
+        connection.execute("INSERT INTO to_index VALUES ('call', 1), ('call', 2)")
     with closing(SqliteHistory.open(path)), closing(Archive(path)) as archive:
         assert eventually(lambda: found(archive, "tea") == [2, 1])
 

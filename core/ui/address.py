@@ -19,26 +19,26 @@ _DRAWN = "address drawn"
 
 def go_to(asked: Mapping[str, Sequence[str] | str]) -> None:
     """Make `asked` all that the address asks for. In one go: each change is a step of Back."""
-    before = _now()
+    before = now()
     st.query_params.from_dict(asked)
-    st.session_state[_CHANGED] = (before, _now())
+    st.session_state[_CHANGED] = (before, now())
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
     """While a page is drawn: with the address that it changed to, if it did."""
     before, after = st.session_state.pop(_CHANGED, (None, None))
-    if before is not None and before == _now() != after and not _gone_back():
+    if before is not None and before == now() != after and not _gone_back():
         st.query_params.from_dict(after)
     try:
         yield
     finally:
-        st.session_state[_DRAWN] = _now()
+        st.session_state[_DRAWN] = now()
 
 
 def redraw() -> None:
     """Draw the page anew, from a part that looks now and then; or leave that to the next look."""
-    if _now() == st.session_state.get(_DRAWN):
+    if now() == st.session_state.get(_DRAWN):
         st.rerun()
 
 
@@ -48,5 +48,6 @@ def _gone_back() -> bool:
     return context is not None and context.is_history_navigation
 
 
-def _now() -> _Address:
+def now() -> _Address:
+    """What the address asks for."""
     return {name: st.query_params.get_all(name) for name in st.query_params}

@@ -18,7 +18,7 @@ from core.periods import PRESETS, midnight, preset, zone
 from core.providers import PROVIDERS, label_of
 from core.strategies import STRATEGIES
 from core.ui import show
-from core.ui.address import go_to
+from core.ui.address import go_to, now
 from core.ui.history_chips import OF_FIGURES, chips
 from core.ui.history_rows import (
     CALL_REASONS,
@@ -110,9 +110,8 @@ def ask(**changes: Sequence[str] | str | None) -> None:
 
 def beside(**shown: str | None) -> None:
     """Show a call or a run beside the list, or none, and leave the list as it is."""
-    now = {name: st.query_params.get_all(name) for name in st.query_params}
-    now |= {name: [key] if key else [] for name, key in shown.items()}
-    go_to({name: values for name, values in now.items() if values})
+    wanted = now() | {name: [key] if key else [] for name, key in shown.items()}
+    go_to({name: values for name, values in wanted.items() if values})
 
 
 def clear() -> None:

@@ -4,7 +4,7 @@ from db import rollup
 
 STATEMENTS = (
     """
-    CREATE TABLE wordless (
+    CREATE TABLE to_index (
         source TEXT    NOT NULL,
         key    INTEGER NOT NULL,
         PRIMARY KEY (source, key)

@@ -55,7 +55,7 @@ class StandIn(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # asyncio's types name the wider base.
-        self.transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
+        self.transport: asyncio.WriteTransport = transport  # type: ignore[assignment] # of TCP it is one
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data

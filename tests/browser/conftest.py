@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browser.window import launched
+from tests.browser.window import launched, opened_window
 from tests.process import Console
 
 
@@ -14,6 +14,19 @@ def browser():
         browser = launched(playwright)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    with opened_window(browser) as page:
+        yield page
+
+
+@pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desk, light", "phone, dark"])
+def desk_or_phone(browser, request):
+    width, theme = request.param
+    with opened_window(browser, width=width, theme=theme) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")

@@ -8,25 +8,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import standin
-from tests.browser.window import (
-    IN_CHROMIUM,
-    opened,
-    opened_window,
-    overflow,
-    settled,
-    strangers,
-)
+from tests.browser.window import IN_CHROMIUM, opened, opened_window, overflow, settled, strangers
 from tests.process import Console
 from tests.standin import PLAN, Yard
 
 pytestmark = IN_CHROMIUM
 
 
-@pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desk, light", "phone, dark"])
-def page(browser, request):
-    width, theme = request.param
-    with opened_window(browser, width=width, theme=theme) as page:
-        yield page
+@pytest.fixture
+def page(desk_or_phone):
+    return desk_or_phone
 
 
 @pytest.fixture

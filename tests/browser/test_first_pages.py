@@ -9,18 +9,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import standin
-from tests.browser.window import IN_CHROMIUM, READY, SLOWLY, opened, opened_window, strangers
+from tests.browser.window import IN_CHROMIUM, READY, SLOWLY, opened, strangers
 from tests.process import Console
 from tests.standin import Yard
 
 pytestmark = IN_CHROMIUM
 
 
-@pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desk, light", "phone, dark"])
-def page(browser, request):
-    width, theme = request.param
-    with opened_window(browser, width=width, theme=theme) as page:
-        yield page
+@pytest.fixture
+def page(desk_or_phone):
+    return desk_or_phone
 
 
 def run(page: Page, goal: str) -> None:

@@ -10,14 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests import standin
-from tests.browser.window import (
-    IN_CHROMIUM,
-    opened,
-    opened_window,
-    overflow,
-    settled,
-    strangers,
-)
+from tests.browser.window import IN_CHROMIUM, opened, opened_window, overflow, settled, strangers
 from tests.process import Console
 from tests.standin import PLAN, Yard
 
@@ -48,12 +41,6 @@ def console(tmp_path_factory, yard):
         for goal in GOALS:
             assert console.plan(goal).json()["status"] == "success"
         yield console
-
-
-@pytest.fixture
-def page(browser):
-    with opened_window(browser) as page:
-        yield page
 
 
 def rows_of(page: Page, what: str = "Calls") -> Locator:

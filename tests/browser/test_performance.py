@@ -8,14 +8,7 @@ from playwright.sync_api import Page, expect
 
 from db.believable import believable
 from db.fill import fill
-from tests.browser.window import (
-    IN_CHROMIUM,
-    opened,
-    opened_window,
-    overflow,
-    settled,
-    strangers,
-)
+from tests.browser.window import IN_CHROMIUM, opened, opened_window, overflow, settled, strangers
 from tests.process import Console
 
 pytestmark = IN_CHROMIUM
@@ -28,12 +21,6 @@ def filled(tmp_path_factory):
     fill(folder / "console.db", believable(3000, days=30, until=time.time() - 60))
     with Console(folder) as console:
         yield console
-
-
-@pytest.fixture
-def page(browser):
-    with opened_window(browser) as page:
-        yield page
 
 
 def choose(page: Page, period: str) -> None:

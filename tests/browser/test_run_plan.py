@@ -5,22 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.window import (
-    IN_CHROMIUM,
-    opened,
-    opened_window,
-    overflow,
-    settled,
-    strangers,
-)
+from tests.browser.window import IN_CHROMIUM, opened, opened_window, overflow, settled, strangers
 
 pytestmark = IN_CHROMIUM
-
-
-@pytest.fixture
-def page(browser):
-    with opened_window(browser) as page:
-        yield page
 
 
 def rows_of(page: Page) -> Locator:

@@ -20,12 +20,6 @@ GOAL = "Plan a conference for two hundred people"
 SLOW = standin.answer(standin.PLAN, delay=1, interval=2.5)  # twenty seconds or so
 
 
-@pytest.fixture
-def page(browser):
-    with opened_window(browser) as page:
-        yield page
-
-
 def begun(page: Page, console: Console, goal: str = GOAL) -> str:
     """The address of a run that was just started."""
     opened(page, console.url)

@@ -14,6 +14,7 @@ from db.performance import Performance
 from db.queries import Archive
 from db.settings import Choices
 from tests import standin
+from tests.pages.words import text
 
 MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
 
@@ -43,11 +44,6 @@ def shown(name: str = "history", /, **query: str | list[str]) -> AppTest:
     test.run()
     assert not test.exception
     return test
-
-
-def text(test: AppTest) -> str:
-    parts = [*test.markdown, *test.caption, *test.info, *test.error, *test.warning, *test.code]
-    return "\n".join(part.value for part in parts).replace("\\", "")
 
 
 def table(test: AppTest) -> dict:

@@ -29,6 +29,7 @@ from db.history import SqliteHistory
 from db.performance import Performance
 from db.queries import Archive
 from db.settings import Choices
+from tests.pages.words import text
 
 MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
 
@@ -93,11 +94,6 @@ def opened(**query: str) -> AppTest:
     test.switch_page("views/performance.py").run()
     assert not test.exception
     return test
-
-
-def text(test: AppTest) -> str:
-    kinds = (test.markdown, test.caption, test.info, test.error, test.warning)
-    return "\n".join(part.value for kind in kinds for part in kind).replace("\\", "")
 
 
 def links(test: AppTest) -> dict[str, str]:

@@ -20,6 +20,7 @@ from db.performance import Performance
 from db.queries import Archive
 from db.settings import Choices
 from tests import standin
+from tests.pages.words import text
 
 MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
 
@@ -58,11 +59,6 @@ def shown() -> AppTest:
     test.switch_page("views/providers.py").run()
     assert not test.exception
     return test
-
-
-def text(test: AppTest) -> str:
-    kinds = (test.markdown, test.caption, test.info, test.error, test.warning)
-    return "\n".join(part.value for kind in kinds for part in kind).replace("\\", "")
 
 
 def press(test: AppTest, key: str) -> AppTest:

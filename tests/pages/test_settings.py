@@ -18,6 +18,7 @@ from db.performance import Performance
 from db.queries import Archive
 from db.settings import Choices
 from db.upkeep import Policy, Upkeep
+from tests.pages.words import text
 from tests.standin import CANARIES
 
 MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
@@ -53,11 +54,6 @@ def shown(tab: str = "Limits") -> AppTest:
     test.switch_page("views/settings.py").run()
     assert not test.exception
     return test
-
-
-def text(test: AppTest) -> str:
-    kinds = (test.markdown, test.caption, test.info, test.error, test.warning)
-    return "\n".join(part.value for kind in kinds for part in kind).replace("\\", "")
 
 
 def press(test: AppTest, label: str) -> AppTest:
