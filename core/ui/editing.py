@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 from zlib import crc32
 
 import streamlit as st
@@ -11,7 +12,7 @@ from core.plan import MAX_STEPS, Plan, json_text
 from core.plan_edit import added_step, edited_step, movable, moved_step, without_step
 from core.runs import Run
 from core.ui import show
-from core.ui.going_on import change
+from core.ui.going_on import change, changed
 
 
 def editor(run: Run) -> None:
@@ -52,7 +53,6 @@ def _fields(run_id: str, plan: Plan, index: int) -> None:
     step = plan.steps[index]
     # Another plan has other fields: none keeps what was typed for a step that has moved.
     name = f"{crc32(json_text(plan).encode()):x} {index}"
-    words, needs = f"words {name}", f"needs {name}"
     head = st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
     head.markdown(f"**{index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch")
     for label, icon, to in (
@@ -79,27 +79,30 @@ def _fields(run_id: str, plan: Plan, index: int) -> None:
         on_click=change,
         args=(run_id, partial(without_step, plan, index)),
     )
-    st.text_area(
+    # What the fields hold is compared with the plan, rather than waited for in a callback: a change
+    # that comes while the page is still being drawn has none.
+    words = st.text_area(
         f"What step {index + 1} does",
         step.description,
-        key=words,
+        key=f"words {name}",
         height="content",
         max_chars=4_000,
-        on_change=lambda: change(
-            run_id,
-            partial(edited_step, plan, index, description=str(st.session_state[words] or "")),
-        ),
     )
-    st.multiselect(
+    needs = st.multiselect(
         "Builds on",
         [other for other in range(len(plan.steps)) if other != index],
         step.dependencies,
         format_func=lambda other: f"Step {other + 1}",
-        key=needs,
+        key=f"needs {name}",
         placeholder="Nothing: it can start at once",
-        on_change=lambda: change(
-            run_id, partial(edited_step, plan, index, dependencies=st.session_state[needs])
-        ),
     )
+    edits: list[dict[str, Any]] = []
+    if (words or "").strip() != step.description.strip():
+        edits.append({"description": words or ""})
+    if sorted(needs) != sorted(step.dependencies):
+        edits.append({"dependencies": needs})
+    for edit in edits:
+        if changed(run_id, partial(edited_step, plan, index, **edit)):
+            st.rerun()
     if step.tool_name:
         st.caption(f"Suggested tool: {show.plain(step.tool_name)}. No tool is run; it is advice.")

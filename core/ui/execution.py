@@ -195,11 +195,13 @@ def _offered(run: Run) -> None:
         editing = bar.toggle("Edit the plan", key=f"edit {run.record.id}")
         with bar.popover("Change the goal", icon=":material/edit_note:", type="tertiary"):
             _other_goal(run)
-    fault_view(run.record.id)
+    fault = st.container()  # of what is edited below it, too
     if editing:
         editor(run)
     else:
         show.plan_steps(plan)
+    with fault:
+        fault_view(run.record.id)
 
 
 def _other_goal(run: Run) -> None:
@@ -211,10 +213,12 @@ def _other_goal(run: Run) -> None:
 def _carried_out(run: Run, *, live: bool) -> None:
     plan, steps = run.plan, run.steps()
     assert plan is not None
-    fault_view(run.record.id)
+    fault = st.container()  # of what is edited below it, too
     _progress(run, steps)
     if not live and run.record.status != "completed":
         _go_on(run, steps)
+    with fault:
+        fault_view(run.record.id)
     final = steps[-1]
     if final.state in ("running", "done", "failed"):
         _answer(run, final)

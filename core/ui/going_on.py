@@ -22,8 +22,13 @@ def carry_on(run_id: str, **how: Any) -> None:
 
 
 def change(run_id: str, made: Callable[[], Plan]) -> None:
-    """Keep what `made` makes of a plan. For callbacks: a refusal is said by `fault_view`."""
-    asked(run_id, lambda: services().engine.save_plan(run_id, made()))
+    """`changed`, for callbacks."""
+    changed(run_id, made)
+
+
+def changed(run_id: str, made: Callable[[], Plan]) -> bool:
+    """Keep what `made` makes of a plan; whether it was kept. A refusal is said by `fault_view`."""
+    return asked(run_id, lambda: services().engine.save_plan(run_id, made()))
 
 
 def asked(run_id: str, act: Callable[..., Any], *values: Any, **named: Any) -> bool:

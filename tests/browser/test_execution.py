@@ -71,6 +71,8 @@ def test_a_plan_is_edited_run_reloaded_stopped_and_continued(browser, tmp_path, 
             words.blur()
             expect(page.get_by_text("Do part a with great care.").first).to_be_visible()
             expect(page.get_by_text("Say what step 1 should do")).not_to_be_visible()
+            run = f"/autonomous/runs/{page.url[-32:]}"
+            assert standin.eventually(lambda: "great care" in console.client.get(run).text)
             page.reload()
             expect(page.get_by_text("Do part a with great care.").last).to_be_visible()
 
