@@ -10,7 +10,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import standin
-from tests.browser.window import IN_CHROMIUM, opened, opened_window, overflow, strangers
+from tests.browser.window import (
+    IN_CHROMIUM,
+    opened,
+    opened_window,
+    overflow,
+    settled,
+    strangers,
+)
 from tests.process import Console
 from tests.standin import Yard
 
@@ -32,6 +39,7 @@ def begun(page: Page, console: Console, goal: str = GOAL) -> str:
 def ended(page: Page, status: str = "Completed") -> None:
     expect(page.locator(".stMarkdownBadge", has_text=status)).to_be_visible()
     expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    settled(page)
 
 
 def attempts(page: Page) -> list[str]:
@@ -81,7 +89,7 @@ def test_a_run_that_a_crash_cut_off_is_said_so_and_can_be_run_again(browser, tmp
             opened_window(browser) as page,
         ):
             address = begun(page, console)
-            expect(page.get_by_text(re.compile("^Asking OpenAI…"))).to_be_visible()
+            expect(page.get_by_text(re.compile("^Asking OpenAI… .* s$"))).to_be_visible()
             console.kill()
         yard["openai"].script = standin.answer(standin.PLAN)
         with (

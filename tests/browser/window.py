@@ -67,7 +67,10 @@ def opened(page: Page, url: str) -> None:
 
 
 def settled(page: Page) -> None:
+    """When the page is drawn and listens: its code comes in parts, and nobody is faster."""
     page.wait_for_selector(READY)
+    page.wait_for_selector("[data-testid=stSkeleton]", state="detached")
+    page.evaluate("new Promise(done => requestIdleCallback(done))")
 
 
 def strangers(page: Page, console: Console) -> list[str]:
