@@ -169,7 +169,7 @@ class Archive(Readers):
     def models(self) -> list[str]:
         """Every model that was called, by name."""
         rows = self.rows("""
-            SELECT model FROM call_tally WHERE number > 0
+            SELECT model FROM call_total WHERE number > 0
              UNION
             SELECT model FROM call WHERE status = 'running'
              ORDER BY model

@@ -209,6 +209,36 @@ class RunTally(SQLModel, table=True):
     last: float = Field(sa_type=REAL)
 
 
+class CallTotal(SQLModel, table=True):
+    """How many calls ended so in all."""
+
+    __tablename__ = "call_total"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    provider: str = Field(primary_key=True, sa_type=Text)
+    model: str = Field(primary_key=True, sa_type=Text)
+    strategy: str = Field(primary_key=True, sa_type=Text)
+    status: str = Field(primary_key=True, sa_type=Text)
+    error_kind: str = Field(primary_key=True, sa_type=Text)
+    simulated: bool = Field(primary_key=True)
+    number: int
+
+
+class RunTotal(SQLModel, table=True):
+    """The same of runs."""
+
+    __tablename__ = "run_total"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    provider: str = Field(primary_key=True, sa_type=Text)
+    model: str = Field(primary_key=True, sa_type=Text)
+    strategy: str = Field(primary_key=True, sa_type=Text)
+    status: str = Field(primary_key=True, sa_type=Text)
+    error_kind: str = Field(primary_key=True, sa_type=Text)
+    simulated: bool = Field(primary_key=True)
+    number: int
+
+
 class ToIndex(SQLModel, table=True):
     """What has ended, and comes into the index of words in a moment."""
 

@@ -1,9 +1,9 @@
 """How many calls or runs a filter finds, and which of them stand on a page, without a scan.
 
-Triggers (`db.migrations.v4` and `v5`) keep, for each stretch of a thousand rows or more, how many
-there are of each provider, model, strategy and outcome. A total is the sum over the stretches; the
-10,000th page is found by walking these sums and reading the one or two stretches that it lies in.
-What still runs is in no sum, and is few.
+Triggers (`db.migrations.v4`, `v5` and `v7`) keep how many there are of each provider, model,
+strategy and outcome: in all, and of each stretch of a thousand rows or more. The 10,000th page is
+found by walking from the newest stretch to the one or two that it lies in, and reading these. What
+still runs is in no sum, and is few.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def count(
     if (low, high, wanted.since, wanted.until, own) == (0, MOST, None, None, []):
         where, values = wanted.choices()
         (ended,) = connection.execute(
-            f"SELECT coalesce(sum(number), 0) FROM {listed.table}_tally WHERE {where}", values
+            f"SELECT coalesce(sum(number), 0) FROM {listed.table}_total WHERE {where}", values
         ).fetchone()
         more, fewer = (of(connection, listed, wanted, low, high) for of in (_running, _drilled))
         return int(ended) + len(more) - len(fewer)
@@ -69,7 +69,7 @@ def page(
         if len(keys) == limit or low == 0:
             return keys
     keys = []
-    for stretch, number in _stretches(connection, listed, wanted, 0, high):
+    for stretch, number in _walk(connection, listed, wanted, high):
         if offset >= number:
             offset -= number
             continue
@@ -94,7 +94,19 @@ def keys_of(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> 
 def forget_empty(connection: sqlite3.Connection) -> None:
     """What is left of removed rows."""
     for listed in (CALLS, RUNS):
-        connection.execute(f"DELETE FROM {listed.table}_tally WHERE number = 0")
+        for counts in ("tally", "total"):
+            connection.execute(f"DELETE FROM {listed.table}_{counts} WHERE number = 0")
+
+
+def _walk(
+    connection: sqlite3.Connection, listed: Listed, wanted: Filter, high: int
+) -> Iterator[tuple[int, int]]:
+    """All below `high` as `_stretches`, asked for as far as they are wanted."""
+    many = 4
+    while high > 0:
+        low = max(0, ((high - 1 >> listed.width) + 1 - many) << listed.width)
+        yield from _stretches(connection, listed, wanted, low, high)
+        high, many = low, 2 * many
 
 
 def _stretches(

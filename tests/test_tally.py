@@ -1,9 +1,11 @@
 """Counts and pages by stretches of rows are those of a scan, whatever is written and asked for."""
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -216,6 +218,11 @@ def test_whatever_is_written_the_tally_is_that_of_the_rows(tmp_path):
                 """
             ).fetchall()
             assert sorted(kept) == sorted(counted)
+            in_all = Counter[Any]()
+            for _, *key, number in counted:
+                in_all[tuple(key)] += number
+            total = connection.execute(f"SELECT {facts}, number FROM {listed.table}_total")
+            assert {tuple(key): number for *key, number in total} == in_all
 
 
 def test_rows_from_before_the_tally_are_in_it(tmp_path):
