@@ -55,7 +55,7 @@ class Performance:
         some = self._stretches.calls(period, simulated=simulated)
         total = {name: sum(some[name]) for name in sums}
         (seconds,) = quantiles(tuple(some["latencies"]), together=True)
-        runs = self._stretches.runs(period, simulated=simulated)
+        runs = self._stretches.runs(period, None, simulated=simulated)
         return Summary(
             calls=total["calls"],
             ok=total["ok"],
@@ -86,7 +86,7 @@ class Performance:
         return pd.DataFrame(
             {
                 **_shared(some, percentiles=("p50", "p95", "p99")),
-                "ttft": quantiles(tuple(some["ttfts"]))[:, 0],
+                "ttft": quantiles(tuple(some["ttfts"]), (0.50,))[:, 0],
                 "tokens_per_second": _ratio(frame["told_tokens"], frame["told_ms"] / 1000),
                 "cost_usd": _where(frame["priced"] > 0, frame["cost_usd"]),
                 "plans": plans.astype("int64"),
@@ -234,7 +234,7 @@ def _over_time(some: Columns, edges: Sequence[float]) -> pd.DataFrame:
 
 
 def _shared(some: Mapping[str, Sequence[Any]], *, percentiles: Sequence[str]) -> dict[str, Any]:
-    seconds = quantiles(tuple(some["latencies"]))
+    seconds = quantiles(tuple(some["latencies"]), [int(name[1:]) / 100 for name in percentiles])
     rated = _floats(some["rated"])
     return {
         "provider": _texts(some["provider"]),

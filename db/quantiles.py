@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from db import counts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -15,8 +17,10 @@ if TYPE_CHECKING:
 PERCENTILES = (0.50, 0.95, 0.99)
 
 
-def quantiles(texts: tuple[str, ...], *, together: bool = False) -> Array:
-    """A row per text, or one for all `together`: its PERCENTILES in seconds, NaN without any.
+def quantiles(
+    texts: tuple[str, ...], parts: Sequence[float] = PERCENTILES, *, together: bool = False
+) -> Array:
+    """A row per text, or one for all `together`: a column per part, in seconds, NaN without any.
 
     Each is that of the call with the rank floor(part * (n - 1)), counted from 0.
     """
@@ -25,15 +29,18 @@ def quantiles(texts: tuple[str, ...], *, together: bool = False) -> Array:
     codes, often = dense(texts)
     if together:
         often = often.sum(axis=0, keepdims=True)
-    found = np.full((len(often), len(PERCENTILES)), np.nan)
+    found = np.full((len(often), len(parts)), np.nan)
     if not codes.size:
         return found
     seconds = 2 * counts.SHORTEST / (counts.GAMMA + 1) * counts.GAMMA**codes / 1000
-    upto = np.cumsum(often, axis=1)
-    some = upto[:, -1] > 0
-    for place, part in enumerate(PERCENTILES):
-        rank = np.floor(part * (upto[some, -1] - 1))
-        found[some, place] = seconds[(upto[some] <= rank[:, None]).sum(axis=1)]
+    upto = np.cumsum(often)  # one row after the other
+    to = upto[len(codes) - 1 :: len(codes)]
+    before = np.concatenate(([0.0], to[:-1]))
+    some = to > before
+    for place, part in enumerate(parts):
+        rank = np.floor(part * (to - before - 1))
+        at = np.searchsorted(upto, (before + rank)[some], side="right")
+        found[some, place] = seconds[at % len(codes)]
     return found
 
 

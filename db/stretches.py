@@ -27,6 +27,7 @@ class Stretches:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._known: dict[tuple[Any, ...], Columns] = {}
+        self._runs: tuple[object, list[list[int]]] = (None, [])
 
     def calls(self, period: Period, *, simulated: bool) -> Columns:
         """All columns by provider, in their order. Not read twice while nothing was recorded."""
@@ -49,9 +50,22 @@ class Stretches:
         return self._once(period, tuple(edges), simulated=simulated, sums=sums, texts=texts)
 
     def runs(
-        self, period: Period, edges: Sequence[float] = (), *, simulated: bool
+        self, period: Period, edges: Sequence[float] | None, *, simulated: bool
     ) -> list[list[int]]:
-        """Per bucket with runs: the bucket, runs, completed, saved."""
+        """Per bucket with runs: the bucket, runs, completed, saved; `edges` as above.
+
+        Without, whatever the buckets are that have been read.
+        """
+        key = (period, simulated, self._archive.version())
+        of, runs = self._runs
+        if edges is not None or of != key:
+            runs = self._read_runs(period, edges or (), simulated=simulated)
+            self._runs = key, runs
+        return runs
+
+    def _read_runs(
+        self, period: Period, edges: Sequence[float], *, simulated: bool
+    ) -> list[list[int]]:
         found: dict[int, list[int]] = {}
         with self._archive.reading() as connection:
             period, made = _prepared(connection, _ENDED_RUN, period, simulated=simulated)
