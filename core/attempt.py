@@ -12,7 +12,10 @@ from core import health as healths
 from core.deadline import Deadline
 from core.drill import SAID
 from core.errors import ErrorKind, InvalidAnswer, ProviderError, RunError
+from core.health import Health
+from core.providers.failures import MAX_MESSAGE
 from core.providers.prices import cost_usd
+from core.redaction import InPieces
 from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher
 from core.words import seconds_in_words
 
@@ -55,7 +58,7 @@ class Asking:
         router, watcher = self.router, self.ask.watcher
         intent = self._intent(name, provider.model)
         lease = begun + limit + _LEASE_SLACK
-        router.healths[name] = healths.began(router.healths[name], now=begun, lease_until=lease)
+        self._advance(intent, healths.began(router.healths[name], now=begun, lease_until=lease))
         listener = _Listener(watcher, intent.ordinal, router) if watcher else None
         sent = Sent()
         try:
@@ -137,9 +140,13 @@ class Asking:
             words = f"No answer within {seconds_in_words(limit)}."
             sent.failure = ProviderError(ErrorKind.TIMEOUT, words)
         except ProviderError as error:
+            error.message = self.router.redact(error.message)[:MAX_MESSAGE]
             sent.failure = error
         else:
             self._read(sent, reply)
+        finally:
+            if listener:
+                listener.end()
 
     def _read(self, sent: Sent, reply: Reply) -> None:
         content = self.router.redact(reply.content)
@@ -208,20 +215,36 @@ class Asking:
         if begun is not None:  # else nothing was sent, and nobody is judged by it
             self._settle(done, begun=begun)
         self.attempts.append(done)
-        # Once handed over it is written, even if this run is cancelled while it waits.
-        await self.router.history.end(done, reply.content if reply else None)
-        if self.ask.watcher:
-            self.ask.watcher.attempt_ended(done)
+        try:
+            await self.router.history.end(done, reply.content if reply else None)
+        finally:
+            # Once handed over it is written, even if this run is cancelled while it waits.
+            if self.ask.watcher:
+                self.ask.watcher.attempt_ended(done)
 
     def _settle(self, done: Attempt, *, begun: float) -> None:
         """What the outcome means for the provider's health, and for those who wait for one."""
         router, name = self.router, done.provider
-        router.healths[name] = healths.ended(
+        after = healths.ended(
             router.healths[name], done, began=begun, now=router.clock(), policy=router.policy
         )
+        self._advance(done, after)
         for waiter in router.waiting:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _advance(self, attempt: Attempt, after: Health) -> None:
+        name, known = attempt.provider, self.router.healths
+        if attempt.config != self.router.configs.get(name, ""):
+            # Of another model or key than is asked now, whose circuit it says nothing of.
+            before = known[name]
+            after = replace(
+                after,
+                breaker=before.breaker,
+                streak=before.streak,
+                last_failure=before.last_failure,
+            )
+        known[name] = after
 
     def _ours(self) -> RunError:
         return RunError(
@@ -234,17 +257,25 @@ class Asking:
 class _Listener:
     """Passes text on and keeps the moment of the first."""
 
-    __slots__ = ("_ordinal", "_router", "_watcher", "first_at")
+    __slots__ = ("_ordinal", "_redact", "_router", "_watcher", "first_at")
 
     def __init__(self, watcher: Watcher, ordinal: int, router: MultiProviderStrategy) -> None:
         self._watcher, self._ordinal, self._router = watcher, ordinal, router
+        self._redact = InPieces(router.redact)
         self.first_at: float | None = None
 
     def text(self, text: str) -> None:
         if self.first_at is None:
             self.first_at = self._router.clock()
+        self._pass_on(text)
+
+    def end(self) -> None:
+        self._pass_on("", last=True)
+
+    def _pass_on(self, piece: str, *, last: bool = False) -> None:
         try:
-            self._watcher.token(self._ordinal, self._router.redact(text))
+            if text := self._redact(piece, last=last):
+                self._watcher.token(self._ordinal, text)
         except Exception:  # noqa: BLE001 - the watcher's fault, whatever it is
             # Raised through the adapter it would look like the provider's failure.
             _log.exception("a watcher failed")

@@ -62,6 +62,7 @@ class Engine:
         self._runs: dict[str, Run] = {}
         self._by_key: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._closing = threading.Lock()
         self._ledger = Ledger(archive.cost_since)
         self._bitnet_up = False
         self._practice: MultiProviderStrategy | None = None
@@ -105,7 +106,7 @@ class Engine:
         goal = self._redact(goal).strip()
         if not goal:
             raise BadRequest("The goal is empty. Say in a sentence what you want to get done.")
-        strategy = strategy or self.strategy
+        asked_strategy, strategy = strategy, strategy or self.strategy
         self._check(strategy, priority)
         if private and (fault := self.why_not_private()):
             raise BadRequest(fault)
@@ -122,10 +123,14 @@ class Engine:
             "max_tokens": max_tokens,
             "timeout": timeout,
             "execute": execute,
+            "strategy": asked_strategy,
+            "approve": approve,
+            "private": private,
         }
         with self._lock:
             if idempotency_key and (known := self._known(idempotency_key)):
-                if (known.goal, known.options) != (goal, options):
+                # What an older run does not say cannot differ.
+                if (known.goal, {**options, **known.options}) != (goal, options):
                     raise BadRequest("This Idempotency-Key was used for another request.")
                 return known.id
             if self.stopping.is_set() or len(self.active()) >= _BUSY:
@@ -372,11 +377,12 @@ class Engine:
     def close(self, *, drain: float = 10.0) -> None:
         """Take no more runs, give those under way `drain` seconds, then stop the rest."""
         self.stopping.set()
-        if not self._loop.is_running():
-            return
-        asyncio.run_coroutine_threadsafe(self._drain(drain), self._loop).result(drain + 10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        with self._closing:  # whoever comes second waits until the first is done
+            if not self._loop.is_running():
+                return
+            asyncio.run_coroutine_threadsafe(self._drain(drain), self._loop).result(drain + 10)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(5)
 
     # -- on the engine's loop
 
@@ -473,10 +479,14 @@ class Engine:
         await self.history.begin_run(record)
 
     async def _finish(self, run: Run, ended: RunRecord) -> None:
+        """Write down how it ended and say so, whoever wants to stop it meanwhile."""
+        writing = asyncio.ensure_future(self.history.end_run(ended))
+        while not writing.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([writing])
         # Once an answer is paid for it is shown, whatever the disk says.
-        task = asyncio.ensure_future(self.history.end_run(ended))
         with contextlib.suppress(RunError):
-            await asyncio.shield(task)
+            writing.result()
         run.end(ended)
 
     async def _watch_bitnet(self) -> None:
@@ -546,14 +556,18 @@ class Engine:
         return tuple(name for name in self._set_up() if name not in self.switched_off)
 
     def _order(self, asked: Sequence[str] | None, run: Run) -> tuple[str, ...]:
-        able = self.eligible(simulated=run.record.simulated)
+        simulated = run.record.simulated
+        able = self.eligible(simulated=simulated)
         if run.terms.private:
+            # The server's address may be another one since the run was asked for.
+            if fault := why_not_private(self.settings, able=able, practising=simulated):
+                raise NoProviderConfigured(fault, "Once that is changed, continue the run.")
             able, asked = tuple(name for name in able if name in PRIVATE), None
         order = (
             able if asked is None else tuple(name for name in dict.fromkeys(asked) if name in able)
         )
         if not order:
-            if set(self.set_up(simulated=run.record.simulated)) & set(self.switched_off):
+            if set(self.set_up(simulated=simulated)) & set(self.switched_off):
                 raise NoProviderConfigured(
                     "Every provider that could be asked is switched off.",
                     "Switch one on under Providers.",

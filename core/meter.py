@@ -65,9 +65,10 @@ class Meter:
 
     def _check(self) -> None:
         limits = self._limits
-        if limits.calls is not None and self._made >= limits.calls:
-            calls = "call" if self._made == 1 else "calls"
-            raise LimitReached(f"The run has made {self._made} {calls}, its limit.", _ACTION)
+        made = self._made - sum(attempt.drilled for attempt in self._attempts)
+        if limits.calls is not None and made >= limits.calls:
+            calls = "call" if made == 1 else "calls"
+            raise LimitReached(f"The run has made {made} {calls}, its limit.", _ACTION)
         if limits.usd is not None and (spent := cost_of(self._attempts)) >= limits.usd:
             raise LimitReached(
                 f"The run has cost ${spent:.2f}; its limit is ${limits.usd:.2f}.", _ACTION

@@ -24,7 +24,7 @@ from core.health import Health
 from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.types import Attempt, Calls, Message, Provider, Reply, Request
-from core.walk import Answer, Ask, Walk
+from core.walk import Answer, Ask, Settings, Walk
 
 __all__ = ["Answer", "Ask", "MultiProviderStrategy"]
 
@@ -60,7 +60,7 @@ class MultiProviderStrategy:
         self.rng = rng or random.Random()
         self.redact = redact
         self.healths = {name: Health(name) for name in llm_provider}
-        self.dropped: dict[str, frozenset[str]] = {}
+        self.dropped: dict[str, dict[Settings, frozenset[str]]] = {}  # by provider
         self.deadlines = Deadlines()
         self.waiting: set[asyncio.Future[None]] = set()  # for any request to end
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from core.multi_provider_strategy import MultiProviderStrategy
 
 
+# What a vendor may refuse of a request. A value that it refuses says nothing of another value.
+Settings = tuple[float | None, int, bool]  # temperature, max_tokens, and whether JSON is wanted
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Who answered with what, after which attempts. `value` is what `read` made of it."""
@@ -113,7 +117,7 @@ class Walk:
         now = self.router.clock()
         breakers = [self.router.healths[name].breaker for name in self._unasked(ordered)]
         patience = min(self.deadline, now + self.router.policy.fair_share)
-        stated = [b.until for b in breakers if b.stated and b.until and b.until <= patience]
+        stated = [b.until for b in breakers if b.stated and b.until and now < b.until <= patience]
         leased = any(b.until and b.lease_until > now for b in breakers)
         if self.deadline <= now or not (stated or leased):
             return False
@@ -149,7 +153,8 @@ class Walk:
             return None
         repeated = repaired = False
         while True:
-            dropped = router.dropped.get(name)
+            known = router.dropped.get(name)
+            dropped = known.get(_settings(request)) if known else None
             asked = replace(request, dropped=dropped) if dropped else request
             begun = router.clock()
             limit = self._limit(begun, others=others)
@@ -163,7 +168,8 @@ class Walk:
             self._note_objection(name, failure)
             if failure.parameter is not None and not repeated:
                 repeated = True
-                router.dropped[name] = (dropped or frozenset()) | {failure.parameter}
+                now_dropped = (dropped or frozenset()) | {failure.parameter}
+                router.dropped.setdefault(name, {})[_settings(request)] = now_dropped
             elif failure.kind is ErrorKind.INVALID_PLAN and reply and ask.repair and not repaired:
                 repaired = True
                 said = Message("assistant", reply.content)
@@ -245,6 +251,10 @@ class Walk:
             outcome.action,
             attempts=self.asking.attempts,
         )
+
+
+def _settings(request: Request) -> Settings:
+    return request.temperature, request.max_tokens, request.json_schema is not None
 
 
 _ABOUT_THE_REQUEST = tuple(

@@ -75,7 +75,8 @@ INTENT = Table("call", INTENT_COLUMNS)
 CALL = Table("call", CALL_COLUMNS, _OUTCOME)
 REQUEST = Table("call_text", TEXT_COLUMNS[:2])
 TEXT = Table("call_text", TEXT_COLUMNS, TEXT_COLUMNS[2:])
-RUN = Table("run", RUN_COLUMNS, RUN_COLUMNS[2:])
+_AS_ASKED = ("id", "goal", "idempotency_key", "request_digest")
+RUN = Table("run", RUN_COLUMNS, [name for name in RUN_COLUMNS if name not in _AS_ASKED])
 TABLES = {table.name: table for table in (CALL, TEXT, RUN)}
 
 

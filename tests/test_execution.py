@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -351,6 +354,47 @@ def test_stopping_closes_the_connections_and_keeps_what_is_done(desk: Desk, yard
     assert asked_for(yard).count(0) == asked_for(yard).count(1) == 1
 
 
+def test_what_was_answered_as_the_run_was_stopped_is_not_asked_again(
+    desk: Desk, yard: Yard
+) -> None:
+    needs: list[list[int]] = [[], [0]]
+    for name in WIRES:
+        yard[name].script = worker(lambda step: standin.answer("Done.", delay=0.3), needs)
+    run_id = desk.start()
+    assert standin.eventually(lambda: asked_for(yard, needs) == [0], within=10)
+    with closing(sqlite3.connect(desk.path, isolation_level=None)) as another_program:
+        another_program.execute("BEGIN IMMEDIATE")
+        time.sleep(0.6)  # until the answer is there, and cannot be written
+        assert desk.engine.cancel(run_id)
+        time.sleep(0.1)
+        another_program.execute("ROLLBACK")
+    run = desk.ended(run_id)
+    assert run.record.status == "cancelled"
+    assert [attempt.status for attempt in run.attempts] == ["ok", "ok"]
+    assert states(run) == ["done", "waiting", "waiting"]
+    assert desk.went_on(run).record.status == "completed"
+    assert asked_for(yard, needs) == [0, 1, 2]
+
+
+def test_a_run_ends_in_whichever_moment_it_is_stopped(tmp_path: Path, yard: Yard) -> None:
+    with desk_of(tmp_path, yard, "openai") as desk:
+        desk.engine.control.drills.start("openai")  # each run fails within milliseconds
+        for number in range(100):
+            run_id = desk.start()
+            time.sleep(number % 25 / 5000)
+            desk.engine.cancel(run_id)
+            run = desk.ended(run_id)
+            assert desk.stored(run).record.status == run.record.status != "running"
+
+
+def test_two_that_close_the_engine_at_once_both_see_it_closed(desk: Desk) -> None:
+    desk.ran()
+    with ThreadPoolExecutor(4) as pool:
+        for closing_it in [pool.submit(desk.engine.close) for _ in range(4)]:
+            closing_it.result(30)
+    assert desk.engine.complaint() is not None  # its thread has ended
+
+
 def test_a_run_ends_in_the_history_and_goes_on_in_another_process(
     tmp_path: Path, yard: Yard
 ) -> None:
@@ -384,6 +428,25 @@ def test_a_run_ends_in_the_history_and_goes_on_in_another_process(
     assert sum(counts.values()) == LAST + 1 + 2  # the two that were under way
 
 
+def test_a_key_gives_the_same_run_after_it_went_on_in_another_process(
+    tmp_path: Path, yard: Yard
+) -> None:
+    yard["openai"].script = worker(lambda step: standin.status(500))
+    asked = {"idempotency_key": "once", "strategy": "priority"}
+    with desk_of(tmp_path, yard, "openai") as desk:
+        run_id = desk.ran(**asked).record.id
+        with pytest.raises(BadRequest, match="another request"):
+            desk.start(**{**asked, "strategy": "random"})
+    yard["openai"].script = worker()
+    with desk_of(tmp_path, yard, "openai") as desk:
+        stored = desk.engine.stored_run(run_id)
+        assert stored is not None
+        assert desk.went_on(stored).record.status == "completed"
+        assert desk.start(**asked) == run_id
+    with desk_of(tmp_path, yard, "openai") as desk:
+        assert desk.start(**asked) == run_id
+
+
 # Limits
 
 
@@ -401,6 +464,15 @@ def test_a_limit_of_calls_stops_politely_and_a_higher_one_goes_on(desk: Desk, ya
     again = desk.went_on(run, limits=Limits(calls=50))
     assert again.record.status == "completed"
     assert len(yard.requests) == 1 + LAST + 1
+
+
+def test_what_a_fire_drill_pretends_is_no_call_of_the_limit(desk: Desk, yard: Yard) -> None:
+    desk.engine.control.drills.start("anthropic")
+    asked = {"strategy": "priority", "execute": False, "limits": Limits(calls=1)}
+    run = desk.ran(**asked)
+    assert run.record.status == "completed"
+    assert [attempt.drilled for attempt in run.attempts] == [True, False]
+    assert len(yard.requests) == 1
 
 
 def priced(step: int) -> Act:
@@ -487,6 +559,29 @@ def test_a_private_run_is_refused_where_bitnet_is_elsewhere(tmp_path: Path, yard
     assert "BITNET_BASE_URL points at another one" in said
     here = read_settings({"BITNET_BASE_URL": "http://[::1]:8080/v1"}, None)
     assert why_not_private(here, able=["bitnet"], practising=False) is None
+
+
+def test_a_private_run_does_not_go_on_where_bitnet_has_moved_away(
+    tmp_path: Path, yard: Yard
+) -> None:
+    yard["bitnet"].script = worker(lambda step: standin.status(503))
+    with desk_of(tmp_path, yard) as desk:
+        assert standin.eventually(
+            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+        )
+        run_id = desk.ran(private=True).record.id
+    asked = len(yard.requests)
+    elsewhere = yard.env()["BITNET_BASE_URL"].replace("127.0.0.1", "0.0.0.0")
+    with desk_of(tmp_path, yard, BITNET_BASE_URL=elsewhere) as desk:
+        assert standin.eventually(
+            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+        )
+        stored = desk.engine.stored_run(run_id)
+        assert stored is not None
+        run = desk.went_on(stored)
+    assert run.error is not None
+    assert "BITNET_BASE_URL points at another one" in run.error.message
+    assert len(yard.requests) == asked
 
 
 # Look before it runs

@@ -203,6 +203,23 @@ def test_a_walk_ends_with_the_providers_it_began_with_and_moves_no_new_circuit()
     assert call(router, order=("b", "a")).provider == "a"
 
 
+def test_what_an_old_model_is_asked_after_it_was_replaced_moves_no_new_circuit():
+    class Replacing(Scripted):
+        async def complete(self, request, *, on_text=None):
+            router.replace_providers({"a": self, "b": Scripted()}, {"b": "new model"})
+            clock.tick(1)
+            return await super().complete(request)
+
+    clock = Clock()
+    gone = Scripted(ErrorKind.MODEL_NOT_FOUND)
+    router = made(clock, a=Replacing(ErrorKind.SERVER_ERROR), b=gone, c=Scripted())
+    assert call(router).provider == "c"
+    assert gone.asked == 1
+    assert router.health("b").failed == 1
+    assert router.health("b").last_failure is None
+    assert router.health("b").breaker.state(clock.now) == "closed"
+
+
 def test_when_all_rest_the_soonest_back_is_asked_after_all():
     clock, a, b = (
         Clock(),
@@ -288,6 +305,25 @@ def test_a_parameter_refused_by_name_is_dropped_once_and_remembered():
     assert [attempt.status for attempt in call(router).attempts] == ["failed", "ok"]
     assert [attempt.status for attempt in call(router).attempts] == ["ok"]
     assert picky.asked == 3
+
+
+def test_a_value_that_was_refused_says_nothing_of_another_value():
+    class Choosy(Scripted):
+        async def complete(self, request, *, on_text=None):
+            if request.temperature > 1 and "temperature" not in request.dropped:
+                raise ProviderError(ErrorKind.BAD_REQUEST, "at most 1", parameter="temperature")
+            return Reply("left out" if request.dropped else "kept", "model")
+
+    router = made(a=Choosy())
+
+    def answers(temperature: float) -> list[str]:
+        ask = Ask(Request((Message("user", "hello"),), temperature))
+        answer = asyncio.run(router.ask(ask))
+        return [*(a.status for a in answer.attempts), answer.reply.content]
+
+    assert answers(1.5) == ["failed", "ok", "left out"]
+    assert answers(0.3) == ["ok", "kept"]
+    assert answers(1.5) == ["ok", "left out"]
 
 
 def test_an_answer_that_does_not_hold_is_repaired_once_then_the_next_is_asked():
