@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from core.cells import inert
 from core.execution import StepView
 from core.providers import label_of
 from core.reading import Block, Span, blocks
@@ -77,12 +78,8 @@ def steps_as_csv(run: Run) -> str:
         after = " ".join(str(index + 1) for index in step.dependencies)
         result = view.text if view.state == "done" else ""
         cells = [step.agent_type, step.description, after, step.tool_name or "", view.state, result]
-        table.writerow([view.index + 1, *map(_inert, cells)])
+        table.writerow([view.index + 1, *map(inert, cells)])
     return written.getvalue()
-
-
-def _inert(text: str) -> str:
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in "\t\r" else text
 
 
 def _facts(run: Run, moment: Moment) -> str:

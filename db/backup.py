@@ -116,11 +116,10 @@ def _examine(copy: Path) -> None:
 
 def _set_aside(path: Path) -> Path | None:
     """The old history, its log and what it had spooled, none of which belongs to the new one."""
-    if not path.exists():
-        return None
+    there = path.exists()  # without it its log may still be, and would be read into the new one
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside = files.beside(path, f".replaced-{moment}")
     for suffix in ("-wal", "-shm", ".spool.jsonl", ".suspect", ""):
         if (part := files.beside(path, suffix)).exists():
             part.rename(files.beside(aside, suffix))
-    return aside
+    return aside if there else None

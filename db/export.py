@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.cells import inert
 from core.errors import BadRequest
 from db import search, tally
 from db.filters import Filter, filter_from, run_filter_from
@@ -19,7 +20,6 @@ from db.readers import Readers
 from db.rows import CALL_COLUMNS
 
 _CHUNK, _CHUNK_OF_TEXTS = 500, 100  # rows held at once
-_INERT = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,10 @@ def _csv(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
     writer.writerow(view.columns)
     with closing(readers):
         for rows in _chunks(readers, view, wanted, view.columns):
-            writer.writerows([_inert(value) for value in row[1:]] for row in rows)
+            writer.writerows(
+                [inert(value) if isinstance(value, str) else value for value in row[1:]]
+                for row in rows
+            )
             yield _emptied(buffer)
     yield _emptied(buffer)
 
@@ -143,11 +146,6 @@ def _chunk(view: _View, wanted: Filter, names: Sequence[str]) -> tuple[str, list
         return None
     sql = f"{columns} WHERE {key} IN ({found[0]} LIMIT {chunk}) ORDER BY {key}"
     return sql, found[1]
-
-
-def _inert(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_INERT) else value
 
 
 def _emptied(buffer: io.StringIO) -> str:

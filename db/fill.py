@@ -30,8 +30,9 @@ def fill(
     Raises:
         FileExistsError: there is such a file, and it is not empty.
     """
-    if path.exists() and path.stat().st_size:
-        raise FileExistsError(path)
+    for known in (path, files.beside(path, "-wal")):  # a log would be read into the new file
+        if known.exists() and known.stat().st_size:
+            raise FileExistsError(known)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = files.beside(path, ".part")
     _remove(part)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from db.words import ALONE, PICTURE, Term
+from db.words import ALONE, PICTURE, PICTURES, Term
 
 # Around each hit of a snippet. Nothing else in a snippet is one of them.
 HIT, END = "\ue000", "\ue001"
@@ -80,6 +80,10 @@ class _Folded(dict[int, str]):
 _FOLDED = _Folded()
 
 
+# Not a picture, which is a word of its own: with two ways to read it a search would take for ever.
+_BETWEEN = rf"(?:_|[^\w{PICTURES}])"
+
+
 @cache
 def _pattern(terms: tuple[Term, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(_side_by_side, terms)) or r"(?!)")
@@ -90,7 +94,8 @@ def _side_by_side(term: Term) -> str:
     for place, word in enumerate(term.words):
         alone = bool(ALONE.fullmatch(word) or _picture(word))
         if place:
-            found += r"[\W_]*" if alone or ALONE.fullmatch(term.words[place - 1]) else r"[\W_]+"
+            close = alone or ALONE.fullmatch(term.words[place - 1])
+            found += _BETWEEN + ("*" if close else "+")
         last = place == len(term.words) - 1
         found += _one(word, alone=alone, begins=term.begins and last)
     return found

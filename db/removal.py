@@ -1,6 +1,7 @@
 """What goes from the history: a few rows at a time, the oldest first, never what still runs.
 
-A run's goal and plan go with the last text of its calls, and the run with the last of its calls.
+A run's goal and plan go with the last text of its calls, and the run with the last of its calls;
+where it asked nobody, by its own age.
 Rows are looked for up to the first that is too young, so a clock that jumped keeps some longer
 and takes none too soon.
 """
@@ -25,10 +26,22 @@ class Slice:
     texts: int = 0
     calls: int = 0
     runs: int = 0
+    goals: int = 0  # of runs that asked nobody
 
     def __bool__(self) -> bool:
-        return bool(self.texts or self.calls or self.runs)
+        return bool(self.texts or self.calls or self.runs or self.goals)
 
+
+# Of a run that goes on nothing is removed: what was done of it will be needed.
+_OVER = """
+    status <> 'running'
+    AND coalesce(run_id, '') NOT IN (SELECT id FROM run WHERE status = 'running')
+"""
+_ASKED_NOBODY = """
+    run INDEXED BY run_said
+     WHERE goal <> '' AND number < ? AND started_at < ? AND status <> 'running'
+       AND NOT EXISTS (SELECT 1 FROM call WHERE run_id = run.id)
+"""
 
 Remove = Callable[[sqlite3.Connection, float, int], Slice]  # before when (UTC seconds), how many
 
@@ -37,9 +50,9 @@ def remove_texts(connection: sqlite3.Connection, before: float, rows: int) -> Sl
     """Of at most `rows` calls that began before then, and of the runs they leave without any."""
     ids = _ids(
         connection,
-        """
+        f"""
         SELECT call_id FROM call_text CROSS JOIN call ON id = call_id
-         WHERE call_id < ? AND started_at < ? AND status <> 'running'
+         WHERE call_id < ? AND started_at < ? AND {_OVER}
          ORDER BY call_id
          LIMIT ?
         """,
@@ -47,23 +60,40 @@ def remove_texts(connection: sqlite3.Connection, before: float, rows: int) -> Sl
         before,
         rows,
     )
+    if not ids:
+        return _remove_goals(connection, before, rows)
+    runs = _runs_of(connection, ids)
     _forget_texts(connection, ids)
-    runs = [
-        run
-        for run in _runs_of(connection, ids)
-        if not _any(connection, "call JOIN call_text ON call_id = id WHERE run_id = ?", run)
-    ]
-    _blank(connection, runs)
+    _blank(connection, _without(connection, runs, "call JOIN call_text ON call_id = call.id"))
     return Slice(texts=len(ids))
+
+
+def _remove_goals(connection: sqlite3.Connection, before: float, rows: int) -> Slice:
+    numbers = _ids(
+        connection,
+        f"SELECT number FROM {_ASKED_NOBODY} ORDER BY number LIMIT ?",
+        first_since(connection, "run", "number", before),
+        before,
+        rows,
+    )
+    _blank(connection, numbers)
+    return Slice(goals=len(numbers))
+
+
+def goals_to_go(connection: sqlite3.Connection, before: float) -> int:
+    """How many runs that asked nobody began before then and still have their words."""
+    high = first_since(connection, "run", "number", before)
+    row = connection.execute(f"SELECT count(*) FROM {_ASKED_NOBODY}", (high, before)).fetchone()
+    return int(row[0])
 
 
 def remove_numbers(connection: sqlite3.Connection, before: float, rows: int) -> Slice:
     """At most `rows` calls that began before then, or as many runs that have none left."""
     ids = _ids(
         connection,
-        """
+        f"""
         SELECT id FROM call NOT INDEXED
-         WHERE id < ? AND started_at < ? AND status <> 'running'
+         WHERE id < ? AND started_at < ? AND {_OVER}
          ORDER BY id
          LIMIT ?
         """,
@@ -76,8 +106,7 @@ def remove_numbers(connection: sqlite3.Connection, before: float, rows: int) -> 
     runs = _runs_of(connection, ids)
     texts = _forget_texts(connection, ids)
     _delete(connection, "call", "id", ids)
-    runs = [run for run in runs if not _any(connection, "call WHERE run_id = ?", run)]
-    return Slice(texts, len(ids), _delete_runs(connection, runs))
+    return Slice(texts, len(ids), _delete_runs(connection, _without(connection, runs, "call")))
 
 
 def _remove_runs(connection: sqlite3.Connection, before: float, rows: int) -> Slice:
@@ -132,8 +161,18 @@ def _ids(connection: sqlite3.Connection, sql: str, *values: object) -> list[int]
     return [row[0] for row in connection.execute(sql, values).fetchall()]
 
 
-def _any(connection: sqlite3.Connection, where: str, value: object) -> bool:
-    return connection.execute(f"SELECT 1 FROM {where} LIMIT 1", (value,)).fetchone() is not None
+def _without(connection: sqlite3.Connection, numbers: Sequence[int], kept: str) -> list[int]:
+    """Those of the runs that have none of `kept`, which is FROM of calls."""
+    return _ids(
+        connection,
+        f"""
+        SELECT number FROM run
+         WHERE number IN (SELECT value FROM json_each(?))
+           AND NOT EXISTS (SELECT 1 FROM {kept} WHERE call.run_id = run.id)
+         ORDER BY number
+        """,
+        json.dumps(numbers),
+    )
 
 
 def _delete(connection: sqlite3.Connection, table: str, key: str, keys: Sequence[int | str]) -> int:

@@ -26,8 +26,8 @@ from db import counts
 from db.figures import COUNTS, FACTS, SUMS, Figures
 from db.rows import CALL_COLUMNS, Row
 
-# Seconds; each divides the next. Few of them make up a day, wherever it begins.
-SPANS = (900, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 24 * 3600)
+# Seconds; each divides the next. Few of them make up a day, wherever it begins, or a year.
+SPANS = (900, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 24 * 3600, 8 * 24 * 3600, 32 * 24 * 3600)
 SHORTEST = SPANS[0]
 RUN_SUMS = ("runs", "completed", "failed", "cancelled", "saved")
 # A condition on `run`: it would have failed, had nobody else been asked.

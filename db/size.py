@@ -10,7 +10,7 @@ from pathlib import Path
 
 from db import files, tally
 from db.filters import EVERY_CALL, EVERY_RUN, RunFilter
-from db.removal import ends, first_since
+from db.removal import ends, first_since, goals_to_go
 
 _SAMPLE = 100  # texts whose length is taken for that of all
 _INDEX = 0.4  # bytes of the index for each byte of text
@@ -41,11 +41,12 @@ class Removal:
     texts: int = 0
     calls: int = 0
     runs: int = 0
+    goals: int = 0  # of runs that asked nobody
     bytes: int = 0
     oldest: float | None = None  # when the first call concerned began, UTC seconds
 
     def __bool__(self) -> bool:
-        return bool(self.texts or self.calls or self.runs)
+        return bool(self.texts or self.calls or self.runs or self.goals)
 
 
 def usage_of(connection: sqlite3.Connection, path: Path) -> Usage:
@@ -96,8 +97,9 @@ def removal_by(
     runs = 0
     if numbers_before is not None:
         runs = tally.count(connection, tally.RUNS, RunFilter(until=numbers_before))
+    goals = 0 if texts_before is None else goals_to_go(connection, texts_before)
     oldest = _began(connection, 0 if calls else first_text) if texts or calls or runs else None
-    return Removal(texts, calls, runs, int(freed), oldest)
+    return Removal(texts, calls, runs, goals, int(freed), oldest)
 
 
 def pages_of(connection: sqlite3.Connection) -> tuple[int, int, int]:

@@ -20,6 +20,8 @@ class Run(SQLModel, table=True):
         Index("run_by_key", "idempotency_key", unique=True),
         # What was cut off when the process stopped?
         Index("run_unfinished", "id", sqlite_where=text("status = 'running'")),
+        # Whose words are still there? For those that made no call.
+        Index("run_said", "number", "id", sqlite_where=text("goal <> ''")),
     )
 
     number: int = Field(primary_key=True)  # 1, 2, ... as they came: the lists' order

@@ -199,7 +199,9 @@ class Upkeep:
             act,
             _FIRST_ROWS,
             _MOST_ROWS,
-            lambda gone: self._add(texts=gone.texts, calls=gone.calls, runs=gone.runs),
+            lambda gone: self._add(
+                texts=gone.texts, calls=gone.calls, runs=gone.runs, goals=gone.goals
+            ),
         )
 
     def _slices(

@@ -27,10 +27,10 @@ _LETTERS = (
 _MARKS = (
     "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u17b4-\u17d3"
 )
-_PICTURES = "\u2190-\u2bff\U0001f000-\U0001faff"
+PICTURES = "\u2190-\u2bff\U0001f000-\U0001faff"
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 ALONE = re.compile(f"[{_LETTERS}][{_MARKS}]*")
-PICTURE = re.compile(f"[{_PICTURES}]")
+PICTURE = re.compile(f"[{PICTURES}]")
 _ASKED = re.compile(r'["“”„]([^"“”„]*)["“”„]?(\*?)|([^\s"“”„]+)')
 
 

@@ -166,6 +166,10 @@ def test_a_file_that_is_not_empty_is_refused_and_left_alone(tmp_path):
         fill(path, stories(10))
     assert path.read_text() == "mine"
     assert [*tmp_path.iterdir()] == [path]
+    path.rename(path := tmp_path / "mine.db-wal")  # it would be read into the new file
+    with pytest.raises(FileExistsError):
+        fill(tmp_path / "mine.db", stories(10))
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_filling_that_is_cut_short_leaves_nothing(tmp_path):

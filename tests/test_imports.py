@@ -75,7 +75,7 @@ RULES = (
     Rule("the guard stands in front", ("core.guard",), ("console_app",)),
     Rule("nothing is pickled", ("pickle", "marshal", "shelve", "dill"), ()),
 )
-DB_MAY_IMPORT = ("core.types", "core.errors", "core.health")
+DB_MAY_IMPORT = ("core.types", "core.errors", "core.health", "core.cells")
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.says)

@@ -384,7 +384,9 @@ def test_runs_are_exported_if_asked_for(history):
         export.export_csv(history.path, {"view": ["everything"]})
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u00a0+", "\ufeff@", "\uff1d"]
+)
 def test_no_cell_of_an_export_is_a_formula(start, history):
     fill(history, failed(message=f"{start}HYPERLINK(A1)", model=f"{start}cmd"))
     (row,) = csv.DictReader(io.StringIO("".join(export.export_csv(history.path, {}))))

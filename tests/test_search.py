@@ -3,8 +3,11 @@
 import asyncio
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +21,7 @@ from db.words import Term, terms_of
 from tests.indexing import indexed
 from tests.standin import eventually
 
+ROOT = Path(__file__).resolve().parent.parent
 START = 1_790_000_000.0
 
 
@@ -381,3 +385,17 @@ def test_a_snippet_of_json_is_without_its_signs():
 def test_a_snippet_without_a_hit_is_the_beginning():
     assert marks.snippet(["", "the beginning"], terms_of("elsewhere")) == "the beginning"
     assert marks.snippet([], terms_of("elsewhere")) == ""
+
+
+def test_a_piece_of_a_table_is_marked_in_a_moment():
+    """With two ways to read each sign, marking it would take longer than anybody waits."""
+    code = """
+from db.marks import END, HIT, marked
+from db.words import terms_of
+line = "─" * 60 + "┼" + "─" * 60
+text = " ".join([line] * 30)
+found = marked(text, terms_of('"' + "─" * 25 + "┼" + '"'))
+assert found.count(HIT) == found.count(END) == 30
+assert marked("🎉" * 500, terms_of("🎉🎉🎉🎉🎉🎉🎉🎉🔥")) == "🎉" * 500
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)

@@ -17,7 +17,7 @@ import pytest
 
 from core.errors import ErrorKind, HistoryUnavailable
 from core.types import Attempt, Message, RunRecord
-from db import backup, removal, size, upkeep
+from db import backup, files, removal, size, upkeep
 from db.backup import NotAHistory
 from db.errors import HistoryInUse, HistoryTooNew
 from db.filters import CallFilter, RunFilter
@@ -208,6 +208,63 @@ def test_what_still_runs_never_goes(history, archive, keeper):
     assert archive.page_of_runs(limit=9)["id"].tolist() == ["r300"]
     assert archive.page_of_calls(limit=9)["id"].tolist() == [4, 3]
     assert archive.call_text(3) is not None
+
+
+def resume(history, age, *, today=0.0, end=True):
+    """The run of `age` days ago goes on, with one more call."""
+
+    async def write():
+        began = NOW - today * DAY
+        run = RunRecord(f"r{age}", f"Plan tea {age}", "random", "ui", False, NOW - age * DAY, {})
+        await history.begin_run(run)
+        call = Attempt(history.next_call_id(), 2, "openai", "m", "random", began, run_id=run.id)
+        await history.begin(call, (Message("user", "more tea"),))
+        await history.end(replace(call, status="ok", latency_ms=9.0), "more")
+        if end:
+            done = replace(run, status="completed", provider="openai", plan='{"why": "tea"}')
+            await history.end_run(replace(done, finished_at=began + 1))
+
+    asyncio.run(write())
+    indexed(history)
+
+
+def test_a_run_stays_whole_as_long_as_one_of_its_calls(history, archive, keeper):
+    fill(history, [40])
+    resume(history, 40)
+    apply(keeper, Policy(texts_days=30))
+    kept = archive.run("r40")
+    assert (kept.goal, kept.plan) == ("Plan tea 40", '{"why": "tea"}')
+    apply(keeper, Policy(numbers_days=30))
+    assert archive.page_of_calls(limit=9)["run_id"].tolist() == ["r40"]
+    assert archive.run("r40").goal == "Plan tea 40"
+    apply(keeper, Policy(numbers_days=-1))  # a day from now
+    assert (archive.run("r40"), archive.count_calls()) == (None, 0)
+
+
+def test_of_a_run_that_goes_on_nothing_goes(history, archive, keeper):
+    fill(history, [400])
+    resume(history, 400, end=False)
+    apply(keeper, Policy(texts_days=30, numbers_days=30))
+    assert archive.page_of_calls(limit=9)["id"].tolist() == [3, 2, 1]
+    assert archive.call_text(1) is not None
+
+
+def test_the_words_of_a_run_that_asked_nobody_go_by_its_age(history, archive, keeper):
+    async def write():
+        for age in (40, 1):
+            run = RunRecord(f"r{age}", "Plan tea", "random", "ui", False, NOW - age * DAY, {})
+            await history.begin_run(run)
+            await history.end_run(replace(run, status="failed", finished_at=NOW))
+
+    asyncio.run(write())
+    indexed(history)
+    policy = Policy(texts_days=30)
+    assert keeper.preview(policy).goals == 1
+    assert apply(keeper, policy).done.goals == 1
+    assert (archive.run("r40").goal, archive.run("r1").goal) == ("", "Plan tea")
+    found = archive.page_of_runs(limit=9, wanted=RunFilter(text="tea"))["id"].tolist()
+    assert found == ["r1"]
+    assert not keeper.preview(policy)
 
 
 def test_a_clock_that_was_wrong_takes_nothing_too_soon(history, archive, keeper):
@@ -463,6 +520,21 @@ def test_a_history_is_restored_where_there_is_none(path, tmp_path):
     target = tmp_path / "new" / "console.db"
     assert backup.restore(target, path) is None
     assert everything(target) == everything(path)
+
+
+def test_the_log_of_a_history_that_was_lost_is_kept_out_of_the_restored_one(path, tmp_path):
+    copy = tmp_path / "copy.db"
+    with closing(SqliteHistory.open(path)) as history:
+        fill(history, [3, 2, 1])
+        backup.backup(path, copy)
+        fill(history, [0])
+        log = files.beside(path, "-wal").read_bytes()
+    path.unlink()
+    files.beside(path, "-wal").write_bytes(log)
+    assert backup.restore(path, copy) is None
+    with closing(SqliteHistory.open(path)) as history, closing(Archive(path)) as archive:
+        assert history.notice is None
+        assert archive.count_runs() == 3
 
 
 def test_a_history_in_use_is_not_replaced(history, path, tmp_path):

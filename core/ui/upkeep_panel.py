@@ -125,6 +125,8 @@ def _would_go(removal: Removal, *, same: bool) -> str:
     parts = []
     if removal.texts:
         parts.append(f"the texts of {removal.texts:,} calls")
+    if removal.goals:
+        parts.append(f"the goals of {removal.goals:,} runs that asked nobody")
     if removal.calls:
         parts.append(f"{removal.calls:,} calls")
     if removal.runs:
@@ -153,13 +155,15 @@ def _progress() -> None:
         gone = now.done
         when = ago(time.time() - now.finished_at)
         st.caption(
-            f"{gone.texts:,} texts, {gone.calls:,} calls and {gone.runs:,} runs were removed"
+            f"{gone.texts + gone.goals:,} texts, {gone.calls:,} calls and {gone.runs:,} runs"
+            " were removed"
             f" {when}, and {show.plain(bytes_in_words(gone.bytes))} given back to the disk."
         )
 
 
 def _how_far(now: Progress) -> None:
-    expected = now.expected.texts + now.expected.calls + now.expected.runs
-    done_ = now.done.texts + now.done.calls + now.done.runs
+    expected, done_ = (
+        some.texts + some.calls + some.runs + some.goals for some in (now.expected, now.done)
+    )
     share = min(1.0, done_ / expected) if expected else 0.0
     st.progress(share, text=f"Removing: {done_:,} of about {expected:,}")

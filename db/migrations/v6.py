@@ -1,6 +1,4 @@
-"""Whose words have yet to come into the index; other spans in the rollups; drills and failures."""
-
-from db import rollup
+"""Whose words have yet to come into the index; calls that were drills, and that failed."""
 
 STATEMENTS = (
     """
@@ -10,7 +8,6 @@ STATEMENTS = (
         PRIMARY KEY (source, key)
     ) WITHOUT ROWID
     """,
-    rollup.make_longer,
     "CREATE INDEX call_drilled ON call (id) WHERE drilled",
     "CREATE INDEX call_failed ON call (run_id) WHERE status = 'failed' AND NOT drilled",
 )

@@ -1,4 +1,9 @@
-"""How many there are in all, kept beside the counts by stretch."""
+"""How many there are in all, beside the counts by stretch; longer stretches; runs with words."""
+
+import sqlite3
+from collections.abc import Callable
+
+from db import rollup
 
 _KEY = "provider, model, strategy, status, error_kind, simulated"
 
@@ -40,4 +45,9 @@ def _total(table: str) -> tuple[str, ...]:
     )
 
 
-STATEMENTS = (*_total("call"), *_total("run"))
+STATEMENTS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
+    *_total("call"),
+    *_total("run"),
+    rollup.make_longer,
+    "CREATE INDEX run_said ON run (number, id) WHERE goal <> ''",
+)
