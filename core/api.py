@@ -23,6 +23,7 @@ from core.errors import BadRequest, RunError
 from core.providers import PROVIDERS
 from core.runs import Run
 from core.strategies import STRATEGIES
+from core.types import check_text
 
 Export = Callable[[Mapping[str, list[str]]], Iterator[str]]  # the page's filters -> pieces of text
 
@@ -60,10 +61,19 @@ class PlanRequest(BaseModel):
 
 
 class _Refused(Exception):
-    def __init__(self, status: int, kind: str, message: str, action: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        message: str,
+        action: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.body = _error(kind, message, action)
+        self.headers = headers
 
 
 def make_api(
@@ -175,7 +185,7 @@ def _add_backup(api: FastAPI, backup: Callable[[BinaryIO], int]) -> None:
             size = await asyncio.to_thread(backup, copy)
         except RunError as error:
             copy.close()
-            raise _Refused(503, error.kind, error.message, error.action) from None
+            raise _refused(error) from None
         copy.seek(0)
         name = time.strftime("switchyard-%Y-%m-%d.db", time.gmtime())
         sent = _download(_pieces(copy), "application/vnd.sqlite3", name)
@@ -192,7 +202,7 @@ def _pieces(copy: BinaryIO) -> Iterator[bytes]:
 def _add_errors(api: FastAPI) -> None:
     @api.exception_handler(_Refused)
     async def refused(request: Request, error: _Refused) -> JSONResponse:
-        return JSONResponse(error.body, error.status)
+        return JSONResponse(error.body, error.status, error.headers)
 
     @api.exception_handler(BadRequest)
     async def bad_request(request: Request, error: BadRequest) -> JSONResponse:
@@ -240,6 +250,7 @@ async def _read(request: Request) -> PlanRequest:
     raw = await request.body()  # the guard has capped it
     try:
         value = json.loads(raw)
+        check_text(json.dumps(value, ensure_ascii=False), "body")
     except (ValueError, RecursionError):
         raise _Refused(
             400, "bad_request", "The body is not JSON.", 'Send a body such as {"goal": "..."}.'
@@ -296,7 +307,17 @@ async def _asked(act: Callable[..., _T], *values: Any, **named: Any) -> _T:
     except BadRequest as error:
         raise _Refused(422, "bad_request", str(error), "Correct it and send it again.") from None
     except RunError as error:
-        raise _Refused(503, error.kind, error.message, error.action) from None
+        raise _refused(error) from None
+
+
+def _refused(error: RunError) -> _Refused:
+    return _Refused(503, error.kind, error.message, error.action, headers=_retry_after(error))
+
+
+def _retry_after(error: RunError) -> dict[str, str]:
+    if error.retry_after is None:
+        return {}
+    return {"Retry-After": str(math.ceil(error.retry_after))}
 
 
 async def _find(engine: Engine, run_id: str) -> Run:
@@ -314,10 +335,7 @@ async def _result(engine: Engine, run_id: str) -> JSONResponse:
     error = run.error
     if error is None:
         return JSONResponse(run.as_json())
-    headers = {}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
-    return JSONResponse(run.as_json(), _STATUS.get(error.kind, 500), headers)
+    return JSONResponse(run.as_json(), _STATUS.get(error.kind, 500), _retry_after(error))
 
 
 async def _events(run: Run) -> AsyncIterator[str]:

@@ -16,7 +16,7 @@ from core.health import Health
 from core.providers.failures import MAX_MESSAGE
 from core.providers.prices import cost_usd
 from core.redaction import InPieces
-from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher
+from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher, sendable
 from core.words import seconds_in_words
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Asking:
             words = f"No answer within {seconds_in_words(limit)}."
             sent.failure = ProviderError(ErrorKind.TIMEOUT, words)
         except ProviderError as error:
-            error.message = self.router.redact(error.message)[:MAX_MESSAGE]
+            error.message = sendable(self.router.redact(error.message))[:MAX_MESSAGE]
             sent.failure = error
         else:
             self._read(sent, reply)
@@ -274,7 +274,7 @@ class _Listener:
 
     def _pass_on(self, piece: str, *, last: bool = False) -> None:
         try:
-            if text := self._redact(piece, last=last):
+            if text := self._redact(sendable(piece), last=last):
                 self._watcher.token(self._ordinal, text)
         except Exception:  # noqa: BLE001 - the watcher's fault, whatever it is
             # Raised through the adapter it would look like the provider's failure.

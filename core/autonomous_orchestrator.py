@@ -66,6 +66,7 @@ class AutonomousOrchestrator:
 
         Raises:
             RunError: nobody gave a plan, or a step found nobody to do it.
+            BadRequest: the goal cannot be sent to anyone.
         """
         asked, ask = Goal(goal), Ask(Request(()))
         planned = await self.plan(asked, ask)

@@ -32,7 +32,17 @@ from core.providers import PROVIDERS, Connected, connect_practice, connect_real,
 from core.runs import Run
 from core.settings import Settings
 from core.strategies import STRATEGIES
-from core.types import Archive, Choices, History, Request, RunRecord, RunStatus, Source, run_id_at
+from core.types import (
+    Archive,
+    Choices,
+    History,
+    Request,
+    RunRecord,
+    RunStatus,
+    Source,
+    check_text,
+    run_id_at,
+)
 
 _log = logging.getLogger("switchyard")
 _KEPT = 200  # finished runs kept in memory; older ones are read from the history
@@ -99,13 +109,15 @@ class Engine:
         that were chosen in the console hold.
 
         Raises:
-            BadRequest: the goal is empty, a strategy or provider is unknown, or nothing on this
-                computer can serve a private run.
+            BadRequest: the goal is empty or no text that can be sent, a strategy or provider is
+                unknown, or nothing on this computer can serve a private run.
             RunError: too many runs are under way, or Switchyard is stopping.
         """
         goal = self._redact(goal).strip()
         if not goal:
             raise BadRequest("The goal is empty. Say in a sentence what you want to get done.")
+        check_text(goal, "goal")
+        check_text(context or "", "context")
         asked_strategy, strategy = strategy, strategy or self.strategy
         self._check(strategy, priority)
         if private and (fault := self.why_not_private()):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from core.multi_provider_strategy import Answer, Ask, MultiProviderStrategy
 from core.plan import Plan, read_plan
 from core.prompts import PLAN_SCHEMA, plan_messages, repair_message
-from core.types import Attempt, Reply, Request
+from core.types import Attempt, Reply, Request, check_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,10 @@ class LLMPlanner:
 
         Raises:
             RunError: nobody gave a valid plan; it carries every attempt.
+            BadRequest: the goal or its context cannot be sent to anyone.
         """
+        check_text(goal, "goal")
+        check_text(context or "", "context")
         request = Request(plan_messages(goal, context), temperature, max_tokens, PLAN_SCHEMA)
         base = ask or Ask(request)
         answer = await self.strategy.ask(

@@ -79,8 +79,9 @@ class Login:
     def accepts_token(self, headers: Headers, client: str) -> bool:
         """Whether `Authorization: Bearer` holds the password; a wrong guess is remembered."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        # Headers come decoded as latin-1; back to the bytes that were sent.
-        guess = self._digest_of(token.strip().encode("latin-1"))
+        # Headers come decoded as latin-1; back to the bytes that were sent. A bare strip() would
+        # take the last byte of "à", which is a space in latin-1.
+        guess = self._digest_of(token.strip(" \t").encode("latin-1"))
         if scheme.lower() != "bearer":
             return False
         if hmac.compare_digest(guess, self._digest):

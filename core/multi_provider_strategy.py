@@ -23,7 +23,7 @@ from core.errors import OUTCOMES, BadRequest
 from core.health import Health
 from core.providers import label_of
 from core.strategies import STRATEGIES
-from core.types import Attempt, Calls, Message, Provider, Reply, Request
+from core.types import Attempt, Calls, Message, Provider, Reply, Request, check_text
 from core.walk import Answer, Ask, Settings, Walk
 
 __all__ = ["Answer", "Ask", "MultiProviderStrategy"]
@@ -178,6 +178,7 @@ def _messages(messages: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
         role, content = message.get("role"), message.get("content")
         if role not in ("system", "user", "assistant") or not isinstance(content, str):
             raise BadRequest("Each message needs a role (system, user or assistant) and a content.")
+        check_text(content, "message")
         made.append(Message(role, content))  # type: ignore[arg-type] # checked on the line above
     return tuple(made)
 

@@ -9,6 +9,7 @@ import re
 import sys
 import threading
 import traceback
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
@@ -34,12 +35,52 @@ class Redactor:
         )
         longest_first = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._longest = max(map(len, forms), default=0)
+        self._in_order = sorted(forms)
 
     def __call__(self, text: str) -> str:
         for sign in self._signs:
             if sign in text:
                 return self._pattern.sub(SHOWN, text)
         return text
+
+    def settled(self, text: str) -> int:
+        """How much of `text`, in characters, is redacted the same whatever follows it."""
+        end = self._beginning(text, 0)
+        if end < len(text):
+            for found in self._pattern.finditer(text):
+                if found.start() < end < found.end():
+                    end = self._beginning(text, found.end())
+        return end
+
+    def _beginning(self, text: str, start: int) -> int:
+        """Where, from `start` on, the longest tail begins that more text could make a secret."""
+        for place in range(max(start, len(text) - self._longest), len(text)):
+            tail = text[place:]
+            # In order, whatever begins with the tail comes right after it.
+            after = bisect_right(self._in_order, tail)
+            if after < len(self._in_order) and self._in_order[after].startswith(tail):
+                return place
+        return len(text)
+
+
+class InPieces:
+    """Redacts a text that comes in pieces. A tail that a secret could begin with waits.
+
+    What is given out joins to what `redact` makes of the whole text.
+    """
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        self._redact = redact
+        self._waiting = ""
+
+    def __call__(self, piece: str, *, last: bool = False) -> str:
+        text = self._waiting + piece
+        end = len(text)
+        if isinstance(self._redact, Redactor) and not last:
+            end = self._redact.settled(text)
+        self._waiting = text[end:]
+        return self._redact(text[:end])
 
 
 def _forms(secret: str) -> Iterator[str]:

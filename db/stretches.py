@@ -214,13 +214,14 @@ def pieces(period: Period, edges: tuple[float, ...], made: tuple[int, ...]) -> l
             found.append((bucket, 0, low, high))
             continue
         found += [(bucket, 0, low, first), (bucket, 0, last, high)]
-        for (span, wider), to in zip(pairwise(SPANS), made[1:], strict=True):
+        span = SHORTEST
+        for wider, to in zip(SPANS[1:], made[1:], strict=True):
             up, down = -(-first // wider) * wider, min(last // wider * wider, to)
             if up >= down:
-                up = down = last
+                break
             found += [(bucket, span, first, up), (bucket, span, down, last)]
-            first, last = up, down
-        found.append((bucket, SPANS[-1], first, last))
+            span, first, last = wider, up, down
+        found.append((bucket, span, first, last))
     return [piece for piece in found if piece[2] < piece[3]]
 
 

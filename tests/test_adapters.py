@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import ErrorKind, ProviderError
+from core.errors import OUTCOMES, ErrorKind, ProviderError
 from core.providers import PROVIDERS, connect
 from core.types import Message, Provider, Reply, Request, Usage
 from tests.standin import (
@@ -48,6 +48,7 @@ from tests.standin import (
     raw,
     redirect,
     refusal,
+    replay,
     reset,
     silence_mid_stream,
     sse,
@@ -283,8 +284,12 @@ def _conversation(wire: str, body: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 @every_provider
-def test_an_answer_may_be_at_least_as_long_as_was_asked_for(name):
-    _, (received,) = ask(name, None, Request(HI.messages, max_tokens=12_345))
+@both_ways
+@pytest.mark.parametrize("tokens", [12_345, 200_000])
+def test_an_answer_may_be_at_least_as_long_as_was_asked_for(name, tokens, streamed):
+    asked = Request(HI.messages, max_tokens=tokens)
+
+    _, (received,) = ask(name, None, asked, streamed=streamed)
 
     body = received.body
     lengths = [
@@ -292,7 +297,7 @@ def test_an_answer_may_be_at_least_as_long_as_was_asked_for(name):
         body.get("max_completion_tokens"),
         body.get("generationConfig", {}).get("maxOutputTokens"),
     ]
-    assert [length for length in lengths if length is not None] == [12_345]
+    assert [length for length in lengths if length is not None] == [tokens]
 
 
 @every_provider
@@ -400,8 +405,11 @@ CONNECTIONS: list[tuple[Act, ErrorKind]] = [
     (raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 10), K.CONNECTION),
     (status(204, ""), K.BAD_RESPONSE),
 ]
+NOT_GZIP = b"\x1f\x8b is how gzip begins"
 NO_ANSWERS: list[tuple[Act, ErrorKind]] = [
     (html(), K.BAD_RESPONSE),
+    (replay(NOT_GZIP, headers={"content-encoding": "gzip"}), K.BAD_RESPONSE),
+    (replay(NOT_GZIP, headers={"content-encoding": "gzip"}, code=500), K.BAD_RESPONSE),
     (json_value(None), K.BAD_RESPONSE),
     (json_value([]), K.BAD_RESPONSE),
     (json_value([1, 2]), K.BAD_RESPONSE),
@@ -432,6 +440,46 @@ def test_every_failure_lands_in_its_kind_after_one_request(name, table, streamed
     seen = [(repr(act), failure.kind) for (act, _), failure in zip(table, failures, strict=True)]
     assert seen == [(repr(act), kind) for act, kind in table]
     assert all(failure.message.strip() for failure in failures)
+
+
+@pytest.mark.parametrize("name", [*BY_WIRE["anthropic"], *BY_WIRE["openai"]])
+@both_ways
+def test_what_an_sdk_fails_at_as_nobody_foresaw_is_no_answer_and_logged(name, streamed, caplog):
+    strange = status(400, headers={"content-type": "application/json; charset=hex"})
+
+    assert fail(name, strange, streamed=streamed).kind is K.BAD_RESPONSE
+
+    (record,) = [record for record in caplog.records if record.name == "switchyard"]
+    assert record.exc_info
+    assert record.exc_info[0] is AssertionError
+
+
+@pytest.mark.parametrize("code", [1113, -5, 10**30])
+def test_a_number_in_a_stream_that_is_no_status_is_no_answer(code):
+    failure = fail("google", sse({"error": {"code": code, "message": "No."}}), streamed=True)
+
+    assert (failure.kind, failure.message, failure.http_status) == (K.BAD_RESPONSE, "No.", None)
+
+
+@pytest.mark.parametrize("name", [*BY_WIRE["anthropic"], *BY_WIRE["openai"]])
+@both_ways
+def test_a_request_that_cannot_be_written_is_not_the_vendors_fault(name, streamed, caplog):
+    async def after_an_answer(base_url):
+        on_text = [].append if streamed else None
+        async with connected(name, base_url) as provider:
+            await provider.complete(HI, on_text=on_text)
+            with pytest.raises(ProviderError) as failure:
+                await provider.complete(Request((Message("user", "\ud800"),)), on_text=on_text)
+            return failure.value
+
+    with StandIn(SEATS[name].wire) as vendor:
+        failure = asyncio.run(after_an_answer(vendor.base_url))
+        assert len(vendor.requests) == 1
+
+    assert OUTCOMES[failure.kind].circuit == "neutral"
+    assert OUTCOMES[failure.kind].next_provider != "no"
+    (record,) = [record for record in caplog.records if record.name == "switchyard"]
+    assert record.exc_info
 
 
 @every_provider

@@ -666,6 +666,25 @@ def test_results_that_do_not_fit_are_shortened_and_the_run_says_so(
 # The stream
 
 
+@pytest.mark.parametrize("name", WIRES)
+def test_half_of_a_character_in_an_answer_spoils_nothing(
+    name: str, tmp_path: Path, yard: Yard
+) -> None:
+    half = "Half \ud83d of it."
+    yard[name].script = worker(lambda step: standin.answer(half, interval=0.01))
+    with desk_of(tmp_path, yard, name) as desk:
+        run = desk.ran()
+        yard[name].script = standin.status(400, message=half)
+        refused = desk.ran(execute=False)
+    assert run.record.status == "completed"
+    assert set(run.results().values()) == {"Half ? of it."}
+    assert "Half ? of it." in str(refused.as_json())
+    for one in (run, refused):
+        assert json.dumps(
+            [one.as_json(), *(e.data for e in one._events)], ensure_ascii=False
+        ).encode()
+
+
 def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:
     with Console(tmp_path, yard.env("openai")) as console:
         body = {"goal": GOAL, "execute": True}

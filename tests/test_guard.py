@@ -874,6 +874,14 @@ def test_programs_send_the_password_as_a_bearer_token(locked: Server) -> None:
     assert plan.json == {"bytes": 2}
 
 
+@pytest.mark.parametrize("password", ["voilà", "Å", "à la carte"])
+def test_a_password_may_end_in_any_letter(server: Server, tmp_path: Path, password: str) -> None:
+    server.app = guarded(tmp_path, password=password)
+
+    assert server.ask("GET", "/autonomous/status", bearer(password)).status == 200
+    assert server.ask("GET", "/autonomous/status", bearer(f" \t{password}")).status == 200
+
+
 @pytest.mark.parametrize(
     "authorization",
     [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic wrong", PASSWORD, f"Basic {PASSWORD}"],

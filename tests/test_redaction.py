@@ -1,5 +1,6 @@
 """No form of a secret leaves by any way out."""
 
+import asyncio
 import base64
 import io
 import json
@@ -15,7 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.redaction import Redactor, install
+from core.errors import AllProvidersFailed
+from core.multi_provider_strategy import Ask, MultiProviderStrategy
+from core.providers import connect
+from core.redaction import InPieces, Redactor, install
+from core.types import Message, Request
+from tests import standin
+from tests.standin import CANARIES
 
 ROOT = Path(__file__).parent.parent
 KEY = "sk-ant-api03-Kanarienvogel/with+signs=and-40-more"
@@ -92,6 +99,102 @@ def test_text_without_a_secret_costs_next_to_nothing():
     text = ("The plan has seven steps, sk-ant is only how a key begins, and so on. " * 80)[:5000]
     best = min(timeit.repeat(lambda: redact(text), number=50, repeat=40)) / 50
     assert best < 20e-6
+
+
+def in_pieces(hide, pieces):
+    """What is given out at each piece, and at the end."""
+    redacted = InPieces(hide)
+    return [*map(redacted, pieces), redacted("", last=True)]
+
+
+@given(st.lists(st.text("ab", min_size=6), max_size=3), st.lists(st.text("abc", max_size=9)))
+def test_a_text_in_pieces_is_redacted_as_it_is_whole(secrets, pieces):
+    hide = Redactor(secrets)
+    assert "".join(in_pieces(hide, pieces)) == hide("".join(pieces))
+
+
+@pytest.mark.parametrize("cut", range(1, len(KEY)))
+def test_a_key_in_two_pieces_is_replaced(cut):
+    said = in_pieces(redact, [f"before {KEY[:cut]}", f"{KEY[cut:]} after"])
+    assert said == ["before ", "[key] after", ""]
+
+
+def test_only_what_a_key_could_begin_with_waits_and_no_longer_than_that():
+    pieces = ["Ask the sk", "ate, ask-", "ant: sk-an", "t-ap"]
+    assert in_pieces(redact, pieces) == ["Ask the ", "skate, a", "sk-ant: ", "", "sk-ant-ap"]
+
+
+def test_without_secrets_nothing_waits():
+    assert in_pieces(Redactor([]), ["sk-", "ant"]) == ["sk-", "ant", ""]
+    assert in_pieces(str.upper, ["sk-", "ant"]) == ["SK-", "ANT", ""]
+
+
+class Watches:
+    """Keeps what it is shown."""
+
+    def __init__(self):
+        self.tokens = []
+
+    def attempt_started(self, attempt):
+        pass
+
+    def token(self, ordinal, text):
+        self.tokens.append(text)
+
+    def attempt_ended(self, attempt):
+        pass
+
+
+def put(yard, *names, watcher=None):
+    """An answer, or the error that there is none, from these providers."""
+
+    async def once():
+        providers = connect(yard.env(*names))
+        router = MultiProviderStrategy(providers, redact=Redactor(CANARIES.values()))
+        ask = Ask(Request((Message("user", "hi"),)), "priority", watcher=watcher)
+        try:
+            return await router.ask(ask)
+        except AllProvidersFailed as error:
+            return error
+        finally:
+            for provider in providers.values():
+                await provider.aclose()
+
+    return asyncio.run(once())
+
+
+@pytest.mark.parametrize("name", ["anthropic", "openai", "google"])
+def test_a_key_that_a_provider_says_in_two_pieces_is_not_shown(name, yard):
+    yard[name].script = standin.answer(f"Your key is {CANARIES[name]}, and mine is sk-can")
+    watcher = Watches()
+
+    answer = put(yard, name, watcher=watcher)
+
+    assert answer.reply.content == "".join(watcher.tokens)
+    assert answer.reply.content == "Your key is [key], and mine is sk-can"
+
+
+def test_what_waited_is_shown_when_the_answer_breaks_off(yard):
+    yard["openai"].script = standin.stream_without_finish("Many keys begin with sk-can")
+    watcher = Watches()
+
+    put(yard, "openai", watcher=watcher)
+
+    assert "".join(watcher.tokens) == "Many keys begin with sk-can"
+
+
+@pytest.mark.parametrize("room", range(12, 45, 3))
+def test_a_key_where_a_long_complaint_is_cut_is_not_kept_in_part(room, yard):
+    for name in ("openai", "deepseek"):
+        words = "x" * (499 - room) + " " + CANARIES[name]
+        yard[name].script = standin.status(400, message=words)
+
+    error = put(yard, "openai", "deepseek")
+
+    for said in (error.message, *(attempt.message for attempt in error.attempts)):
+        assert "sk-canary" not in said
+        assert "1234" not in said
+        assert len(said) <= 500
 
 
 def test_a_message_and_its_arguments_are_scrubbed(log):

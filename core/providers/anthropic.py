@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import ErrorKind, ProviderError
 from core.providers import failures
-from core.providers.http import make_client, without_sdk_variables
+from core.providers.http import READ_TIMEOUT, make_client, was_sent, without_sdk_variables
 from core.providers.profiles import profile_of
 from core.providers.shape import sound
 from core.types import Reply, Request, Usage
@@ -31,10 +31,13 @@ class Anthropic:
         self, request: Request, *, on_text: Callable[[str], None] | None = None
     ) -> Reply:
         arguments = self._arguments(request)
+        was_sent.set(False)
         try:
             client = self._sdk or await self._connect()
             if on_text is None:
-                reply = self._read(await client.messages.create(**arguments))
+                # Without a time-out of ours the SDK refuses to wait for a long answer.
+                answer = await client.messages.create(**arguments, timeout=READ_TIMEOUT)
+                reply = self._read(answer)
             else:
                 reply = await self._stream(client, arguments, on_text)
             return sound(reply, asked=self.model)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.errors import ErrorKind, ProviderError
+from core.providers.failures import MAX_MESSAGE
 from core.types import Provider
 
 FRESH_FOR = 3600.0  # seconds a list of models is believed
@@ -56,5 +57,5 @@ async def look(
     else:
         offered = tuple(dict.fromkeys(redact(model) for model in models if model))
         return Found(name, provider.model, begun, clock() - start, offered)
-    said = redact(failure.message)
+    said = redact(failure.message)[:MAX_MESSAGE]
     return Found(name, provider.model, begun, clock() - start, (), failure.kind, said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -14,10 +15,13 @@ from typing import Any
 import httpx2
 
 from core.errors import ErrorKind, ProviderError
-from core.providers.http import BodyTooLarge
+from core.providers.http import BodyTooLarge, was_sent
 
 MAX_RETRY_AFTER = 3600.0  # seconds; a vendor that asks for more is asked again after this
-_MAX_MESSAGE = 500  # characters of the vendor's words that are kept
+MAX_MESSAGE = 500  # characters of the vendor's words that are kept, cut once they are redacted
+_NO_ANSWER = "It sent something that is not an answer."
+
+_log = logging.getLogger("switchyard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,6 @@ _RULES = (
     _Rule(ErrorKind.BAD_REQUEST, statuses=range(400, 500)),
     # No status: an error event inside a stream that had begun with 200.
     _Rule(ErrorKind.SERVER_ERROR, statuses=(0, 200, *range(500, 1000))),
-    _Rule(ErrorKind.BAD_RESPONSE),
 )
 
 
@@ -84,24 +87,32 @@ def from_status(
     """
     headers = headers or {}
     message = _message(body)
+    start = message[:MAX_MESSAGE]
     # What cannot be read as the vendor's own error is judged by its status alone.
-    text = f"{_codes(body)} {message}".lower() if isinstance(body, Mapping) else ""
-    kind = next(rule.kind for rule in _RULES if rule.fits(status or 0, text))
+    text = f"{_codes(body)} {start}".lower() if isinstance(body, Mapping) else ""
+    fitting = (rule.kind for rule in _RULES if rule.fits(status or 0, text))
+    kind = next(fitting, ErrorKind.BAD_RESPONSE)
     return ProviderError(
         kind,
         message or f"It answered with status {status} and no explanation.",
-        http_status=status,
+        # Inside a stream a vendor may call any number a status.
+        http_status=status if status in range(1000) else None,
         retry_after=_retry_after(headers, body),
         request_id=request_id,
-        parameter=_rejected(body, message, optional) if kind is ErrorKind.BAD_REQUEST else None,
+        parameter=_rejected(body, start, optional) if kind is ErrorKind.BAD_REQUEST else None,
     )
 
 
 def from_exception(error: BaseException) -> ProviderError:
     """The error that an exception without a status stands for; causes are looked at too.
 
-    SDKs let foreign exceptions through and wrap others, so the whole chain is read.
+    SDKs let foreign exceptions through and wrap others, so the whole chain is read. One that
+    nobody foresaw may be a fault of ours: it is logged, and the next provider is asked.
     """
+    if not was_sent.get():
+        _log.error("a request could not be written", exc_info=error)
+        words = "It was not asked, for the request could not be written."
+        return ProviderError(ErrorKind.BAD_REQUEST, words)
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in chain:
@@ -110,7 +121,8 @@ def from_exception(error: BaseException) -> ProviderError:
     for kinds, kind, message in _EXCEPTIONS:
         if any(isinstance(link, kinds) for link in chain):
             return ProviderError(kind, message)
-    raise error
+    _log.error("an answer could not be read", exc_info=error)
+    return ProviderError(ErrorKind.BAD_RESPONSE, _NO_ANSWER)
 
 
 _EXCEPTIONS: tuple[tuple[tuple[type[BaseException], ...], ErrorKind, str], ...] = (
@@ -137,7 +149,7 @@ _EXCEPTIONS: tuple[tuple[tuple[type[BaseException], ...], ErrorKind, str], ...] 
     (
         (AttributeError, TypeError, LookupError, ValueError, ArithmeticError, RecursionError),
         ErrorKind.BAD_RESPONSE,
-        "It sent something that is not an answer.",
+        _NO_ANSWER,
     ),
 )
 
@@ -150,14 +162,14 @@ def not_an_answer(value: object) -> ProviderError:
     """For a 200 whose body is not of the vendor's shape."""
     if isinstance(value, str) and "<" in value[:200]:
         return bad_response("It sent a web page instead of an answer.")
-    return bad_response("It sent something that is not an answer.")
+    return bad_response(_NO_ANSWER)
 
 
 def refused(explanation: object = None) -> ProviderError:
     words = explanation if isinstance(explanation, str) else ""
     return ProviderError(
         ErrorKind.REFUSED,
-        words.strip()[:_MAX_MESSAGE] or "It declined to answer this.",
+        words.strip() or "It declined to answer this.",
         http_status=200,
     )
 
@@ -183,9 +195,9 @@ def _message(body: object) -> str:
     error = _error_of(body)
     for key in ("message", "detail", "title"):
         if isinstance(error.get(key), str) and error[key].strip():
-            return str(error[key]).strip()[:_MAX_MESSAGE]
+            return str(error[key]).strip()
     if isinstance(body, Mapping) and isinstance(body.get("error"), str):
-        return str(body["error"])[:_MAX_MESSAGE]
+        return str(body["error"])
     return ""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.errors import ProviderError
 from core.providers import failures
-from core.providers.http import READ_TIMEOUT, make_client, without_sdk_variables
+from core.providers.http import READ_TIMEOUT, make_client, was_sent, without_sdk_variables
 from core.providers.profiles import profile_of
 from core.providers.shape import sound
 from core.types import Reply, Request, Usage
@@ -46,6 +46,7 @@ class Google:
             ],
             "config": config,
         }
+        was_sent.set(False)
         try:
             client = self._sdk or await self._connect()
             if on_text is None:

@@ -8,6 +8,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 
 import httpx2
@@ -20,6 +21,9 @@ READ_TIMEOUT = 600.0  # seconds a read may stall; the deadline of an attempt is 
 # What the SDKs read by themselves. Kept from them, so that nothing meant for one vendor
 # (an organisation, extra headers, another address) travels to another.
 _SDK_VARIABLES = ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_")
+
+# Whether the request that this task is making got past the SDK: what fails before is our fault.
+was_sent: ContextVar[bool] = ContextVar("was_sent", default=True)
 
 
 class BodyTooLarge(Exception):
@@ -37,8 +41,11 @@ class _CappedStream(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         room = MAX_BODY
         async for chunk in self._stream:
-            # At most one byte more than fits is ever decoded, however well it was packed.
-            data = self._decoder.decompress(chunk, room + 1) if self._decoder else chunk
+            try:
+                # At most one byte more than fits is ever decoded, however well it was packed.
+                data = self._decoder.decompress(chunk, room + 1) if self._decoder else chunk
+            except zlib.error as error:
+                raise httpx2.DecodingError(str(error)) from error
             room -= len(data)
             if room < 0:
                 raise BodyTooLarge
@@ -87,6 +94,7 @@ class _CappedTransport(_Lanes):
         self._strict_text = strict_text
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        was_sent.set(True)
         # google-genai knows one time-out for connecting and reading, and sets it on each request.
         timeouts = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {**timeouts, "connect": CONNECT_TIMEOUT}

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import ProviderError
 from core.providers import failures
-from core.providers.http import make_client, without_sdk_variables
+from core.providers.http import make_client, was_sent, without_sdk_variables
 from core.providers.profiles import profile_of
 from core.providers.shape import sound
 from core.types import Reply, Request, Usage
@@ -37,6 +37,7 @@ class OpenAICompatible:
         self, request: Request, *, on_text: Callable[[str], None] | None = None
     ) -> Reply:
         body = self._body(request)
+        was_sent.set(False)
         try:
             if self._sdk is None:
                 await self._connect()
@@ -188,7 +189,7 @@ def _complaint(answer: Any) -> ProviderError:
     """A 200 without choices: some servers put their error into it."""
     error = getattr(answer, "error", None)
     if isinstance(error, dict):
-        words = str(error.get("message") or "")[:300]
+        words = str(error.get("message") or "")
         return failures.bad_response(f"It sent an error as if it were an answer: {words}")
     return failures.not_an_answer(answer)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.types import Reply, Usage
+from core.types import Reply, Usage, sendable
 
 
 def sound(reply: Reply, *, asked: str) -> Reply:
@@ -12,12 +12,17 @@ def sound(reply: Reply, *, asked: str) -> Reply:
     usage = reply.usage
     return replace(
         reply,
-        model=reply.model if isinstance(reply.model, str) and reply.model else asked,
+        content=sendable(reply.content),
+        model=_text(reply.model) or asked,
         usage=Usage(
             _count(usage.input_tokens), _count(usage.output_tokens), _count(usage.cached_tokens)
         ),
-        request_id=reply.request_id if isinstance(reply.request_id, str) else None,
+        request_id=_text(reply.request_id),
     )
+
+
+def _text(value: object) -> str | None:
+    return sendable(value) if isinstance(value, str) else None
 
 
 def _count(value: object) -> int | None:

@@ -1,0 +1,76 @@
+"""The API and the Python functions beneath it, when they turn a request away."""
+
+import asyncio
+
+import httpx2
+import pytest
+
+from core.api import make_api
+from core.autonomous_orchestrator import AutonomousOrchestrator
+from core.engine import Engine
+from core.errors import BadRequest
+from core.llm_planner import LLMPlanner
+from core.multi_provider_strategy import MultiProviderStrategy
+from core.providers import connect
+from core.settings import read_settings
+from db.history import SqliteHistory
+from db.queries import Archive
+from db.settings import Choices
+
+HALVES = ("\ud83d", "a picnic \ude00 for two")
+
+
+@pytest.fixture
+def engine(tmp_path, yard):
+    history = SqliteHistory.open(tmp_path / "console.db")
+    archive = Archive(tmp_path / "console.db")
+    engine = Engine(read_settings(yard.env("openai"), None), history, archive, Choices(history))
+    yield engine
+    engine.close()
+    archive.close()
+    history.close()
+
+
+def test_who_is_turned_away_is_told_when_to_come_back(engine):
+    api = make_api(
+        lambda: engine,
+        export_csv=lambda filters: iter(()),
+        export_jsonl=lambda filters: iter(()),
+        backup=lambda copy: 0,
+    )
+
+    async def post():
+        transport = httpx2.ASGITransport(app=api)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.post("/plan", json={"goal": "Plan a picnic"})
+
+    engine.close()
+    answer = asyncio.run(post())
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "10"
+    assert "busy" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_half_of_a_character_is_refused_before_there_is_a_run(engine, half):
+    for goal, more in ((half, {}), ("Plan a picnic", {"context": half})):
+        with pytest.raises(BadRequest, match="half of a character"):
+            engine.submit(goal, source="python", **more)
+    assert engine.active() == []
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_half_of_a_character_is_refused_before_anybody_is_asked(yard, half):
+    async def turned_away():
+        providers = connect(yard.env("openai"))
+        planner = LLMPlanner(MultiProviderStrategy(providers))
+        with pytest.raises(BadRequest, match="The goal contains half of a character"):
+            await AutonomousOrchestrator(planner).plan_and_execute(half)
+        with pytest.raises(BadRequest, match="The context contains half of a character"):
+            await planner.create_plan("Plan a picnic", context=half)
+        for provider in providers.values():
+            await provider.aclose()
+
+    asyncio.run(turned_away())
+    assert yard.requests == []
