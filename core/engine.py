@@ -374,17 +374,12 @@ class Engine:
         return self.history.degraded
 
     def warm(self) -> None:
-        """Import the SDKs that a first run will need, on a thread of its own."""
-
-        def load() -> None:
-            practising = self.practising
-            router = self.router(simulated=practising)
-            for name in self.priority:
-                if name in router.providers and not self.stopping.is_set():
-                    with contextlib.suppress(ImportError):
-                        import_module(PROVIDERS[name].sdk)
-
-        threading.Thread(target=load, name="switchyard-warm", daemon=True).start()
+        """Import the SDKs that a first run will need, in the order of priority. Takes seconds."""
+        router = self.router(simulated=self.practising)
+        for name in self.priority:
+            if name in router.providers and not self.stopping.is_set():
+                with contextlib.suppress(ImportError):
+                    import_module(PROVIDERS[name].sdk)
 
     def close(self, *, drain: float = 10.0) -> None:
         """Take no more runs, give those under way `drain` seconds, then stop the rest."""
