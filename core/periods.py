@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from core.types import Period
 
 DAY = 86400.0  # seconds
+EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)  # that an address may ask for
 _QUARTER = 900  # seconds; every zone's offset is a multiple of it
 
 

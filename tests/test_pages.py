@@ -11,6 +11,7 @@ from core.engine import Engine
 from core.meter import Limits
 from core.settings import read_settings
 from core.ui import services
+from core.ui.limit_form import CEILINGS
 from db.history import SqliteHistory
 from db.performance import Performance
 from db.queries import Archive
@@ -49,6 +50,14 @@ def shown(page: str | None = None, **query: str) -> AppTest:
 def text(test: AppTest) -> str:
     parts = [*test.markdown, *test.caption, *test.info, *test.error, *test.warning]
     return "\n".join(part.value for part in parts).replace("\\", "")
+
+
+def number(test: AppTest, label: str):
+    return next(field for field in test.number_input if field.label == label)
+
+
+def side_by_side(test: AppTest):
+    return next(field for field in test.slider if field.label == "Steps side by side")
 
 
 def finished(engine: Engine, goal: str = "Plan a picnic") -> str:
@@ -99,6 +108,84 @@ def test_the_strategy_is_kept_at_once(engine):
     assert shown().radio[0].value == "random"
 
 
+def test_a_page_that_is_open_follows_what_is_chosen_elsewhere(engine):
+    choose = engine.control.choose
+    choose("limits", {"usd_per_day": 50.0})
+    choose("side_by_side", 8)
+    page = shown()
+    choose("limits", {"usd_per_day": 1.0, "calls": 7})
+    choose("side_by_side", 2)
+    choose("after_planning", "run")
+    choose("strategy", "random")
+    page.run()
+    assert engine.choices.get("limits") == {"usd_per_day": 1.0, "calls": 7}
+    assert engine.choices.get("side_by_side") == side_by_side(page).value == 2
+    assert engine.choices.get("after_planning") == "run"
+    assert page.segmented_control(key="after planning").value == "run"
+    assert engine.strategy == page.radio[0].value == "random"
+    assert number(page, "Dollars for a day").value == 1.0
+    assert number(page, "Calls").value == 7
+
+
+def test_what_is_chosen_in_an_open_page_is_kept_and_changes_nothing_else(engine):
+    page = shown()
+    engine.control.choose("limits", {"usd_per_day": 1.0})
+    engine.control.choose("side_by_side", 8)
+    engine.control.choose("strategy", "random")
+    number(page, "Minutes of work").set_value(2.0)
+    page.segmented_control(key="after planning").set_value("run")
+    page.radio[0].set_value("best_performance")
+    page.run()
+    assert engine.choices.get("limits") == {"usd_per_day": 1.0, "seconds": 120.0}
+    assert engine.choices.get("after_planning") == "run"
+    assert engine.strategy == "best_performance"
+    side_by_side(page).set_value(5)
+    number(page, "Dollars for a day").set_value(None).run()
+    assert engine.choices.get("limits") == {"seconds": 120.0}
+    assert engine.choices.get("side_by_side") == 5
+
+
+def test_the_first_limit_that_is_chosen_leaves_the_minutes_as_they_show(engine):
+    page = shown()
+    minutes = number(page, "Minutes of work").value
+    number(page, "Calls").set_value(5).run()
+    assert engine.choices.get("limits") == {"seconds": minutes * 60, "calls": 5}
+    assert number(page, "Minutes of work").value == minutes
+
+
+def test_the_steps_side_by_side_are_as_many_here_as_in_the_settings(engine):
+    page = shown("views/settings.py")
+    page.number_input(key="side by side").set_value(6).run()
+    page.switch_page("views/run_plan.py").run()
+    assert side_by_side(page).value == 6
+
+
+def test_drawing_the_page_again_leaves_a_field_that_is_being_typed_in(engine):
+    engine.control.choose("limits", {"seconds": 5.0, "usd": 0.5})
+    page = shown()
+    page.run()
+    assert not any(field.proto.set_value for field in [*page.number_input, *page.slider])
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "unit"),
+    [
+        ("seconds", "Minutes of work", 60),
+        ("calls", "Calls", 1),
+        ("usd", "Dollars for a run", 1),
+        ("usd_per_day", "Dollars for a day", 1),
+    ],
+)
+def test_a_limit_starts_as_low_as_in_the_settings_and_lower_where_it_is_already(
+    engine, name, label, unit
+):
+    least = CEILINGS[name].least
+    assert number(shown(), label).min * unit == least
+    if not CEILINGS[name].whole:
+        engine.control.choose("limits", {name: least / 10})
+        assert number(shown(), label).value == least / 10 / unit
+
+
 def test_the_order_shows_everyone_as_they_stand(engine):
     engine.choices.set("priority", ["google", "openai"])
     engine.choices.set("switched_off", ["google"])
@@ -128,6 +215,15 @@ def test_a_limit_that_came_before_the_plan_can_be_raised(engine, yard):
     assert engine.run(run_id).done.wait(30)
     assert engine.run(run_id).plan is not None
     assert len(engine.run(run_id).attempts) == 2
+
+
+def test_a_run_with_less_time_than_can_be_set_here_is_shown_and_its_limit_raised(engine, yard):
+    yard["openai"].script = lambda received: standin.status(500)
+    limits = Limits(seconds=3.0, calls=1)
+    run_id = engine.submit("Plan a picnic", source="api", limits=limits)
+    assert engine.run(run_id).done.wait(30)
+    fields = {field.label: field for field in shown(run=run_id).number_input if run_id in field.key}
+    assert (fields["Minutes of work"].value, fields["Calls"].value) == (0.05, 2)
 
 
 def test_a_run_under_way_says_who_is_asked_and_can_be_stopped(engine, yard):

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.errors import RunError
 from core.ui import show
+from core.ui.services import services
 
 
 def done(act: Callable[..., object], *values: object, **named: object) -> None:
@@ -16,3 +17,18 @@ def done(act: Callable[..., object], *values: object, **named: object) -> None:
         act(*values, **named)
     except RunError as error:
         st.toast(show.plain(f"{error.message} {error.action}"), icon=":material/error:")
+
+
+def keep(key: str, field: str) -> None:
+    """Make what the widget `field` shows the choice `key`; for its `on_change`."""
+    done(services().engine.control.choose, key, st.session_state[field])
+
+
+def follow(field: str, chosen: object) -> None:
+    """Have a widget about to be drawn show what is chosen, in whichever tab that was.
+
+    `field` is its key, which no widget of another page may have.
+    """
+    # Only what differs: setting it anew would undo what is being typed at this moment.
+    if st.session_state.get(field) != chosen:
+        st.session_state[field] = chosen

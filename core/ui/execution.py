@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from core.errors import HistoryUnavailable
 from core.execution import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, StepView
 from core.meter import Limits, cost_of, working_seconds
 from core.providers import label_of
 from core.runs import Run
-from core.ui import again, forecast, show
+from core.ui import acting, again, forecast, show
 from core.ui.editing import editor
 from core.ui.going_on import carry_on, fault_view
+from core.ui.limit_form import CEILINGS
 from core.ui.plan_graph import plan_graph
 from core.ui.reading import read_view
 from core.ui.services import services
@@ -26,6 +27,7 @@ _AFTER = {
     "run": "Carry it out at once",
 }
 _PATIENCE = 600.0  # seconds that a plan may take, while nothing else was chosen
+_TOGETHER = "steps at once"  # not the key of Settings, whose field is no slider
 _LIVE_TEXT = 600  # characters of what is being written
 
 
@@ -36,17 +38,17 @@ def after() -> dict[str, Any]:
     """What happens once there is a plan, and who may see the goal."""
     engine = services().engine
     chosen = engine.choices.get("after_planning")
+    acting.follow("after planning", chosen if chosen in _AFTER else "look")
     wanted = st.segmented_control(
         "Once there is a plan",
         list(_AFTER),
-        default=chosen if chosen in _AFTER else "look",
         required=True,
         format_func=_AFTER.__getitem__,
         key="after planning",
         width="stretch",
+        on_change=acting.keep,
+        args=("after_planning", "after planning"),
     )
-    if wanted != (chosen or "look"):
-        _keep("after_planning", wanted)
     private = st.toggle(
         "Private: this stays on this computer",
         key="private",
@@ -62,70 +64,82 @@ def after() -> dict[str, Any]:
 
 def options() -> dict[str, Any]:
     """What one run may take; kept as soon as it is chosen."""
-    engine = services().engine
-    known = engine.choices.get("side_by_side")
-    unset = engine.choices.get("limits") is None
-    now = Limits(seconds=_PATIENCE) if unset else engine.limits
+    chosen = services().engine.choices.get("side_by_side")
+    acting.follow(_TOGETHER, chosen if isinstance(chosen, int) else SIDE_BY_SIDE)
     together = st.slider(
         "Steps side by side",
         1,
         MOST_SIDE_BY_SIDE,
-        known if isinstance(known, int) else SIDE_BY_SIDE,
-        key="side by side",
+        key=_TOGETHER,
         help="How many steps may be under way at once.",
+        on_change=acting.keep,
+        args=("side_by_side", _TOGETHER),
     )
-    if together != (known or SIDE_BY_SIDE):
-        _keep("side_by_side", together)
     st.markdown(":small[Limits]", help="A run that reaches one stops, and can go on with more.")
-    limits = limit_fields(now, key="limit")
-    if limits != now:
-        _keep("limits", limits.as_json())
-    return {"side_by_side": together, "limits": limits}
+    return {"side_by_side": together, "limits": limit_fields(_limits(), key="limit", kept=True)}
 
 
-def limit_fields(now: Limits, *, key: str) -> Limits:
-    """The four limits as fields; an empty one is none."""
+def _limits() -> Limits:
+    engine = services().engine
+    unset = engine.choices.get("limits") is None
+    return Limits(seconds=_PATIENCE) if unset else engine.limits
+
+
+def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
+    """The four limits as fields; an empty one is none. `kept`: each becomes the choice for every
+    run as soon as it is changed."""
     left, right = st.columns(2)
-    minutes = left.number_input(
-        "Minutes of work",
-        min_value=0.1,
-        value=None if now.seconds is None else now.seconds / 60,
-        step=1.0,
-        format="%.4g",
-        placeholder=f"{services().engine.policy.run_timeout / 60:.2g}, as for any run",
-        key=f"{key} minutes",
-    )
-    calls = right.number_input(
-        "Calls", min_value=1, value=now.calls, step=1, placeholder="No limit", key=f"{key} calls"
-    )
-    usd = left.number_input(
-        "Dollars for a run",
-        min_value=0.001,
-        value=now.usd,
-        step=0.1,
-        format="%.4g",
-        placeholder="No limit",
-        key=f"{key} usd",
-        help="Calls whose price is known are counted. The call that crosses it is the last.",
-    )
-    day = right.number_input(
-        "Dollars for a day",
-        min_value=0.001,
-        value=now.usd_per_day,
-        step=1.0,
-        format="%.4g",
-        placeholder="No limit",
-        key=f"{key} day",
-        help="All runs together, since midnight on the computer that Switchyard runs on.",
-    )
-    return Limits(None if minutes is None else minutes * 60, calls, usd, day)
 
+    def field(where: Any, name: str, label: str, *, unit: float = 1, **how: Any) -> Any:
+        """`unit`: how much of the limit is one of the field's."""
+        row, known, own = CEILINGS[name], getattr(now, name), f"{key} {name}"
+        kind = int if row.whole else float
+        value = None if known is None else kind(known / unit)
 
-def _keep(key: str, value: object) -> None:
-    try:
-        services().engine.control.choose(key, value)
-    except HistoryUnavailable as error:
-        st.error(show.plain(f"{error.message} {error.action}"))
+        def keep() -> None:
+            changed = st.session_state[own]
+            limits = replace(_limits(), **{name: changed and changed * unit})
+            acting.done(services().engine.control.choose, "limits", limits.as_json())
+
+        if kept:
+            acting.follow(own, value)
+        amount = where.number_input(
+            label,
+            min_value=kind(min(row.least, known or row.least) / unit),
+            value=None if kept else value,  # what has a value of its own cannot be emptied
+            format="%d" if row.whole else "%.4g",
+            key=own,
+            on_change=keep if kept else None,
+            **{"placeholder": "No limit", **how},
+        )
+        return amount and amount * unit
+
+    patience = services().engine.policy.run_timeout / 60
+    return Limits(
+        field(
+            left,
+            "seconds",
+            "Minutes of work",
+            unit=60,
+            step=1.0,
+            placeholder=f"{patience:.2g}, as for any run",
+        ),
+        field(right, "calls", "Calls", step=1),
+        field(
+            left,
+            "usd",
+            "Dollars for a run",
+            step=0.1,
+            help="Calls whose price is known are counted. The call that crosses it is the last.",
+        ),
+        field(
+            right,
+            "usd_per_day",
+            "Dollars for a day",
+            step=1.0,
+            help="All runs together, since midnight on the computer that Switchyard runs on.",
+        ),
+    )
 
 
 # -- the run

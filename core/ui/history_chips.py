@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
+from core.errors import BadRequest
 from core.ui import show
 from core.words import seconds_in_words
+from db.filters import run_filter_from
 
 OF_FIGURES = ("counted", "slower_than", "up_to", "saved")
 Filters = Mapping[str, Sequence[str]]
@@ -35,8 +37,8 @@ def chips(filters: Filters, forget: Callable[..., None]) -> None:
             )
 
 
-def _counted(_: Filters) -> str:
-    return "As counted in Performance"
+def _counted(filters: Filters) -> str | None:
+    return "As counted in Performance" if _yes("counted", filters) else None
 
 
 def _took(filters: Filters) -> str | None:
@@ -51,12 +53,24 @@ def _took(filters: Filters) -> str | None:
     return f"Took {' and '.join(told)}"
 
 
-def _saved(filters: Filters) -> str:
-    return "Saved by fallback" if filters["saved"][-1] != "false" else "Not saved by fallback"
+def _saved(filters: Filters) -> str | None:
+    saved = _yes("saved", filters)
+    if saved is None:
+        return None
+    return "Saved by fallback" if saved else "Not saved by fallback"
+
+
+def _yes(name: str, filters: Filters) -> bool | None:
+    """As the filter itself reads it."""
+    try:
+        wanted: bool = getattr(run_filter_from({name: filters[name]}), name)
+    except BadRequest:
+        return None  # which the page says above
+    return wanted
 
 
 _CHIPS: tuple[tuple[tuple[str, ...], Callable[[Filters], str | None], str], ...] = (
     (("counted",), _counted, "Without what is under way and what a fire drill pretended."),
     (("slower_than", "up_to"), _took, "A bar of the chart of latencies."),
-    (("saved",), _saved, "A provider failed in these runs and another one answered."),
+    (("saved",), _saved, "Saved: one provider failed in the run and another one answered."),
 )

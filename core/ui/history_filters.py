@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
 from core.errors import HistoryUnavailable
-from core.periods import PRESETS, midnight, preset, zone
+from core.periods import EARLIEST, LATEST, PRESETS, midnight, preset, zone
 from core.providers import PROVIDERS, label_of
 from core.strategies import STRATEGIES
 from core.ui import show
+from core.ui.acting import follow
 from core.ui.address import go_to, now
 from core.ui.history_chips import OF_FIGURES, chips
 from core.ui.history_rows import (
@@ -329,7 +330,7 @@ def _moment(now: Asked, name: str) -> float | None:
         datetime.fromtimestamp(value, _here())
     except (KeyError, ValueError, OverflowError, OSError):
         return None
-    return value
+    return min(max(value, midnight(EARLIEST, UTC)), midnight(LATEST, UTC))
 
 
 def _day(moment: float | None) -> date | None:
@@ -360,9 +361,7 @@ def _key(name: str) -> str:
 def _follow(name: str, value: Any, *, among: Iterable[Any] | None = None) -> None:
     if among is not None and value not in among:
         value = ""
-    # Only what differs: setting it anew would undo what is being chosen at this moment.
-    if st.session_state.get(_key(name)) != value:
-        st.session_state[_key(name)] = value
+    follow(_key(name), value)
 
 
 def _chosen(name: str) -> None:
@@ -383,7 +382,7 @@ _SAVED = "saved_filters"  # name -> query of the address
 
 def saved(now: Asked) -> None:
     """Keep this view under a name, take a kept one, or forget it."""
-    kept: dict[str, str] = services().engine.choices.get(_SAVED) or {}
+    kept = _kept()
     with st.popover("Saved", icon=":material/bookmark:", key="saved_filters"):
         if not kept:
             st.caption("Choose filters, give them a name, and find them here next time.")
@@ -404,8 +403,8 @@ def saved(now: Asked) -> None:
                     icon=":material/delete:",
                     type="tertiary",
                     help=f"Delete {show.plain(name)}",
-                    on_click=_keep,
-                    args=({other: kept[other] for other in kept if other != name},),
+                    on_click=_forget,
+                    args=(name,),
                 )
         with st.form("save_filters", border=False, clear_on_submit=True):
             st.text_input("Name", key="filter_name", max_chars=60, placeholder="Slow answers")
@@ -413,16 +412,24 @@ def saved(now: Asked) -> None:
                 "Save these filters",
                 icon=":material/bookmark_add:",
                 on_click=_save,
-                args=(kept, now.address()),
+                args=(now.address(),),
             )
 
 
-def _save(kept: Mapping[str, str], query: str) -> None:
+def _kept() -> Mapping[str, str]:
+    return services().engine.choices.get(_SAVED) or {}
+
+
+def _save(query: str) -> None:
     name = st.session_state["filter_name"].strip()
     if name:
-        _keep({**kept, name: query})
+        _keep({**_kept(), name: query})
     else:
         st.toast("Give these filters a name first.")
+
+
+def _forget(name: str) -> None:
+    _keep({other: query for other, query in _kept().items() if other != name})
 
 
 def _keep(kept: Mapping[str, str]) -> None:

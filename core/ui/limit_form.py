@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ class Ceiling:
 
     label: str
     help: str
-    least: float
+    least: float  # on the Run page, too; what is kept already may be smaller, and stays
     step: float
     whole: bool = False
 
@@ -31,7 +31,7 @@ CEILINGS: dict[str, Ceiling] = {
     "seconds": Ceiling(
         "Working time of a run (s)",
         "Plan and steps together. The time that a plan waits for you does not count.",
-        1.0,
+        6.0,  # a tenth of a minute, which is what the Run page counts in
         10.0,
     ),
     "calls": Ceiling("Calls of a run", "Requests sent, failed ones too.", 1, 1, whole=True),
@@ -117,20 +117,17 @@ def _side_by_side() -> None:
 def _ceiling(name: str) -> None:
     engine, row = services().engine, CEILINGS[name]
     kind = int if row.whole else float
-    known = engine.limits.as_json()
+    known = getattr(engine.limits, name)
     field = f"ceiling {name}"
-    st.session_state[field] = kind(known[name]) if name in known else None
+    st.session_state[field] = None if known is None else kind(known)
 
     def keep() -> None:
-        value = st.session_state[field]
-        kept = {key: amount for key, amount in known.items() if key != name}
-        if value:
-            kept[name] = value
-        done(engine.control.choose, "limits", kept or None)
+        kept = replace(engine.limits, **{name: st.session_state[field] or None})
+        done(engine.control.choose, "limits", kept.as_json() or None)
 
     st.number_input(
         show.plain(row.label),
-        min_value=kind(row.least),
+        min_value=kind(min(row.least, known or row.least)),
         step=kind(row.step),
         format="%d" if row.whole else "%g",
         value=None,

@@ -14,7 +14,7 @@ import streamlit as st
 from core import charts, periods
 from core.changes import change_in_words
 from core.chart_parts import Chart, Mark, rows_of
-from core.periods import PRESETS, Scale
+from core.periods import EARLIEST, LATEST, PRESETS, Scale
 from core.types import Period
 from core.ui.services import services
 from core.words import exact_time
@@ -81,7 +81,7 @@ def asked(kinds: Mapping[bool, float]) -> Asked:
 
 def _day(text: str | None) -> date | None:
     try:
-        return date.fromisoformat(text) if text else None
+        return min(max(date.fromisoformat(text), EARLIEST), LATEST) if text else None
     except ValueError:
         return None
 

@@ -187,6 +187,47 @@ def test_filters_are_saved_under_a_name_taken_again_and_deleted(engine):
     assert engine.choices.get("saved_filters") is None
 
 
+def test_filters_saved_elsewhere_since_stay_when_others_are_saved_or_deleted(engine):
+    finished(engine)
+    page = shown()
+    engine.choices.set("saved_filters", {"Theirs": "view=calls"})
+    page.text_input(key="filter_name").set_value("Mine")
+    next(b for b in page.button if b.label == "Save these filters").click().run()
+    assert engine.choices.get("saved_filters") == {"Theirs": "view=calls", "Mine": "view=runs"}
+    engine.choices.set("saved_filters", {"Mine": "view=runs", "Newer": "view=calls"})
+    page.button(key="forget Mine").click().run()
+    assert engine.choices.get("saved_filters") == {"Newer": "view=calls"}
+
+
+@pytest.mark.parametrize("moment", ["-62135596800", "-62135596799", "253402300799"])
+@pytest.mark.parametrize("end", ["since", "until"])
+def test_a_moment_when_nothing_can_have_been_asked_is_met_with_dates(engine, end, moment):
+    finished(engine)
+    page = shown("history", **{end: moment})
+    (day,) = page.date_input(key="history_dates").value
+    assert 1969 <= day.year < 2200
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"saved": "true"}, "Saved by fallback"),
+        ({"saved": "1"}, "Saved by fallback"),
+        ({"saved": "0"}, "Not saved by fallback"),
+        ({"saved": "False"}, "Not saved by fallback"),
+        ({"saved": "perhaps"}, None),
+        ({"counted": "1"}, "As counted in Performance"),
+        ({"counted": "false"}, None),
+        ({"counted": "0"}, None),
+    ],
+)
+def test_a_figures_filter_is_said_as_it_is_read(engine, query, said):
+    finished(engine)
+    page = shown(view="runs", **query)
+    chips = [button.label for button in page.button if (button.key or "").startswith("without ")]
+    assert chips == ([said] if said else [])
+
+
 def test_a_run_is_shown_beside_the_list_with_its_calls(engine, yard):
     yard["google"].script = lambda received: standin.status(402)
     run_id = finished(engine)

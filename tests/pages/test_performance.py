@@ -185,6 +185,17 @@ def test_two_dates_are_days_of_the_viewer_both_included(full):
     assert page.metric
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("0001-01-01", "9999-12-31"), ("2026-01-01", "9999-12-31"), ("9999-12-31", "9999-12-31")],
+)
+def test_dates_too_far_off_are_the_nearest_there_can_be_calls_on(first, last, full):
+    page = opened(**{"from": first, "to": last})
+    shown = page.date_input[0].value
+    assert all(1970 <= day.year < 2200 for day in shown)
+    assert len(page.metric) == (0 if first == last else 5)
+
+
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])
 def test_a_day_of_23_or_25_hours_is_whole(day, hours, full):
     there = ZoneInfo("Europe/Berlin")

@@ -117,6 +117,20 @@ def test_what_a_run_may_take_is_no_limit_until_it_is_set(engine):
     assert engine.choices.get("side_by_side") == 5
 
 
+def test_a_limit_changes_no_other_that_was_set_elsewhere_since(engine):
+    page = shown()
+    engine.control.choose("limits", {"usd_per_day": 1.0})
+    number(page, "Calls of a run").set_value(5).run()
+    assert engine.choices.get("limits") == {"usd_per_day": 1.0, "calls": 5}
+
+
+def test_a_limit_lower_than_may_be_set_shows_as_it_is(engine):
+    engine.control.choose("limits", {"seconds": 0.5, "usd": 0.001})
+    page = shown()
+    assert number(page, "Working time of a run").value == 0.5
+    assert number(page, "Cost of a run").value == 0.001
+
+
 def test_changes_are_told_in_words_and_undone(engine):
     assert "Nothing has been changed yet." in text(shown("Changes"))
     engine.control.choose("strategy", "random")

@@ -75,18 +75,16 @@ def _use(example: str) -> None:
 
 
 def _strategy() -> None:
-    engine = services().engine
-    names = list(STRATEGIES)
-    chosen = st.radio(
+    acting.follow("strategy", services().engine.strategy)
+    st.radio(
         "Strategy",
-        names,
-        index=names.index(engine.strategy),
+        list(STRATEGIES),
         format_func=lambda name: STRATEGIES[name].label,
-        captions=[STRATEGIES[name].help for name in names],
+        captions=[row.help for row in STRATEGIES.values()],
+        key="strategy",
+        on_change=acting.keep,
+        args=("strategy", "strategy"),
     )
-    if chosen != engine.strategy:
-        _keep("strategy", chosen)
-        st.rerun()
 
 
 @st.fragment(run_every=2)
@@ -103,11 +101,7 @@ def _order() -> None:
 
 
 def _reorder(order: list[str]) -> None:
-    _keep("priority", order)
-
-
-def _keep(key: str, value: object) -> None:
-    acting.done(services().engine.control.choose, key, value)
+    acting.done(services().engine.control.choose, "priority", order)
 
 
 def _more() -> dict[str, Any]:
