@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 from core.errors import HistoryUnavailable
@@ -29,12 +29,16 @@ class Readers:
         self._watch: tuple[int, sqlite3.Connection] | None = None
         self._watching = Lock()
         self._version = 0
+        self._held = local()  # version and connection, while a thread stays in one moment
 
     def version(self) -> int:
         """Another number, and a higher one, whenever anything was recorded since.
 
         Asked in microseconds: the key under which a page may keep what it has read.
         """
+        if held := getattr(self._held, "now", None):
+            version: int = held[0]
+            return version
         # SQLite counts the commits of others for each connection, so it is always the same one.
         with self._watching:
             inode = files.inode(self.path)
@@ -62,6 +66,12 @@ class Readers:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection on which every question is answered from the same moment."""
+        if held := getattr(self._held, "now", None):
+            try:
+                yield held[1]
+            except sqlite3.Error as error:
+                raise unreadable() from error
+            return
         # Handed round rather than one a thread: pages come with a new thread each time.
         inode = files.inode(self.path)
         connection = self._take(inode)
@@ -77,6 +87,17 @@ class Readers:
                 raise unreadable() from error
             raise
         self._idle.put((inode, connection))
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Whatever this thread asks inside is answered as of now, and so is the version."""
+        version = self.version()
+        with self.reading() as connection:
+            self._held.now = version, connection
+            try:
+                yield
+            finally:
+                del self._held.now
 
     def _take(self, inode: int) -> sqlite3.Connection | None:
         """An idle connection to the file that is there now, not to one that was replaced."""

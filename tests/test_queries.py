@@ -469,6 +469,18 @@ def test_a_reader_waits_for_no_writer(history, archive):
         held.result(5)
 
 
+def test_what_is_asked_in_one_moment_is_as_it_was_then(history, archive):
+    fill(history, {})
+    with archive.one_moment():
+        before = archive.version()
+        fill(history, {})
+        assert (ids(archive), archive.count_calls(), archive.version()) == ([1], 1, before)
+    assert (ids(archive), archive.version() > before) == ([2, 1], True)
+    with pytest.raises(ValueError, match="within"), archive.one_moment():
+        raise ValueError("within")
+    assert ids(archive) == [2, 1]
+
+
 def test_the_version_rises_with_what_is_recorded_and_with_nothing_else(history, archive):
     seen = [archive.version()]
     for changes in ({}, {"status": "running"}, failed()):

@@ -111,7 +111,8 @@ def read(now: Asked, *, first: float | None) -> Reading:
     kept: Reading | None = st.session_state.get(_KEPT)
     if kept and kept.question == question:
         return kept
-    reading = _read_anew(question, now)
+    with services().records.one_moment():
+        reading = _read_anew(question, now)
     st.session_state[_KEPT] = reading
     return reading
 

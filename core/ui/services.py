@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
@@ -52,6 +53,10 @@ class Records(Protocol):
 
     def first_call(self, *, simulated: bool) -> float | None:
         """When the oldest call that is in the figures began (UTC seconds), if there is one."""
+        ...
+
+    def one_moment(self) -> AbstractContextManager[None]:
+        """What this thread asks inside is answered as of now."""
         ...
 
     def version(self) -> int:

@@ -124,14 +124,15 @@ def ask_page(archive: Archive, period: Period, step: float) -> None:
     asked = Performance(archive)
     length = period.until - period.since
     edges = edges_of(period, step)
-    asked.summary(Period(period.since - length, period.since), simulated=True)
-    asked.over_time(period, edges, simulated=True)
-    asked.saved_over_time(period, edges, simulated=True)
-    asked.by_provider(period, simulated=True)
-    asked.failures(period, simulated=True)
-    asked.changes(period)
-    asked.latency_distribution(period, simulated=True)
-    asked.summary(period, simulated=True)
+    with archive.one_moment():
+        asked.summary(Period(period.since - length, period.since), simulated=True)
+        asked.over_time(period, edges, simulated=True)
+        asked.saved_over_time(period, edges, simulated=True)
+        asked.by_provider(period, simulated=True)
+        asked.failures(period, simulated=True)
+        asked.changes(period)
+        asked.latency_distribution(period, simulated=True)
+        asked.summary(period, simulated=True)
 
 
 def statements(archive: Archive, act: Callable[[], object]) -> list[str]:
