@@ -93,6 +93,7 @@ class Readers:
         """Whatever this thread asks inside is answered as of now, and so is the version."""
         version = self.version()
         with self.reading() as connection:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # from here on, not later
             self._held.now = version, connection
             try:
                 yield
