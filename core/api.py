@@ -23,7 +23,7 @@ from core.errors import BadRequest, RunError
 from core.providers import PROVIDERS
 from core.runs import Run
 from core.strategies import STRATEGIES
-from core.types import check_text
+from core.texts import check_text
 
 Export = Callable[[Mapping[str, list[str]]], Iterator[str]]  # the page's filters -> pieces of text
 

@@ -13,10 +13,10 @@ from core.deadline import Deadline
 from core.drill import SAID
 from core.errors import ErrorKind, InvalidAnswer, ProviderError, RunError
 from core.health import Health
-from core.providers.failures import MAX_MESSAGE
 from core.providers.prices import cost_usd
 from core.redaction import InPieces
-from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher, sendable
+from core.texts import sendable, vendors_words
+from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher
 from core.words import seconds_in_words
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Asking:
             words = f"No answer within {seconds_in_words(limit)}."
             sent.failure = ProviderError(ErrorKind.TIMEOUT, words)
         except ProviderError as error:
-            error.message = sendable(self.router.redact(error.message))[:MAX_MESSAGE]
+            error.message = vendors_words(error.message, self.router.redact)
             sent.failure = error
         else:
             self._read(sent, reply)
@@ -176,7 +176,7 @@ class Asking:
         status: CallStatus = "ok"
         kind, said, retry_after = None, None, None
         if failure is not None:
-            status, kind, said = "failed", failure.kind, self.router.redact(failure.message)
+            status, kind, said = "failed", failure.kind, failure.message
             http_status = failure.http_status or http_status
             request_id = failure.request_id or request_id
             retry_after = failure.retry_after

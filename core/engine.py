@@ -32,17 +32,8 @@ from core.providers import PROVIDERS, Connected, connect_practice, connect_real,
 from core.runs import Run
 from core.settings import Settings
 from core.strategies import STRATEGIES
-from core.types import (
-    Archive,
-    Choices,
-    History,
-    Request,
-    RunRecord,
-    RunStatus,
-    Source,
-    check_text,
-    run_id_at,
-)
+from core.texts import check_text
+from core.types import Archive, Choices, History, Request, RunRecord, RunStatus, Source, run_id_at
 
 _log = logging.getLogger("switchyard")
 _KEPT = 200  # finished runs kept in memory; older ones are read from the history
@@ -374,12 +365,17 @@ class Engine:
         return self.history.degraded
 
     def warm(self) -> None:
-        """Import the SDKs that a first run will need, in the order of priority. Takes seconds."""
-        router = self.router(simulated=self.practising)
-        for name in self.priority:
-            if name in router.providers and not self.stopping.is_set():
-                with contextlib.suppress(ImportError):
-                    import_module(PROVIDERS[name].sdk)
+        """Import the SDKs that a first run will need, on a thread of its own."""
+
+        def load() -> None:
+            practising = self.practising
+            router = self.router(simulated=practising)
+            for name in self.priority:
+                if name in router.providers and not self.stopping.is_set():
+                    with contextlib.suppress(ImportError):
+                        import_module(PROVIDERS[name].sdk)
+
+        threading.Thread(target=load, name="switchyard-warm", daemon=True).start()
 
     def close(self, *, drain: float = 10.0) -> None:
         """Take no more runs, give those under way `drain` seconds, then stop the rest."""

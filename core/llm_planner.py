@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from core.multi_provider_strategy import Answer, Ask, MultiProviderStrategy
 from core.plan import Plan, read_plan
 from core.prompts import PLAN_SCHEMA, plan_messages, repair_message
-from core.types import Attempt, Reply, Request, check_text
+from core.texts import check_text
+from core.types import Attempt, Reply, Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ from core.errors import OUTCOMES, BadRequest
 from core.health import Health
 from core.providers import label_of
 from core.strategies import STRATEGIES
-from core.types import Attempt, Calls, Message, Provider, Reply, Request, check_text
-from core.walk import Answer, Ask, Settings, Walk
+from core.texts import check_text
+from core.types import Attempt, Calls, Message, Provider, Reply, Request
+from core.walk import Answer, Ask, Parameters, Walk
 
 __all__ = ["Answer", "Ask", "MultiProviderStrategy"]
 
@@ -60,7 +61,7 @@ class MultiProviderStrategy:
         self.rng = rng or random.Random()
         self.redact = redact
         self.healths = {name: Health(name) for name in llm_provider}
-        self.dropped: dict[str, dict[Settings, frozenset[str]]] = {}  # by provider
+        self.dropped: dict[str, dict[Parameters, frozenset[str]]] = {}  # by provider
         self.deadlines = Deadlines()
         self.waiting: set[asyncio.Future[None]] = set()  # for any request to end
 

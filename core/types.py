@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from core.errors import BadRequest, ErrorKind
+from core.errors import ErrorKind
 
 Role = Literal["system", "user", "assistant"]
 RunStatus = Literal["running", "completed", "failed", "cancelled", "interrupted"]
@@ -19,26 +19,6 @@ Source = Literal["ui", "api", "python"]
 class Message:
     role: Role
     content: str
-
-
-def check_text(text: str, name: str) -> None:
-    """Refuse a text that cannot be sent to anyone. `name` is what people call it.
-
-    Raises:
-        BadRequest: it contains a lone surrogate.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise BadRequest(
-            f"The {name} contains half of a character, such as a cut-off emoji; "
-            "write that part again."
-        ) from None
-
-
-def sendable(text: str) -> str:
-    """`text` with a question mark for each lone surrogate, which no encoding can hold."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 @dataclass(frozen=True, slots=True)

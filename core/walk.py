@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 # What a vendor may refuse of a request. A value that it refuses says nothing of another value.
-Settings = tuple[float | None, int, bool]  # temperature, max_tokens, and whether JSON is wanted
+Parameters = tuple[float | None, int, bool]  # temperature, max_tokens, and whether JSON is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +153,7 @@ class Walk:
             return None
         repeated = repaired = False
         while True:
-            known = router.dropped.get(name)
-            dropped = known.get(_settings(request)) if known else None
+            dropped = router.dropped.get(name, {}).get(_parameters(request), frozenset())
             asked = replace(request, dropped=dropped) if dropped else request
             begun = router.clock()
             limit = self._limit(begun, others=others)
@@ -168,8 +167,8 @@ class Walk:
             self._note_objection(name, failure)
             if failure.parameter is not None and not repeated:
                 repeated = True
-                now_dropped = (dropped or frozenset()) | {failure.parameter}
-                router.dropped.setdefault(name, {})[_settings(request)] = now_dropped
+                refused = router.dropped.setdefault(name, {})
+                refused[_parameters(request)] = dropped | {failure.parameter}
             elif failure.kind is ErrorKind.INVALID_PLAN and reply and ask.repair and not repaired:
                 repaired = True
                 said = Message("assistant", reply.content)
@@ -253,7 +252,7 @@ class Walk:
         )
 
 
-def _settings(request: Request) -> Settings:
+def _parameters(request: Request) -> Parameters:
     return request.temperature, request.max_tokens, request.json_schema is not None
 
 

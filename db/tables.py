@@ -175,13 +175,15 @@ class RunRollup(SQLModel, table=True):
     saved: int
 
 
-class CallTally(SQLModel, table=True):
-    """How many calls of 4,096 with ids in a row ended so, kept by triggers; see `db.tally`."""
+class _Stretch(SQLModel):
+    stretch: int = Field(primary_key=True)  # of rows with ids in a row
 
-    __tablename__ = "call_tally"
+
+class _Total(SQLModel):
+    """How many there are of a kind."""
+
     __table_args__: ClassVar = {"sqlite_with_rowid": False}
 
-    stretch: int = Field(primary_key=True)
     provider: str = Field(primary_key=True, sa_type=Text)
     model: str = Field(primary_key=True, sa_type=Text)
     strategy: str = Field(primary_key=True, sa_type=Text)
@@ -189,56 +191,35 @@ class CallTally(SQLModel, table=True):
     error_kind: str = Field(primary_key=True, sa_type=Text)
     simulated: bool = Field(primary_key=True)
     number: int
+
+
+class _Tally(_Total, _Stretch):
     first: float = Field(sa_type=REAL)  # the first of them began
     last: float = Field(sa_type=REAL)
 
 
-class RunTally(SQLModel, table=True):
+class CallTally(_Tally, table=True):
+    """How many calls of 4,096 ended so, kept by triggers; see `db.tally`."""
+
+    __tablename__ = "call_tally"
+
+
+class RunTally(_Tally, table=True):
     """The same of 1,024 runs."""
 
     __tablename__ = "run_tally"
-    __table_args__: ClassVar = {"sqlite_with_rowid": False}
-
-    stretch: int = Field(primary_key=True)
-    provider: str = Field(primary_key=True, sa_type=Text)
-    model: str = Field(primary_key=True, sa_type=Text)
-    strategy: str = Field(primary_key=True, sa_type=Text)
-    status: str = Field(primary_key=True, sa_type=Text)
-    error_kind: str = Field(primary_key=True, sa_type=Text)
-    simulated: bool = Field(primary_key=True)
-    number: int
-    first: float = Field(sa_type=REAL)
-    last: float = Field(sa_type=REAL)
 
 
-class CallTotal(SQLModel, table=True):
+class CallTotal(_Total, table=True):
     """How many calls ended so in all."""
 
     __tablename__ = "call_total"
-    __table_args__: ClassVar = {"sqlite_with_rowid": False}
-
-    provider: str = Field(primary_key=True, sa_type=Text)
-    model: str = Field(primary_key=True, sa_type=Text)
-    strategy: str = Field(primary_key=True, sa_type=Text)
-    status: str = Field(primary_key=True, sa_type=Text)
-    error_kind: str = Field(primary_key=True, sa_type=Text)
-    simulated: bool = Field(primary_key=True)
-    number: int
 
 
-class RunTotal(SQLModel, table=True):
+class RunTotal(_Total, table=True):
     """The same of runs."""
 
     __tablename__ = "run_total"
-    __table_args__: ClassVar = {"sqlite_with_rowid": False}
-
-    provider: str = Field(primary_key=True, sa_type=Text)
-    model: str = Field(primary_key=True, sa_type=Text)
-    strategy: str = Field(primary_key=True, sa_type=Text)
-    status: str = Field(primary_key=True, sa_type=Text)
-    error_kind: str = Field(primary_key=True, sa_type=Text)
-    simulated: bool = Field(primary_key=True)
-    number: int
 
 
 class ToIndex(SQLModel, table=True):

@@ -495,12 +495,18 @@ def test_a_copy_that_cannot_be_written_says_so(history, keeper, tmp_path):
         keeper.backup(tmp_path / "nowhere" / "copy.db")
 
 
-def test_a_restored_history_is_the_copy_and_the_old_one_is_kept(path, tmp_path):
-    copy = tmp_path / "copy.db"
+def copied_before_its_last_run(path, folder):
+    """A copy of a history, and the log that the history's last run had left beside it."""
+    copy = folder / "copy.db"
     with closing(SqliteHistory.open(path)) as history:
         fill(history, [3, 2, 1])
         backup.backup(path, copy)
         fill(history, [0])
+        return copy, files.beside(path, "-wal").read_bytes()
+
+
+def test_a_restored_history_is_the_copy_and_the_old_one_is_kept(path, tmp_path):
+    copy, _ = copied_before_its_last_run(path, tmp_path)
     with_all, copied = everything(path), everything(copy)
 
     aside = backup.restore(path, copy)
@@ -523,12 +529,7 @@ def test_a_history_is_restored_where_there_is_none(path, tmp_path):
 
 
 def test_the_log_of_a_history_that_was_lost_is_kept_out_of_the_restored_one(path, tmp_path):
-    copy = tmp_path / "copy.db"
-    with closing(SqliteHistory.open(path)) as history:
-        fill(history, [3, 2, 1])
-        backup.backup(path, copy)
-        fill(history, [0])
-        log = files.beside(path, "-wal").read_bytes()
+    copy, log = copied_before_its_last_run(path, tmp_path)
     path.unlink()
     files.beside(path, "-wal").write_bytes(log)
     assert backup.restore(path, copy) is None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.errors import ErrorKind, ProviderError
-from core.providers.failures import MAX_MESSAGE
+from core.texts import vendors_words
 from core.types import Provider
 
 FRESH_FOR = 3600.0  # seconds a list of models is believed
@@ -57,5 +57,5 @@ async def look(
     else:
         offered = tuple(dict.fromkeys(redact(model) for model in models if model))
         return Found(name, provider.model, begun, clock() - start, offered)
-    said = redact(failure.message)[:MAX_MESSAGE]
+    said = vendors_words(failure.message, redact)
     return Found(name, provider.model, begun, clock() - start, (), failure.kind, said)

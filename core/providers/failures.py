@@ -16,9 +16,9 @@ import httpx2
 
 from core.errors import ErrorKind, ProviderError
 from core.providers.http import BodyTooLarge, was_sent
+from core.texts import MAX_MESSAGE
 
 MAX_RETRY_AFTER = 3600.0  # seconds; a vendor that asks for more is asked again after this
-MAX_MESSAGE = 500  # characters of the vendor's words that are kept, cut once they are redacted
 _NO_ANSWER = "It sent something that is not an answer."
 
 _log = logging.getLogger("switchyard")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.types import Reply, Usage, sendable
+from core.texts import sendable
+from core.types import Reply, Usage
 
 
 def sound(reply: Reply, *, asked: str) -> Reply:

@@ -1,0 +1,34 @@
+"""Texts as they can be sent, kept and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.errors import BadRequest
+
+MAX_MESSAGE = 500  # characters of a vendor's words that are kept
+
+
+def check_text(text: str, name: str) -> None:
+    """Refuse a text that cannot be sent to anyone. `name` is what people call it.
+
+    Raises:
+        BadRequest: it contains a lone surrogate.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadRequest(
+            f"The {name} contains half of a character, such as a cut-off emoji; "
+            "write that part again."
+        ) from None
+
+
+def sendable(text: str) -> str:
+    """`text` with a question mark for each lone surrogate, which no encoding can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def vendors_words(message: str, redact: Callable[[str], str]) -> str:
+    """A vendor's message as it may be kept: cut after secrets are out, so that none is halved."""
+    return sendable(redact(message))[:MAX_MESSAGE]
