@@ -163,9 +163,13 @@ def test_a_suggested_order_is_taken_and_undone(desk, tmp_path):
         environment = {**yard.env("openai", "google"), "LLM_STRATEGY": "priority"}
         environment |= {"LLM_PRIORITY": "openai,google", "LLM_COOLDOWN": "0.1"}
         with Console(tmp_path, environment) as console:
-            for _ in range(12):
+
+            def both_are_known() -> bool:  # openai is not asked while it rests
                 console.plan("Plan a picnic", priority=["openai"])
                 console.plan("Plan a picnic", priority=["google"])
+                return len(yard["openai"].requests) >= 12
+
+            assert standin.eventually(both_are_known, within=30)
             opened(desk, f"{console.url}/providers")
             expect(desk.get_by_text("The last 30 days suggest: Google, OpenAI.")).to_be_visible()
             desk.get_by_role("button", name="Use this order").click()
