@@ -179,6 +179,17 @@ class _Stretch(SQLModel):
     stretch: int = Field(primary_key=True)  # of rows with ids in a row
 
 
+class _Times(SQLModel):
+    first: float = Field(sa_type=REAL)  # the first of them began
+    last: float = Field(sa_type=REAL)
+
+
+class _InStretch(_Times, _Stretch):
+    """How many there are in it."""
+
+    number: int
+
+
 class _Total(SQLModel):
     """How many there are of a kind."""
 
@@ -193,9 +204,8 @@ class _Total(SQLModel):
     number: int
 
 
-class _Tally(_Total, _Stretch):
-    first: float = Field(sa_type=REAL)  # the first of them began
-    last: float = Field(sa_type=REAL)
+class _Tally(_Times, _Total, _Stretch):
+    pass
 
 
 class CallTally(_Tally, table=True):
@@ -220,6 +230,18 @@ class RunTotal(_Total, table=True):
     """The same of runs."""
 
     __tablename__ = "run_total"
+
+
+class CallStretch(_InStretch, table=True):
+    """How many calls of 4,096 have ended."""
+
+    __tablename__ = "call_stretch"
+
+
+class RunStretch(_InStretch, table=True):
+    """The same of 1,024 runs."""
+
+    __tablename__ = "run_stretch"
 
 
 class ToIndex(SQLModel, table=True):

@@ -1,9 +1,9 @@
 """How many calls or runs a filter finds, and which of them stand on a page, without a scan.
 
-Triggers (`db.migrations.v4`, `v5` and `v7`) keep how many there are of each provider, model,
-strategy and outcome: in all, and of each stretch of a thousand rows or more. The 10,000th page is
-found by walking from the newest stretch to the one or two that it lies in, and reading these. What
-still runs is in no sum, and is few.
+Triggers (`db.migrations.v4`, `v5`, `v7` and `v8`) keep how many there are of each provider, model,
+strategy and outcome, in all and of each stretch of a thousand rows or more, and how many there are
+of each stretch. The 10,000th page is found by walking from the newest stretch to the one or two
+that it lies in, and reading these. What still runs is in no sum, and is few.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from db.filters import Filter
 
 MOST = (1 << 63) - 1  # more than any key
+_FOREVER = 1e300  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,16 @@ def page(
     before: int = MOST,
 ) -> list[int]:
     """The keys below `before`, newest first, without the first `offset`."""
-    high = min(before, _end(connection, listed))
+    end = _end(connection, listed)
+    high = min(before, end)
     # On most pages by key, and most first pages, the newest stretch has enough.
     low = 0 if wanted == type(wanted)() else max(0, high - (1 << listed.width))
     if not offset:
         keys = _keys(connection, listed, wanted, low, high, limit, 0)
         if len(keys) == limit or low == 0:
             return keys
+    if high == end:  # the newest stretch is wanted whole, so its rows need not be counted
+        high = ((end >> listed.width) + 1) << listed.width
     keys = []
     for stretch, number in _walk(connection, listed, wanted, high):
         if offset >= number:
@@ -94,7 +98,7 @@ def keys_of(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> 
 def forget_empty(connection: sqlite3.Connection) -> None:
     """What is left of removed rows."""
     for listed in (CALLS, RUNS):
-        for counts in ("tally", "total"):
+        for counts in ("tally", "total", "stretch"):
             connection.execute(f"DELETE FROM {listed.table}_{counts} WHERE number = 0")
 
 
@@ -133,8 +137,18 @@ def _sums(
 ) -> dict[int, int | None]:
     """By stretch; None where only some of it is wanted, so that its rows have to be counted."""
     where, values = wanted.choices()
-    since, until = wanted.since, wanted.until
     own, _ = wanted.of_rows()
+    since = -_FOREVER if wanted.since is None else wanted.since
+    until = _FOREVER if wanted.until is None else wanted.until
+    stretches = (low >> listed.width, (high - 1) >> listed.width, since, until)
+    found = f"{listed.table}_stretch WHERE stretch BETWEEN ? AND ? AND last >= ? AND first < ?"
+    if values:
+        found = f"""
+            {listed.table}_tally
+             WHERE stretch IN (SELECT stretch FROM {found})
+               AND last >= ? AND first < ? AND {where}
+        """
+        values = [since, until, *values]
     (packed,) = connection.execute(
         f"""
         SELECT json_group_array(json_array(stretch, number, partly)) FROM (
@@ -142,32 +156,12 @@ def _sums(
                    max({bool(own)} OR first < ? OR last >= ?
                        OR stretch << {listed.width} < ?
                        OR (stretch + 1) << {listed.width} > ?) AS partly
-              FROM {listed.table}_tally
-             WHERE last >= ? AND first < ? AND number > 0
-               AND stretch BETWEEN ? AND ?
-               AND {where}
+              FROM {found} AND number > 0
              GROUP BY stretch)
         """,
-        (
-            _or(since, _NEVER),
-            _or(until, _FOREVER),
-            low,
-            high,
-            _or(since, _NEVER),
-            _or(until, _FOREVER),
-            low >> listed.width,
-            (high - 1) >> listed.width,
-            *values,
-        ),
+        (since, until, low, high, *stretches, *values),
     ).fetchone()
     return {stretch: None if partly else number for stretch, number, partly in json.loads(packed)}
-
-
-_NEVER, _FOREVER = -1e300, 1e300
-
-
-def _or(moment: float | None, otherwise: float) -> float:
-    return otherwise if moment is None else moment
 
 
 def _running(

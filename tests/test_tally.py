@@ -223,6 +223,11 @@ def test_whatever_is_written_the_tally_is_that_of_the_rows(tmp_path):
                 in_all[tuple(key)] += number
             total = connection.execute(f"SELECT {facts}, number FROM {listed.table}_total")
             assert {tuple(key): number for *key, number in total} == in_all
+            by_stretch = Counter[int]()
+            for stretch, *_, number in counted:
+                by_stretch[stretch] += number
+            stretches = f"SELECT stretch, number FROM {listed.table}_stretch"
+            assert dict(connection.execute(stretches).fetchall()) == by_stretch
 
 
 def test_rows_from_before_the_tally_are_in_it(tmp_path):

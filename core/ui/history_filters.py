@@ -39,6 +39,7 @@ _FILTERS = (*CHOICES, "simulated", "text", "period", "since", "until", "sort")
 _VIEWS = {"runs": "Runs", "calls": "Calls"}
 _SORTS = {"": "Newest first", "best": "Best match first"}
 _PRACTICE = {"": "Practice and real", "false": "Real only", "true": "Practice only"}
+_LONG = {"0": "false", "1": "true"}  # what an address may say instead
 
 _ALL = (*_FILTERS, *OF_FIGURES)
 
@@ -200,7 +201,8 @@ def _more(now: Asked, models: Iterable[str]) -> None:
             any_of="Any strategy",
             width=300,
         )
-        _follow("simulated", now.filters.get("simulated", ("",))[-1].lower(), among=_PRACTICE)
+        practice = now.filters.get("simulated", ("",))[-1].lower()
+        _follow("simulated", _LONG.get(practice, practice), among=_PRACTICE)
         st.selectbox(
             "Practice or real",
             list(_PRACTICE),

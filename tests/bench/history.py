@@ -37,7 +37,6 @@ from db.fill import fill
 from db.filters import CallFilter
 from db.history import SqliteHistory
 from db.performance import Performance
-from db.phrases import RARE
 from db.queries import Archive
 from db.records import put
 from db.rows import CALL, INTENT, REQUEST, TEXT, call_row, intent_row, request_text
@@ -51,7 +50,7 @@ HOUR, DAY = 3600.0, 86_400.0
 OFFSET = 2 * HOUR  # the viewer is two hours east of Greenwich
 LIMIT = 25  # rows a page
 PAGE = 10_000
-RARE_WORD, FREQUENT_WORD = RARE[0], "mind"
+FREQUENT_WORD = "mind"
 MOST = 20.0  # seconds for one figure, once there are three rounds
 GROUP = 32  # calls in one commit
 PERIODS = {"24 hours": (1, HOUR), "30 days": (30, DAY), "all time": (DAYS + 1, DAY)}
@@ -146,7 +145,19 @@ def statements(archive: Archive, act: Callable[[], object]) -> list[str]:
     return [sql for sql in found if sql.lstrip().startswith(("SELECT", "WITH"))]
 
 
-def measure_ours(results: Results, size: int, path: Path, rounds: int) -> None:
+def rarest(path: Path) -> str:
+    """The word that the fewest calls hold, of those that fill a page in this history."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, call_words, row)"
+        )
+        (word,) = connection.execute(
+            "SELECT term FROM vocabulary WHERE doc >= ? ORDER BY doc, term LIMIT 1", (LIMIT,)
+        ).fetchone()
+    return str(word)
+
+
+def measure_ours(results: Results, size: int, path: Path, rare: str, rounds: int) -> None:
     archive = Archive(path)
     with closing(sqlite3.connect(path)) as connection:
         last, until = connection.execute("SELECT max(id), max(started_at) + 1 FROM call").fetchone()
@@ -169,7 +180,7 @@ def measure_ours(results: Results, size: int, path: Path, rounds: int) -> None:
     show_sql(KEYED, page_of(before_id=last - page * LIMIT))
     wanted = CallFilter(provider=("google",), status=("failed",))
     show_sql(FILTER, page_of(wanted=wanted))
-    for figure, word in ((RARELY, RARE_WORD), (OFTEN, FREQUENT_WORD)):
+    for figure, word in ((RARELY, rare), (OFTEN, FREQUENT_WORD)):
         show_sql(figure, page_of(wanted=CallFilter(text=word)))
     for name, (days, step) in PERIODS.items():
         period = Period(until - days * DAY, until)
@@ -320,7 +331,7 @@ def measure_busy(results: Results, path: Path, rounds: int) -> None:
 # -- the others
 
 
-def measure_plain(results: Results, size: int, path: Path, rounds: int) -> None:
+def measure_plain(results: Results, size: int, path: Path, rare: str, rounds: int) -> None:
     plain = Plain(path)
     (until,) = plain.connection.execute("SELECT max(started_at) + 1 FROM log").fetchone()
     page = min(PAGE, size // LIMIT - 1)
@@ -328,7 +339,7 @@ def measure_plain(results: Results, size: int, path: Path, rounds: int) -> None:
         FIRST: lambda: plain.page(LIMIT),
         NUMBERED: lambda: plain.page(LIMIT, LIMIT * (page - 1)),
         FILTER: lambda: plain.page(LIMIT, 0, "provider = 'google' AND status = 'failed'"),
-        RARELY: lambda: plain.search(RARE_WORD, LIMIT),
+        RARELY: lambda: plain.search(rare, LIMIT),
         OFTEN: lambda: plain.search(FREQUENT_WORD, LIMIT),
         STATUS: plain.totals,
     }
@@ -346,7 +357,9 @@ def measure_plain(results: Results, size: int, path: Path, rounds: int) -> None:
     plain.connection.close()
 
 
-def measure_llm(results: Results, size: int, command: Sequence[str], rounds: int) -> None:
+def measure_llm(
+    results: Results, size: int, command: Sequence[str], rare: str, rounds: int
+) -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdin is not None
@@ -354,7 +367,7 @@ def measure_llm(results: Results, size: int, command: Sequence[str], rounds: int
         process.stdout.readline()
         for figure, arguments in (
             (FIRST, []),
-            (RARELY, ["-q", RARE_WORD, "-l"]),
+            (RARELY, ["-q", rare, "-l"]),
             (OFTEN, ["-q", FREQUENT_WORD, "-l"]),
         ):
             print(
@@ -448,13 +461,14 @@ def main() -> None:
         if not path.exists():
             fill(path, believable(size, days=DAYS, until=time.time()))
         made(plain, path)
-        measure_ours(results, size, path, chosen.rounds)
-        measure_plain(results, size, plain, chosen.rounds)
+        rare = rarest(path)
+        measure_ours(results, size, path, rare, chosen.rounds)
+        measure_plain(results, size, plain, rare, chosen.rounds)
         if chosen.llm_python:
             command = [chosen.llm_python, "-m", "tests.bench.llm_logs"]
             command += [str(chosen.dir / f"{size}-llm.db"), str(path)]
             command += ["cpu"] * chosen.cpu
-            measure_llm(results, size, command, chosen.rounds)
+            measure_llm(results, size, command, rare, chosen.rounds)
         if size == sizes[-1]:
             measure_error(results, path)
         measure_writing(results, size, path, plain, chosen.rounds)

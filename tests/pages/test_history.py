@@ -144,6 +144,13 @@ def test_a_filter_that_cannot_be_read_is_named(engine, query):
     assert table(page)["rows"]
 
 
+def test_a_filter_is_chosen_in_its_field_however_the_address_says_it(engine):
+    finished(engine)
+    page = shown(view="calls", simulated="0")
+    assert page.selectbox(key="history_simulated").value == "false"
+    assert len(table(page)["rows"]) == 1
+
+
 @pytest.mark.parametrize("page", ["0", "-3", "x", "99999", "9" * 40])
 def test_a_page_that_is_not_there_is_met_with_one_that_is(engine, page):
     finished(engine)
