@@ -28,9 +28,11 @@ KINDS = (
 )
 # fmt: on
 COUNTS = ("outcomes", "latencies", "ttfts")
+_Facts = Sequence[Any]
 
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 _RATED = {"ok", *(kind.value for kind, outcome in OUTCOMES.items() if outcome.rated)}
+_TIMES = (FACTS.index("latency_ms"), FACTS.index("ttft_ms"))
 _MOST_TOKENS = 1 << 40  # a vendor may claim more, and a sum of such claims would overflow
 
 
@@ -43,26 +45,21 @@ class Figures:
     latencies: dict[int, int] = field(default_factory=dict)
     ttfts: dict[int, int] = field(default_factory=dict)
 
-    def count(self, facts: Sequence[Any], weight: int = 1) -> None:
-        """Add a call that has ended; with a weight of -1, take it away. `facts` as in FACTS."""
-        status, kind, _, latency, ttft, *_ = facts
-        self.sums = [
-            total + weight * new for total, new in zip(self.sums, _sums(facts), strict=True)
-        ]
-        _add(self.outcomes, _CODES[kind or status], weight)
-        if status == "ok":
-            if latency is not None:
-                _add(self.latencies, counts.bucket(latency), weight)
-            if ttft is not None:
-                _add(self.ttfts, counts.bucket(ttft), weight)
+    @classmethod
+    def of(cls, calls: Sequence[_Facts]) -> Figures:
+        """Of calls that have ended, each as in FACTS."""
+        if not calls:
+            return cls()
+        sums: list[float] = [*map(sum, zip(*map(_sums, calls), strict=True))]
+        return cls(sums, *map(counts.tallied, _codes(calls)))
 
-    def merged(self, other: Figures) -> Figures:
-        """Both, as a new one."""
-        both = Figures([a + b for a, b in zip(self.sums, other.sums, strict=True)])
-        for figures in (self, other):
+    def merged(self, other: Figures, weight: int = 1) -> Figures:
+        """Both, as a new one; with a weight of -1, without what `other` holds."""
+        both = Figures([a + weight * b for a, b in zip(self.sums, other.sums, strict=True)])
+        for figures, times in ((self, 1), (other, weight)):
             for mine, theirs in zip(both.counts(), figures.counts(), strict=True):
                 for code, count in theirs.items():
-                    _add(mine, code, count)
+                    mine[code] = mine.get(code, 0) + times * count
         return both
 
     def counts(self) -> tuple[dict[int, int], ...]:
@@ -75,7 +72,16 @@ class Figures:
         return any(self.sums) or any(any(some.values()) for some in self.counts())
 
 
-def _sums(facts: Sequence[Any]) -> tuple[float, ...]:
+def _codes(calls: Sequence[_Facts]) -> tuple[list[int], ...]:
+    """Of outcomes, latencies and times to the first token."""
+    ok = [facts for facts in calls if facts[0] == "ok"]
+    return (
+        [_CODES[kind or status] for status, kind, *_ in calls],
+        *([counts.bucket(facts[at]) for facts in ok if facts[at] is not None] for at in _TIMES),
+    )
+
+
+def _sums(facts: _Facts) -> tuple[float, ...]:
     status, kind, step, latency, _, asked, told, cost = facts
     ok = status == "ok"
     invalid = kind == "invalid_plan"
@@ -106,7 +112,3 @@ def _sums(facts: Sequence[Any]) -> tuple[float, ...]:
 
 def _tokens(count: int | None) -> int:
     return min(max(count or 0, 0), _MOST_TOKENS)
-
-
-def _add(counts: dict[int, int], code: int, count: int) -> None:
-    counts[code] = counts.get(code, 0) + count

@@ -54,7 +54,7 @@ class Performance:
         sums = ("calls", "ok", "rated", "cost_usd", "priced", "unpriced")
         some = self._stretches.calls(period, simulated=simulated)
         total = {name: sum(some[name]) for name in sums}
-        (seconds,) = quantiles(tuple(some["latencies"]), together=True)
+        (seconds,) = quantiles(tuple(some["latencies"]), begins=(0,))
         runs = self._stretches.runs(period, None, simulated=simulated)
         return Summary(
             calls=total["calls"],
@@ -85,7 +85,8 @@ class Performance:
         plans = frame["plans"]
         return pd.DataFrame(
             {
-                **_shared(some, percentiles=("p50", "p95", "p99")),
+                "provider": _texts(some["provider"]),
+                **_shared(some, ("p50", "p95", "p99")),
                 "ttft": quantiles(tuple(some["ttfts"]), (0.50,))[:, 0],
                 "tokens_per_second": _ratio(frame["told_tokens"], frame["told_ms"] / 1000),
                 "cost_usd": _where(frame["priced"] > 0, frame["cost_usd"]),
@@ -107,23 +108,19 @@ class Performance:
         success_rate (float64, 0..1), p50, p95 (float64, seconds), cost_usd (float64). NaN where
         unknown.
         """
-        return _over_time(self._over_time(period, edges, simulated=simulated), edges)
+        some = self._over_time(period, edges, simulated=simulated)
+        frame = _over_time(some, edges)
+        frame.insert(0, "provider", _texts(some["provider"]))
+        return frame
 
     def totals_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame:
         """The same of all providers together: one row per bucket with calls, without provider."""
         some = self._over_time(period, edges, simulated=simulated)
-        together: dict[int, list[Any]] = {}
-        names = [name for name in some if name not in ("bucket", "provider")]
-        for bucket, *row in zip(some["bucket"], *(some[name] for name in names), strict=True):
-            before = together.get(bucket)
-            # Numbers add up, and so do texts of counts, one after the other.
-            together[bucket] = [a + b for a, b in zip(before, row, strict=True)] if before else row
-        columns = zip(*together.values(), strict=True) if together else [()] * len(names)
-        joined: Columns = dict(zip(names, columns, strict=True))
-        joined |= {"bucket": [*together], "provider": [""] * len(together)}
-        return _over_time(joined, edges).drop(columns="provider")
+        of = some["bucket"]
+        begins = [at for at, bucket in enumerate(of) if at == 0 or bucket != of[at - 1]]
+        return _over_time(some, edges, begins)
 
     def _over_time(self, period: Period, edges: Sequence[float], *, simulated: bool) -> Columns:
         sums = ("calls", "ok", "rated", "cost_usd", "priced")
@@ -219,29 +216,43 @@ class Performance:
 _NO_FAILURE = ("ok", "cancelled", "interrupted")
 
 
-def _over_time(some: Columns, edges: Sequence[float]) -> pd.DataFrame:
+def _over_time(
+    some: Columns, edges: Sequence[float], begins: Sequence[int] | None = None
+) -> pd.DataFrame:
     import pandas as pd
 
-    shared = _shared(some, percentiles=("p50", "p95"))
+    buckets = some["bucket"] if begins is None else [some["bucket"][at] for at in begins]
+    cost, priced = (_summed(some[name], begins) for name in ("cost_usd", "priced"))
     return pd.DataFrame(
         {
-            "provider": shared.pop("provider"),
-            "start": _floats([edges[bucket] for bucket in some["bucket"]]),
-            **shared,
-            "cost_usd": _where(_floats(some["priced"]) > 0, _floats(some["cost_usd"])),
+            "start": _floats([edges[bucket] for bucket in buckets]),
+            **_shared(some, ("p50", "p95"), begins),
+            "cost_usd": _where(priced > 0, cost),
         }
     )
 
 
-def _shared(some: Mapping[str, Sequence[Any]], *, percentiles: Sequence[str]) -> dict[str, Any]:
-    seconds = quantiles(tuple(some["latencies"]), [int(name[1:]) / 100 for name in percentiles])
-    rated = _floats(some["rated"])
+def _shared(
+    some: Mapping[str, Sequence[Any]],
+    percentiles: Sequence[str],
+    begins: Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """With `begins` as in `quantiles`."""
+    parts = [int(name[1:]) / 100 for name in percentiles]
+    seconds = quantiles(tuple(some["latencies"]), parts, begins=begins)
+    sums = {name: _summed(some[name], begins) for name in ("calls", "ok", "rated")}
     return {
-        "provider": _texts(some["provider"]),
-        **{name: _whole(some[name]) for name in ("calls", "ok", "rated")},
-        "success_rate": _ratio(_floats(some["ok"]), rated),
+        **{name: values.astype("int64") for name, values in sums.items()},
+        "success_rate": _ratio(sums["ok"], sums["rated"]),
         **{name: seconds[:, place] for place, name in enumerate(percentiles)},
     }
+
+
+def _summed(values: Sequence[float], begins: Sequence[int] | None) -> Array:
+    import numpy as np
+
+    each = _floats(values)
+    return np.add.reduceat(each, begins) if begins else each
 
 
 def _texts(values: Sequence[str]) -> pd.Series[str]:

@@ -18,20 +18,24 @@ PERCENTILES = (0.50, 0.95, 0.99)
 
 
 def quantiles(
-    texts: tuple[str, ...], parts: Sequence[float] = PERCENTILES, *, together: bool = False
+    texts: tuple[str, ...],
+    parts: Sequence[float] = PERCENTILES,
+    *,
+    begins: Sequence[int] | None = None,
 ) -> Array:
-    """A row per text, or one for all `together`: a column per part, in seconds, NaN without any.
+    """A row per text: a column per part, in seconds, NaN without any.
 
+    With `begins` one row for all texts from one of these places to the next.
     Each is that of the call with the rank floor(part * (n - 1)), counted from 0.
     """
     import numpy as np
 
     codes, often = dense(texts)
-    if together:
-        often = often.sum(axis=0, keepdims=True)
-    found = np.full((len(often), len(parts)), np.nan)
+    found = np.full((len(texts if begins is None else begins), len(parts)), np.nan)
     if not codes.size:
         return found
+    if begins is not None:
+        often = np.add.reduceat(often, begins, axis=0)
     seconds = 2 * counts.SHORTEST / (counts.GAMMA + 1) * counts.GAMMA**codes / 1000
     upto = np.cumsum(often)  # one row after the other
     to = upto[len(codes) - 1 :: len(codes)]

@@ -9,12 +9,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, local
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import HistoryUnavailable
 from db import files
 
 _NO_FILE = -1
+
+
+class _Moment(NamedTuple):
+    version: int
+    connection: sqlite3.Connection
+    known: dict[Any, Any]
 
 
 class Readers:
@@ -29,16 +35,15 @@ class Readers:
         self._watch: tuple[int, sqlite3.Connection] | None = None
         self._watching = Lock()
         self._version = 0
-        self._held = local()  # version and connection, while a thread stays in one moment
+        self._held = local()  # `now` is the moment that a thread stays in, if it does
 
     def version(self) -> int:
         """Another number, and a higher one, whenever anything was recorded since.
 
         Asked in microseconds: the key under which a page may keep what it has read.
         """
-        if held := getattr(self._held, "now", None):
-            version: int = held[0]
-            return version
+        if held := self._moment:
+            return held.version
         # SQLite counts the commits of others for each connection, so it is always the same one.
         with self._watching:
             inode = files.inode(self.path)
@@ -66,9 +71,9 @@ class Readers:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection on which every question is answered from the same moment."""
-        if held := getattr(self._held, "now", None):
+        if held := self._moment:
             try:
-                yield held[1]
+                yield held.connection
             except sqlite3.Error as error:
                 raise unreadable() from error
             return
@@ -94,11 +99,20 @@ class Readers:
         version = self.version()
         with self.reading() as connection:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # from here on, not later
-            self._held.now = version, connection
+            self._held.now = _Moment(version, connection, {})
             try:
                 yield
             finally:
                 del self._held.now
+
+    @property
+    def known(self) -> dict[Any, Any]:
+        """What was found out in the moment that this thread stays in; not kept outside of one."""
+        return {} if self._moment is None else self._moment.known
+
+    @property
+    def _moment(self) -> _Moment | None:
+        return getattr(self._held, "now", None)
 
     def _take(self, inode: int) -> sqlite3.Connection | None:
         """An idle connection to the file that is there now, not to one that was replaced."""

@@ -85,14 +85,14 @@ def kept_up(
 
 def folded(calls: Iterable[Sequence[Any]], *, away: Iterable[Sequence[Any]] = ()) -> Calls:
     """By cell, without those to take `away`. Of each: simulated, start, provider, model, FACTS."""
-    found: Calls = {}
-    for some, weight in ((calls, 1), (away, -1)):
+    cells: dict[Cell, tuple[list[Any], list[Any]]] = {}
+    for which, some in enumerate((calls, away)):
         for simulated, start, provider, model, *facts in some:
-            cell = (simulated, start, provider, model)
-            figures = found.get(cell)
-            if figures is None:
-                figures = found[cell] = Figures()
-            figures.count(facts, weight)
+            cells.setdefault((simulated, start, provider, model), ([], []))[which].append(facts)
+    found = {cell: Figures.of(added) for cell, (added, _) in cells.items()}
+    for cell, (_, gone) in cells.items():
+        if gone:
+            found[cell] = found[cell].merged(Figures.of(gone), -1)
     return {cell: figures for cell, figures in found.items() if figures}
 
 

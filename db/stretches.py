@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from math import ceil, floor
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from core.types import Period
+from db import counts
 from db.figures import COUNTS, FACTS, SUMS, Figures
 from db.queries import Archive
 from db.rollup import MADE, SAVED, SHORTEST, SPANS
 
 _FOREVER = 1e11  # UTC seconds; the year 5138
-_KEPT = 4  # periods whose figures are remembered
+_T = TypeVar("_T")
 Columns = dict[str, Sequence[Any]]
 _Piece = tuple[int, int, float, float]  # bucket, span of its cells (0: none), since, until
 
 
 class Stretches:
-    """What a history's rollups and calls say. Every method may be called from any thread."""
+    """What a history's rollups and calls say. Every method may be called from any thread.
+
+    Nothing is read twice within one moment of the archive's.
+    """
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._known: dict[tuple[Any, ...], Columns] = {}
-        self._runs: tuple[object, list[list[int]]] = (None, [])
 
     def calls(self, period: Period, *, simulated: bool) -> Columns:
-        """All columns by provider, in their order. Not read twice while nothing was recorded."""
-        return self._once(period, (), simulated=simulated, sums=SUMS, texts=COUNTS)
+        """All columns by provider, in their order."""
+        return self.calls_over_time(period, (), simulated=simulated, sums=SUMS, texts=COUNTS)
 
     def calls_over_time(
         self,
@@ -45,9 +47,10 @@ class Stretches:
         """These columns by bucket and provider, in their order.
 
         A bucket goes from one edge to the next, the last to the period's end, and none beyond
-        the period. Not read twice either.
+        the period.
         """
-        return self._once(period, tuple(edges), simulated=simulated, sums=sums, texts=texts)
+        key = (period, tuple(edges), simulated, sums, texts)
+        return self._once(key, lambda: self._calls(*key))
 
     def runs(
         self, period: Period, edges: Sequence[float] | None, *, simulated: bool
@@ -56,68 +59,94 @@ class Stretches:
 
         Without, whatever the buckets are that have been read.
         """
-        key = (period, simulated, self._archive.version())
-        of, runs = self._runs
-        if edges is not None or of != key:
-            runs = self._read_runs(period, edges or (), simulated=simulated)
-            self._runs = key, runs
-        return runs
+        key = ("runs", period, simulated)
+        if edges is not None:
+            self._archive.known.pop(key, None)
+        return self._once(key, lambda: self._read_runs(period, edges or (), simulated=simulated))
+
+    def _once(self, key: object, read: Callable[[], _T]) -> _T:
+        known = self._archive.known
+        if key not in known:
+            known[key] = read()
+        found: _T = known[key]
+        return found
 
     def _read_runs(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> list[list[int]]:
         found: dict[int, list[int]] = {}
         with self._archive.reading() as connection:
-            period, made = _prepared(connection, _ENDED_RUN, period, simulated=simulated)
-            cut = pieces(period, tuple(edges), made)
-            for some in _packed(connection, (_RUN_ROLLUP, _RUN), cut, simulated=simulated):
-                for bucket, *sums in some:
+            ready = self._ready(connection, period, simulated=simulated)
+            cut = pieces(ready.runs, tuple(edges), ready.made)
+            for some in _asked(connection, _OF_RUNS, cut, simulated=simulated):
+                for bucket, *sums in json.loads(some):
                     before = found.get(bucket, (0, 0, 0))
                     found[bucket] = [a + b for a, b in zip(before, sums, strict=True)]
         return [[bucket, *some] for bucket, some in sorted(found.items())]
 
-    def _once(
-        self,
-        period: Period,
-        edges: Sequence[float],
-        *,
-        simulated: bool,
-        sums: Sequence[str],
-        texts: Sequence[str],
-    ) -> Columns:
-        key = (period, edges, simulated, sums, texts, self._archive.version())
-        found = self._known.get(key)
-        if found is None:
-            found = self._calls(period, edges, simulated=simulated, sums=sums, texts=texts)
-            self._known = dict([*self._known.items()][1 - _KEPT :]) | {key: found}
-        return found
-
     def _calls(
         self,
         period: Period,
-        edges: Sequence[float],
-        *,
+        edges: tuple[float, ...],
         simulated: bool,
         sums: Sequence[str],
         texts: Sequence[str],
     ) -> Columns:
-        names = ("bucket", "provider", *sums, *texts)
         with self._archive.reading() as connection:
-            period, made = _prepared(connection, _ENDED_CALL, period, simulated=simulated)
-            sql = _of_rollup(sums, texts), _CALL
-            cut = pieces(period, tuple(edges), made)
-            known, calls = _packed(connection, sql, cut, simulated=simulated)
-        rows = _with(known, calls, sums, texts) if calls else known
-        columns = zip(*rows, strict=True) if rows else [()] * len(names)
-        return dict(zip(names, columns, strict=True))
+            ready = self._ready(connection, period, simulated=simulated)
+            cut = pieces(ready.calls, edges, ready.made)
+            found = _asked(connection, _of_calls(sums, texts), cut, simulated=simulated)
+            cut_off = [
+                (bucket, *some)
+                for bucket, width, low, high in cut
+                if not width
+                for some in self._cut_off(connection, low, high, simulated=simulated).items()
+            ]
+        columns: Columns = {}
+        for name, packed in zip(("bucket", "provider", *sums), found, strict=False):
+            columns[name] = json.loads(packed)
+        for name, joined in zip(texts, found[len(columns) :], strict=True):
+            columns[name] = [] if joined is None else joined.split(" ")
+        return _with(columns, cut_off, sums, texts) if cut_off else columns
+
+    def _cut_off(
+        self, connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
+    ) -> dict[str, Figures]:
+        """By provider. Only the calls themselves can tell, those within or those left out."""
+        start, end = floor(low / SHORTEST) * SHORTEST, ceil(high / SHORTEST) * SHORTEST
+        out = [(since, until) for since, until in ((start, low), (high, end)) if since < until]
+
+        def read() -> dict[str, Figures]:
+            if sum(until - since for since, until in out) >= high - low:
+                return _of_rows(connection, low, high, simulated=simulated)
+            found = _of_cells(connection, start, end, simulated=simulated)
+            for since, until in out:
+                rest = _of_rows(connection, since, until, simulated=simulated)
+                for provider, figures in rest.items():
+                    found[provider] = found.get(provider, Figures()).merged(figures, -1)
+            for figures in found.values():
+                # What is left of a sum may be below nothing by its last digit.
+                figures.sums = [max(0, total) for total in figures.sums]
+            return {provider: figures for provider, figures in found.items() if figures.sums[0]}
+
+        return self._once((low, high, simulated), read)
+
+    def _ready(self, connection: sqlite3.Connection, period: Period, *, simulated: bool) -> _Ready:
+        return self._once(
+            ("ready", period, simulated), lambda: _prepared(connection, period, simulated=simulated)
+        )
 
 
 @cache
-def _of_rollup(sums: Sequence[str], texts: Sequence[str]) -> str:
+def _of_calls(sums: Sequence[str], texts: Sequence[str]) -> str:
+    """A column of JSON each, and of texts all in one."""
     totals = [f"sum({name}) AS {name}" for name in sums]
     totals += [f"group_concat({name}, '') AS {name}" for name in texts]
+    columns = [f"json_group_array({name})" for name in ("bucket", "provider", *sums)]
+    # Not as JSON, which would look at each letter.
+    columns += [f"group_concat({name}, ' ')" for name in texts]
     return f"""
-        SELECT json_group_array(json_array({", ".join(("bucket", "provider", *sums, *texts))}))
+        SELECT {", ".join(columns)}
           FROM (
             SELECT bucket, provider, {", ".join(totals)}
               FROM piece CROSS JOIN call_rollup
@@ -130,11 +159,21 @@ def _of_rollup(sums: Sequence[str], texts: Sequence[str]) -> str:
 
 _ENDED_CALL = "call INDEXED BY call_outcome WHERE status <> 'running'"
 _ENDED_RUN = "run INDEXED BY run_newest WHERE status <> 'running'"
-_CALL = f"""
-    SELECT json_group_array(json_array(bucket, provider, {", ".join(FACTS)}))
-      FROM piece CROSS JOIN {_ENDED_CALL}
-       AND width = 0 AND started_at >= low AND started_at < high
-       AND simulated = :simulated AND NOT drilled
+_CALLS = f"""
+    SELECT json_group_array(json_array(provider, {", ".join(FACTS)}))
+      FROM {_ENDED_CALL}
+       AND started_at >= :low AND started_at < :high AND simulated = :simulated AND NOT drilled
+"""
+_CELLS = f"""
+    SELECT json_group_array(json_array(provider, {", ".join((*SUMS, *COUNTS))}))
+      FROM (
+        SELECT provider,
+               {", ".join(f"sum({name}) AS {name}" for name in SUMS)},
+               {", ".join(f"group_concat({name}, '') AS {name}" for name in COUNTS)}
+          FROM call_rollup
+         WHERE simulated = :simulated AND span = {SHORTEST} AND start >= :low AND start < :high
+         GROUP BY provider
+      )
 """
 _RUN_ROLLUP = """
     SELECT json_group_array(json_array(bucket, runs, completed, saved))
@@ -160,44 +199,52 @@ _RUN = f"""
 """
 
 
-def _packed(
-    connection: sqlite3.Connection,
-    questions: Sequence[str],
-    pieces: Sequence[_Piece],
-    *,
-    simulated: bool,
-) -> list[list[list[Any]]]:
-    """What each question makes of `piece`, all in one row: busy threads hold up each."""
-    row = connection.execute(
+_OF_RUNS = f"SELECT ({_RUN_ROLLUP}), ({_RUN})"
+
+
+def _asked(
+    connection: sqlite3.Connection, question: str, pieces: Sequence[_Piece], *, simulated: bool
+) -> tuple[Any, ...]:
+    """What it makes of `piece`, in one row: busy threads hold up each."""
+    row: tuple[Any, ...] = connection.execute(
         f"""
         WITH piece(bucket, width, low, high) AS MATERIALIZED (
             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(:pieces)
         )
-        SELECT {", ".join(f"({question})" for question in questions)}
+        {question}
         """,
         {"pieces": json.dumps(pieces), "simulated": simulated},
     ).fetchone()
-    return [json.loads(packed) for packed in row]
+    return row
 
 
-def _prepared(
-    connection: sqlite3.Connection, ended: str, period: Period, *, simulated: bool
-) -> tuple[Period, tuple[int, ...]]:
-    """The period to whole cells, where that takes nothing more in: then no call has to be looked
-    at. And for each of SPANS, up to where its stretches are there (of runs they all are).
+class _Ready(NamedTuple):
+    """A period to whole cells, where that takes nothing more in: then no call or run has to be
+    looked at. And for each of SPANS, up to where its stretches are there (of runs they all are).
     """
+
+    calls: Period
+    runs: Period
+    made: tuple[int, ...]
+
+
+def _prepared(connection: sqlite3.Connection, period: Period, *, simulated: bool) -> _Ready:
     since, until = max(period.since, 0.0), min(period.until, _FOREVER)
     low, high = floor(since / SHORTEST) * SHORTEST, ceil(until / SHORTEST) * SHORTEST
-    before, after, made = connection.execute(
-        f"""
-        SELECT EXISTS (SELECT 1 FROM {ended} AND started_at >= :low AND started_at < :since),
-               EXISTS (SELECT 1 FROM {ended} AND started_at >= :until AND started_at < :high),
-               {MADE}
-        """,
+    there = [
+        f"EXISTS (SELECT 1 FROM {ended} AND started_at >= {first} AND started_at < {last})"
+        for ended in (_ENDED_CALL, _ENDED_RUN)
+        for first, last in ((":low", ":since"), (":until", ":high"))
+    ]
+    *taken_in, made = connection.execute(
+        f"SELECT {', '.join(there)}, {MADE}",
         {"low": low, "since": since, "until": until, "high": high, "simulated": simulated},
     ).fetchone()
-    widened = Period(since if before else low, until if after else high)
-    return widened, tuple(json.loads(made))
+    calls, runs = (
+        Period(since if before else low, until if after else high)
+        for before, after in (taken_in[:2], taken_in[2:])
+    )
+    return _Ready(calls, runs, tuple(json.loads(made)))
 
 
 @lru_cache(maxsize=8)  # calls and runs are asked for by the same
@@ -225,23 +272,53 @@ def pieces(period: Period, edges: tuple[float, ...], made: tuple[int, ...]) -> l
     return [piece for piece in found if piece[2] < piece[3]]
 
 
+def _of_rows(
+    connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
+) -> dict[str, Figures]:
+    calls: dict[str, list[Any]] = {}
+    for provider, *facts in _listed(connection, _CALLS, low, high, simulated=simulated):
+        calls.setdefault(provider, []).append(facts)
+    return {provider: Figures.of(some) for provider, some in calls.items()}
+
+
+def _of_cells(
+    connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
+) -> dict[str, Figures]:
+    found: dict[str, Figures] = {}
+    for provider, *rest in _listed(connection, _CELLS, low, high, simulated=simulated):
+        sums, texts = rest[: len(SUMS)], rest[len(SUMS) :]
+        found[provider] = Figures(sums, *map(counts.unpacked, texts))
+    return found
+
+
+def _listed(
+    connection: sqlite3.Connection, sql: str, low: float, high: float, *, simulated: bool
+) -> list[list[Any]]:
+    values = {"low": low, "high": high, "simulated": simulated}
+    (packed,) = connection.execute(sql, values).fetchone()
+    found: list[list[Any]] = json.loads(packed)
+    return found
+
+
 def _with(
-    rows: Sequence[Sequence[Any]],
-    calls: Sequence[Sequence[Any]],
+    columns: Columns,
+    some: Sequence[tuple[int, str, Figures]],
     sums: Sequence[str],
     texts: Sequence[str],
-) -> list[Sequence[Any]]:
-    """`rows` with `calls` added."""
-    found: dict[tuple[int, str], Figures] = {}
-    for bucket, provider, *facts in calls:
-        found.setdefault((bucket, provider), Figures()).count(facts)
-    by_key = {(bucket, provider): rest for bucket, provider, *rest in rows}
-    for key, figures in found.items():
+) -> Columns:
+    """`columns` with some figures of a bucket and a provider added."""
+    rows = {
+        (bucket, provider): row for bucket, provider, *row in zip(*columns.values(), strict=True)
+    }
+    for bucket, provider, figures in some:
         known = {
             **dict(zip(SUMS, figures.sums, strict=True)),
             **dict(zip(COUNTS, figures.texts(), strict=True)),
         }
         news = [known[name] for name in (*sums, *texts)]
-        before = by_key.get(key)
-        by_key[key] = [a + b for a, b in zip(before, news, strict=True)] if before else news
-    return [(*key, *rest) for key, rest in sorted(by_key.items())]
+        before = rows.get((bucket, provider))
+        rows[bucket, provider] = (
+            [a + b for a, b in zip(before, news, strict=True)] if before else news
+        )
+    in_order = [(*key, *row) for key, row in sorted(rows.items())]
+    return dict(zip(columns, zip(*in_order, strict=True), strict=True))

@@ -23,13 +23,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta, timezone
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from core.periods import before, preset, scale
 from core.types import Attempt, Message, Period, Usage
 from db import files, quantiles, search, stretches
 from db.believable import believable
@@ -46,14 +48,14 @@ from tests.bench.plain import Plain, Sessions, made, pandas_page, pandas_perform
 ROOT = Path(__file__).parents[2]
 SIZES = (10_000, 100_000, 1_000_000)
 DAYS = 90
-HOUR, DAY = 3600.0, 86_400.0
-OFFSET = 2 * HOUR  # the viewer is two hours east of Greenwich
+DAY = 86_400.0
+ZONE = timezone(timedelta(hours=2))  # the viewer's
 LIMIT = 25  # rows a page
 PAGE = 10_000
 FREQUENT_WORD = "mind"
 MOST = 20.0  # seconds for one figure, once there are three rounds
 GROUP = 32  # calls in one commit
-PERIODS = {"24 hours": (1, HOUR), "30 days": (30, DAY), "all time": (DAYS + 1, DAY)}
+PERIODS = {"24 hours": "24h", "30 days": "30d", "all time": "all"}
 OURS, PLAIN, PANDAS, LLM, SESSION = "ours", "plain table", "pandas", "llm", "SQLModel session"
 
 # fmt: off
@@ -111,20 +113,29 @@ class Results:
 # -- ours
 
 
-def edges_of(period: Period, step: float) -> list[float]:
-    first = (period.since + OFFSET) // step * step - OFFSET
-    return [first + step * at for at in range(int((period.until - first) // step) + 1)]
+def asked_for(path: Path) -> dict[str, Period]:
+    """What the page asks for when somebody chooses each of PERIODS right after the last call."""
+    with closing(sqlite3.connect(path)) as connection:
+        first, last = connection.execute(
+            "SELECT min(started_at), max(started_at) FROM call"
+        ).fetchone()
+    return {
+        name: preset(chosen, now=last, zone=ZONE, first=first) for name, chosen in PERIODS.items()
+    }
 
 
-def ask_page(archive: Archive, period: Period, step: float) -> None:
+def edges_of(period: Period) -> Sequence[float]:
+    return scale(period, zone=ZONE).edges[:-1]
+
+
+def ask_page(archive: Archive, period: Period) -> None:
     """All that the Performance page asks for, with nothing remembered from before."""
     quantiles.dense.cache_clear()
     stretches.pieces.cache_clear()
     asked = Performance(archive)
-    length = period.until - period.since
-    edges = edges_of(period, step)
+    edges = edges_of(period)
     with archive.one_moment():
-        asked.summary(Period(period.since - length, period.since), simulated=True)
+        asked.summary(before(period), simulated=True)
         asked.over_time(period, edges, simulated=True)
         asked.saved_over_time(period, edges, simulated=True)
         asked.by_provider(period, simulated=True)
@@ -132,6 +143,7 @@ def ask_page(archive: Archive, period: Period, step: float) -> None:
         asked.changes(period)
         asked.latency_distribution(period, simulated=True)
         asked.summary(period, simulated=True)
+        asked.totals_over_time(period, edges, simulated=True)
 
 
 def statements(archive: Archive, act: Callable[[], object]) -> list[str]:
@@ -160,7 +172,7 @@ def rarest(path: Path) -> str:
 def measure_ours(results: Results, size: int, path: Path, rare: str, rounds: int) -> None:
     archive = Archive(path)
     with closing(sqlite3.connect(path)) as connection:
-        last, until = connection.execute("SELECT max(id), max(started_at) + 1 FROM call").fetchone()
+        (last,) = connection.execute("SELECT max(id) FROM call").fetchone()
     page = min(PAGE, last // LIMIT - 1)
 
     def show(figure: str, act: Callable[[], object]) -> None:
@@ -182,9 +194,8 @@ def measure_ours(results: Results, size: int, path: Path, rare: str, rounds: int
     show_sql(FILTER, page_of(wanted=wanted))
     for figure, word in ((RARELY, rare), (OFTEN, FREQUENT_WORD)):
         show_sql(figure, page_of(wanted=CallFilter(text=word)))
-    for name, (days, step) in PERIODS.items():
-        period = Period(until - days * DAY, until)
-        show(performance(name), lambda p=period, s=step: ask_page(archive, p, s))
+    for name, period in asked_for(path).items():
+        show(performance(name), lambda p=period: ask_page(archive, p))
     show(STATUS, lambda: archive.totals(simulated=True))
     archive.close()
 
@@ -261,9 +272,7 @@ def as_log(attempt: Attempt, response: str | None) -> dict[str, Any]:
 def measure_error(results: Results, path: Path) -> None:
     """The percentiles of each period against those of the calls themselves."""
     with closing(sqlite3.connect(path)) as connection:
-        (until,) = connection.execute("SELECT max(started_at) + 1 FROM call").fetchone()
-        for days, _ in PERIODS.values():
-            period = Period(until - days * DAY, until)
+        for period in asked_for(path).values():
             rows = connection.execute(
                 """
                 SELECT latency_ms / 1000 FROM call
@@ -317,23 +326,27 @@ def busy(path: Path) -> Iterator[None]:
 
 def measure_busy(results: Results, path: Path, rounds: int) -> None:
     archive = Archive(path)
-    with closing(sqlite3.connect(path)) as connection:
-        (until,) = connection.execute("SELECT max(started_at) + 1 FROM call").fetchone()
-    period = Period(until - 30 * DAY, until)
+    period = asked_for(path)["30 days"]
     wall = Results()  # whoever has to wait for the interpreter spends no time of the processor
-    idle = median(wall.timed(rounds, lambda: ask_page(archive, period, DAY)))
+    idle = median(wall.timed(rounds, lambda: ask_page(archive, period)))
     with busy(path):
         time.sleep(0.5)
-        results.busy = median(wall.timed(rounds, lambda: ask_page(archive, period, DAY))) / idle
+        results.busy = median(wall.timed(rounds, lambda: ask_page(archive, period))) / idle
     archive.close()
 
 
 # -- the others
 
 
-def measure_plain(results: Results, size: int, path: Path, rare: str, rounds: int) -> None:
+def measure_plain(
+    results: Results,
+    size: int,
+    path: Path,
+    rare: str,
+    periods: Mapping[str, Period],
+    rounds: int,
+) -> None:
     plain = Plain(path)
-    (until,) = plain.connection.execute("SELECT max(started_at) + 1 FROM log").fetchone()
     page = min(PAGE, size // LIMIT - 1)
     asked: dict[str, Callable[[], object]] = {
         FIRST: lambda: plain.page(LIMIT),
@@ -345,12 +358,11 @@ def measure_plain(results: Results, size: int, path: Path, rare: str, rounds: in
     }
     for figure, act in asked.items():
         results.add(figure, size, PLAIN, results.timed(rounds, act))
-    for name, (days, step) in PERIODS.items():
-        since = until - days * DAY
-        edges = edges_of(Period(since, until), step)
+    for name, period in periods.items():
+        asks = (period.since, period.until, edges_of(period))
         for whose, act in (
-            (PLAIN, lambda s=since, e=edges: plain.performance(s, until, e)),
-            (PANDAS, lambda s=since, e=edges: pandas_performance(path, s, until, e)),
+            (PLAIN, lambda a=asks: plain.performance(*a)),
+            (PANDAS, lambda a=asks: pandas_performance(path, *a)),
         ):
             results.add(performance(name), size, whose, results.timed(rounds, act))
     results.add(FIRST, size, PANDAS, results.timed(rounds, lambda: pandas_page(path, LIMIT)))
@@ -463,7 +475,7 @@ def main() -> None:
         made(plain, path)
         rare = rarest(path)
         measure_ours(results, size, path, rare, chosen.rounds)
-        measure_plain(results, size, plain, rare, chosen.rounds)
+        measure_plain(results, size, plain, rare, asked_for(path), chosen.rounds)
         if chosen.llm_python:
             command = [chosen.llm_python, "-m", "tests.bench.llm_logs"]
             command += [str(chosen.dir / f"{size}-llm.db"), str(path)]
