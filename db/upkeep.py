@@ -31,7 +31,8 @@ _T = TypeVar("_T")
 _log = logging.getLogger("switchyard")
 
 _SLICE = 0.015  # seconds of the writer's time that a slice aims at
-_FIRST_ROWS, _MOST_ROWS = 20, 2_000  # in one slice
+# In one slice. The index of words takes six times as long when it merges what it holds.
+_FIRST_ROWS, _MOST_ROWS = 20, 40
 _FIRST_PAGES, _MOST_PAGES = 32, 2_000  # given back to the disk in one slice
 _AFTER_START = 30.0  # seconds: the first pages matter more
 _EVERY = DAY
