@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.client import HTTPConnection
 
 import httpx2
 import pytest
@@ -143,6 +144,27 @@ def test_every_answer_carries_the_guards_headers(practice):
         headers = practice.client.get(path).headers
         assert "default-src" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_connection_that_is_kept_is_answered_as_soon_as_a_new_one(practice):
+    """And not only once the caller has acknowledged the head of the answer, 40 ms later."""
+
+    def seconds(connection: HTTPConnection) -> float:
+        began = time.perf_counter()
+        connection.request("GET", "/autonomous/status")
+        assert connection.getresponse().read()
+        return time.perf_counter() - began
+
+    def opened() -> HTTPConnection:
+        return HTTPConnection("127.0.0.1", practice.port, timeout=20)
+
+    with closing(opened()) as kept:
+        again = statistics.median(seconds(kept) for _ in range(20))
+    anew = []
+    for _ in range(20):
+        with closing(opened()) as fresh:
+            anew.append(seconds(fresh))
+    assert again < 3 * statistics.median(anew)
 
 
 def test_another_site_cannot_start_a_run(practice):
