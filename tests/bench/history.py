@@ -64,6 +64,7 @@ FRAMED = "first page, as a frame"
 FILTER = "filter on provider and outcome"
 RARELY, OFTEN = "search, a rare word", "search, a frequent word"
 STATUS, WRITE = "status for the API", f"one call written, {GROUP} at a time"
+COMMIT = "of it, the commit that the call waits for"
 # fmt: on
 
 
@@ -74,7 +75,7 @@ def performance(name: str) -> str:
 FIGURES = (
     *(FIRST, FRAMED, NUMBERED, KEYED, FILTER, RARELY, OFTEN),
     *map(performance, PERIODS),
-    *(STATUS, WRITE),
+    *(STATUS, WRITE, COMMIT),
 )
 
 
@@ -212,7 +213,7 @@ def measure_writing(results: Results, size: int, path: Path, plain: Path, rounds
             for story in believable(calls, days=days, until=moment + days * DAY, seed=size + last)
             for one in story.exchanges
         ]
-        took = []
+        took, waited = [], []
         for at in range(0, calls, GROUP):
             group = some[at : at + GROUP]
             rows = {
@@ -224,9 +225,11 @@ def measure_writing(results: Results, size: int, path: Path, plain: Path, rounds
             commit(connection, {INTENT: [intent_row(one, str) for one in begun], REQUEST: asked})
             start = results.now()
             commit(connection, rows)
+            waited.append((results.now() - start) / GROUP)
             commit_words(connection)
             took.append((results.now() - start) / GROUP)
     results.add(WRITE, size, OURS, took[2:])
+    results.add(COMMIT, size, OURS, waited[2:])
     sessions = Sessions(plain)
     rows = [as_log(one.attempt, one.response) for one in some[: rounds * 4]]
     took = []
@@ -235,7 +238,9 @@ def measure_writing(results: Results, size: int, path: Path, plain: Path, rounds
         sessions.write(row)
         took.append(results.now() - start)
     sessions.engine.dispose()
-    results.add(WRITE, size, SESSION, took)
+    # It has no words to index, either.
+    for figure in (WRITE, COMMIT):
+        results.add(figure, size, SESSION, took)
 
 
 def commit(connection: sqlite3.Connection, rows: Any) -> None:
@@ -452,7 +457,8 @@ BARS = (
         lambda r: r.worst(FIGURES, lambda figure: r.of(figure) / r.of(figure, r.sizes[0])),
     ),
     Bar(f"one call written, {GROUP} at a time", 100, "µs", lambda r: 1e6 * r.of(WRITE)),
-    Bar("a SQLModel session's commit, of ours", 8, "x", times(WRITE, SESSION), True),
+    Bar("a SQLModel session's commit, of all that", 8, "x", times(WRITE, SESSION), True),
+    Bar("the same, of the commit that the call waits for", 8, "x", times(COMMIT, SESSION), True),
     Bar("the page beside a busy engine, of its idle time", 1.5, "x", lambda r: r.busy),
 )  # fmt: skip
 
