@@ -18,8 +18,14 @@ _DRAWN = "address drawn"
 
 
 def go_to(asked: Mapping[str, Sequence[str] | str]) -> None:
-    """Make `asked` all that the address asks for. In one go: each change is a step of Back."""
+    """Make `asked` all that the address asks for. In one go: each change is a step of Back.
+
+    Not if it asks for that already: a look with the older address may bring along what a widget
+    said that has gone since, and Streamlit takes this for a choice.
+    """
     before = now()
+    if before == {name: [v] if isinstance(v, str) else [*v] for name, v in asked.items()}:
+        return
     st.query_params.from_dict(asked)
     st.session_state[_CHANGED] = (before, now())
 

@@ -9,6 +9,7 @@ def page() -> None:
     from core.ui import address
 
     st.button("Choose", on_click=address.go_to, args=({"period": ["30d"]},))
+    st.button("Choose nothing", on_click=address.go_to, args=({},))
     with address.drawing():
         st.write(st.query_params.get("period", "usual"))
     if st.button("Look"):
@@ -36,8 +37,14 @@ def test_a_choice_is_not_taken_back_by_an_older_address():
     assert shown(app.run()) == ["usual"]
 
 
+def test_a_choice_of_what_the_older_address_says_is_none():
+    app = AppTest.from_function(page).run()
+    app.session_state["address changed"] = ({}, {"period": ["30d"]})
+    assert shown(app.button[1].click().run()) == ["30d"]
+
+
 def test_a_look_with_an_older_address_draws_nothing_anew():
     app = AppTest.from_function(page)
     app.query_params["period"] = "30d"
-    app.run().button[1].click().run()
+    app.run().button[2].click().run()
     assert shown(app) == ["30d", "left alone"]
