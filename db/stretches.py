@@ -11,7 +11,6 @@ from math import ceil, floor
 from typing import Any, NamedTuple, TypeVar
 
 from core.types import Period
-from db import counts
 from db.figures import COUNTS, FACTS, SUMS, Figures
 from db.queries import Archive
 from db.rollup import MADE, SAVED, SHORTEST, SPANS
@@ -112,22 +111,17 @@ class Stretches:
     def _cut_off(
         self, connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
     ) -> dict[str, Figures]:
-        """By provider. Only the calls themselves can tell, those within or those left out."""
-        start, end = floor(low / SHORTEST) * SHORTEST, ceil(high / SHORTEST) * SHORTEST
-        out = [(since, until) for since, until in ((start, low), (high, end)) if since < until]
+        """By provider, of the calls themselves."""
 
+        # Not of the whole cell without those left out: of a sum some last digits would remain,
+        # and the cell counts calls that have been removed.
         def read() -> dict[str, Figures]:
-            if sum(until - since for since, until in out) >= high - low:
-                return _of_rows(connection, low, high, simulated=simulated)
-            found = _of_cells(connection, start, end, simulated=simulated)
-            for since, until in out:
-                rest = _of_rows(connection, since, until, simulated=simulated)
-                for provider, figures in rest.items():
-                    found[provider] = found.get(provider, Figures()).merged(figures, -1)
-            for figures in found.values():
-                # What is left of a sum may be below nothing by its last digit.
-                figures.sums = [max(0, total) for total in figures.sums]
-            return {provider: figures for provider, figures in found.items() if figures.sums[0]}
+            values = {"low": low, "high": high, "simulated": simulated}
+            (packed,) = connection.execute(_CALLS, values).fetchone()
+            calls: dict[str, list[Any]] = {}
+            for provider, *facts in json.loads(packed):
+                calls.setdefault(provider, []).append(facts)
+            return {provider: Figures.of(some) for provider, some in calls.items()}
 
         return self._once((low, high, simulated), read)
 
@@ -163,17 +157,6 @@ _CALLS = f"""
     SELECT json_group_array(json_array(provider, {", ".join(FACTS)}))
       FROM {_ENDED_CALL}
        AND started_at >= :low AND started_at < :high AND simulated = :simulated AND NOT drilled
-"""
-_CELLS = f"""
-    SELECT json_group_array(json_array(provider, {", ".join((*SUMS, *COUNTS))}))
-      FROM (
-        SELECT provider,
-               {", ".join(f"sum({name}) AS {name}" for name in SUMS)},
-               {", ".join(f"group_concat({name}, '') AS {name}" for name in COUNTS)}
-          FROM call_rollup
-         WHERE simulated = :simulated AND span = {SHORTEST} AND start >= :low AND start < :high
-         GROUP BY provider
-      )
 """
 _RUN_ROLLUP = """
     SELECT json_group_array(json_array(bucket, runs, completed, saved))
@@ -270,34 +253,6 @@ def pieces(period: Period, edges: tuple[float, ...], made: tuple[int, ...]) -> l
             span, first, last = wider, up, down
         found.append((bucket, span, first, last))
     return [piece for piece in found if piece[2] < piece[3]]
-
-
-def _of_rows(
-    connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
-) -> dict[str, Figures]:
-    calls: dict[str, list[Any]] = {}
-    for provider, *facts in _listed(connection, _CALLS, low, high, simulated=simulated):
-        calls.setdefault(provider, []).append(facts)
-    return {provider: Figures.of(some) for provider, some in calls.items()}
-
-
-def _of_cells(
-    connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
-) -> dict[str, Figures]:
-    found: dict[str, Figures] = {}
-    for provider, *rest in _listed(connection, _CELLS, low, high, simulated=simulated):
-        sums, texts = rest[: len(SUMS)], rest[len(SUMS) :]
-        found[provider] = Figures(sums, *map(counts.unpacked, texts))
-    return found
-
-
-def _listed(
-    connection: sqlite3.Connection, sql: str, low: float, high: float, *, simulated: bool
-) -> list[list[Any]]:
-    values = {"low": low, "high": high, "simulated": simulated}
-    (packed,) = connection.execute(sql, values).fetchone()
-    found: list[list[Any]] = json.loads(packed)
-    return found
 
 
 def _with(

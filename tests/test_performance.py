@@ -1,6 +1,7 @@
 """The figures of a period: exact where they count, within 1 % where they measure."""
 
 import asyncio
+import math
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -18,6 +19,7 @@ from db.figures import KINDS
 from db.fill import fill
 from db.history import SqliteHistory
 from db.performance import Performance, Summary
+from db.removal import remove_numbers
 from db.settings import Choices
 
 START = 1_790_000_000.0
@@ -356,3 +358,33 @@ def test_a_period_may_begin_and_end_anywhere(seed, filled):
     saved = performance.saved_over_time(period, edges, simulated=True)
     assert saved["runs"].sum() == summary.runs
     assert saved["saved"].sum() == summary.runs_saved
+
+
+QUARTER = START // 900 * 900
+
+
+def test_what_came_just_before_a_period_leaves_no_digits_behind(history, performance):
+    before = [
+        {
+            "started_at": QUARTER + at,
+            "latency_ms": 700.1 + at * 3.3,
+            "cost_usd": 0.1 / (at + 3),
+            "usage": Usage(10, 50 + at),
+        }
+        for at in range(0, 120, 10)
+    ]
+    within = failed(started_at=QUARTER + 600, cost_usd=0.0)
+    record(history, *before, within)
+    period = Period(QUARTER + 300, QUARTER + 3600)
+    assert performance.summary(period, simulated=False).cost_usd == 0
+    (row,) = rows(performance.by_provider(period, simulated=False))
+    assert row["cost_usd"] == 0
+    assert math.isnan(row["tokens_per_second"])
+
+
+def test_calls_that_were_removed_are_not_in_a_period_that_begins_after_them(history, performance):
+    record(history, *({"started_at": QUARTER + at} for at in range(5, 900, 10)))
+    cut = QUARTER + 330
+    assert history.submit(lambda writer: remove_numbers(writer, cut, 1000)).result().calls == 33
+    found = performance.summary(Period(QUARTER + 360, QUARTER + 3600), simulated=False)
+    assert found.calls == len(range(365, 900, 10))
