@@ -12,7 +12,7 @@ from db.rows import escaped
 
 CHOICES = ("provider", "model", "strategy", "status", "error_kind")  # each one of several
 _LONGEST = 1_000  # characters of text to look for
-_YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
+YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _read(kind: type[_F], asked: Mapping[str, Sequence[str]]) -> _F:
 
 def _yes_or_no(name: str, text: str) -> bool:
     try:
-        return _YES_OR_NO[text.lower()]
+        return YES_OR_NO[text.lower()]
     except KeyError:
         raise BadRequest(f"The filter “{name}” is true or false.") from None
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
-RARE = ("quokka", "zeppelin", "theremin", "axolotl", "sgraffito", "ytterbium")  # 1 in 50,000 each
+_RARE = ("quokka", "zeppelin", "theremin", "axolotl", "sgraffito", "ytterbium")  # 1 in 50,000 each
 
 _RARELY = 1 / 50_000
 _STORE = 5000  # phrases of a kind
@@ -137,7 +137,7 @@ class Phrases:
         return " ".join(self._rng.choices(_WORDS, cum_weights=_RANKS, k=number))
 
     def _rarely(self) -> str:
-        return f" {self._any(RARE)}" if self._rng.random() < _RARELY * len(RARE) else ""
+        return f" {self._any(_RARE)}" if self._rng.random() < _RARELY * len(_RARE) else ""
 
     def _any(self, some: Sequence[str]) -> str:
         return some[int(self._rng.random() * len(some))]

@@ -75,8 +75,8 @@ class Stretches:
     ) -> list[list[int]]:
         found: dict[int, list[int]] = {}
         with self._archive.reading() as connection:
-            ready = self._ready(connection, period, simulated=simulated)
-            cut = pieces(ready.runs, tuple(edges), ready.made)
+            prepared = self._prepare(connection, period, simulated=simulated)
+            cut = pieces(prepared.runs, tuple(edges), prepared.made)
             for some in _asked(connection, _OF_RUNS, cut, simulated=simulated):
                 for bucket, *sums in json.loads(some):
                     before = found.get(bucket, (0, 0, 0))
@@ -92,8 +92,8 @@ class Stretches:
         texts: Sequence[str],
     ) -> Columns:
         with self._archive.reading() as connection:
-            ready = self._ready(connection, period, simulated=simulated)
-            cut = pieces(ready.calls, edges, ready.made)
+            prepared = self._prepare(connection, period, simulated=simulated)
+            cut = pieces(prepared.calls, edges, prepared.made)
             found = _asked(connection, _of_calls(sums, texts), cut, simulated=simulated)
             cut_off = [
                 (bucket, *some)
@@ -111,23 +111,15 @@ class Stretches:
     def _cut_off(
         self, connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
     ) -> dict[str, Figures]:
-        """By provider, of the calls themselves."""
+        key = (low, high, simulated)
+        return self._once(key, lambda: _of_rows(connection, low, high, simulated=simulated))
 
-        # Not of the whole cell without those left out: of a sum some last digits would remain,
-        # and the cell counts calls that have been removed.
-        def read() -> dict[str, Figures]:
-            values = {"low": low, "high": high, "simulated": simulated}
-            (packed,) = connection.execute(_CALLS, values).fetchone()
-            calls: dict[str, list[Any]] = {}
-            for provider, *facts in json.loads(packed):
-                calls.setdefault(provider, []).append(facts)
-            return {provider: Figures.of(some) for provider, some in calls.items()}
-
-        return self._once((low, high, simulated), read)
-
-    def _ready(self, connection: sqlite3.Connection, period: Period, *, simulated: bool) -> _Ready:
+    def _prepare(
+        self, connection: sqlite3.Connection, period: Period, *, simulated: bool
+    ) -> _Prepared:
         return self._once(
-            ("ready", period, simulated), lambda: _prepared(connection, period, simulated=simulated)
+            ("prepared", period, simulated),
+            lambda: _prepared(connection, period, simulated=simulated),
         )
 
 
@@ -180,8 +172,6 @@ _RUN = f"""
          GROUP BY bucket
       )
 """
-
-
 _OF_RUNS = f"SELECT ({_RUN_ROLLUP}), ({_RUN})"
 
 
@@ -201,9 +191,10 @@ def _asked(
     return row
 
 
-class _Ready(NamedTuple):
+class _Prepared(NamedTuple):
     """A period to whole cells, where that takes nothing more in: then no call or run has to be
-    looked at. And for each of SPANS, up to where its stretches are there (of runs they all are).
+    looked at. Not at the oldest that is left, for its cell counts those that were removed. And for
+    each of SPANS, up to where its stretches are there (of runs they all are).
     """
 
     calls: Period
@@ -211,23 +202,27 @@ class _Ready(NamedTuple):
     made: tuple[int, ...]
 
 
-def _prepared(connection: sqlite3.Connection, period: Period, *, simulated: bool) -> _Ready:
+def _prepared(connection: sqlite3.Connection, period: Period, *, simulated: bool) -> _Prepared:
     since, until = max(period.since, 0.0), min(period.until, _FOREVER)
     low, high = floor(since / SHORTEST) * SHORTEST, ceil(until / SHORTEST) * SHORTEST
-    there = [
-        f"EXISTS (SELECT 1 FROM {ended} AND started_at >= {first} AND started_at < {last})"
+    takes_in = [
+        f"""
+        EXISTS (SELECT 1 FROM {ended} AND started_at >= :low AND started_at < :since)
+        OR NOT EXISTS (SELECT 1 FROM {ended} AND started_at < :low),
+        EXISTS (SELECT 1 FROM {ended} AND started_at >= :until AND started_at < :high)
+        OR NOT EXISTS (SELECT 1 FROM {ended} AND started_at < :high - {SHORTEST})
+        """
         for ended in (_ENDED_CALL, _ENDED_RUN)
-        for first, last in ((":low", ":since"), (":until", ":high"))
     ]
     *taken_in, made = connection.execute(
-        f"SELECT {', '.join(there)}, {MADE}",
+        f"SELECT {', '.join(takes_in)}, {MADE}",
         {"low": low, "since": since, "until": until, "high": high, "simulated": simulated},
     ).fetchone()
     calls, runs = (
         Period(since if before else low, until if after else high)
         for before, after in (taken_in[:2], taken_in[2:])
     )
-    return _Ready(calls, runs, tuple(json.loads(made)))
+    return _Prepared(calls, runs, tuple(json.loads(made)))
 
 
 @lru_cache(maxsize=8)  # calls and runs are asked for by the same
@@ -253,6 +248,22 @@ def pieces(period: Period, edges: tuple[float, ...], made: tuple[int, ...]) -> l
             span, first, last = wider, up, down
         found.append((bucket, span, first, last))
     return [piece for piece in found if piece[2] < piece[3]]
+
+
+def _of_rows(
+    connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
+) -> dict[str, Figures]:
+    """By provider, of the calls themselves.
+
+    Not of the whole cell without those left out: of a sum some last digits would remain, and the
+    cell counts calls that have been removed.
+    """
+    values = {"low": low, "high": high, "simulated": simulated}
+    (packed,) = connection.execute(_CALLS, values).fetchone()
+    calls: dict[str, list[Any]] = {}
+    for provider, *facts in json.loads(packed):
+        calls.setdefault(provider, []).append(facts)
+    return {provider: Figures.of(some) for provider, some in calls.items()}
 
 
 def _with(

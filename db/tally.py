@@ -141,11 +141,11 @@ def _sums(
     since = -_FOREVER if wanted.since is None else wanted.since
     until = _FOREVER if wanted.until is None else wanted.until
     stretches = (low >> listed.width, (high - 1) >> listed.width, since, until)
-    found = f"{listed.table}_stretch WHERE stretch BETWEEN ? AND ? AND last >= ? AND first < ?"
+    source = f"{listed.table}_stretch WHERE stretch BETWEEN ? AND ? AND last >= ? AND first < ?"
     if values:
-        found = f"""
+        source = f"""
             {listed.table}_tally
-             WHERE stretch IN (SELECT stretch FROM {found})
+             WHERE stretch IN (SELECT stretch FROM {source})
                AND last >= ? AND first < ? AND {where}
         """
         values = [since, until, *values]
@@ -156,7 +156,7 @@ def _sums(
                    max({bool(own)} OR first < ? OR last >= ?
                        OR stretch << {listed.width} < ?
                        OR (stretch + 1) << {listed.width} > ?) AS partly
-              FROM {found} AND number > 0
+              FROM {source} AND number > 0
              GROUP BY stretch)
         """,
         (since, until, low, high, *stretches, *values),

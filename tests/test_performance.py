@@ -20,6 +20,7 @@ from db.fill import fill
 from db.history import SqliteHistory
 from db.performance import Performance, Summary
 from db.removal import remove_numbers
+from db.rollup import SHORTEST
 from db.settings import Choices
 
 START = 1_790_000_000.0
@@ -360,7 +361,7 @@ def test_a_period_may_begin_and_end_anywhere(seed, filled):
     assert saved["saved"].sum() == summary.runs_saved
 
 
-QUARTER = START // 900 * 900
+QUARTER = START // SHORTEST * SHORTEST
 
 
 def test_what_came_just_before_a_period_leaves_no_digits_behind(history, performance):
@@ -382,9 +383,17 @@ def test_what_came_just_before_a_period_leaves_no_digits_behind(history, perform
     assert math.isnan(row["tokens_per_second"])
 
 
-def test_calls_that_were_removed_are_not_in_a_period_that_begins_after_them(history, performance):
+@pytest.mark.parametrize("since", [360, 332])  # after some that are left, and before them all
+def test_removed_calls_are_not_in_a_period_that_begins_after_them(since, history, performance):
     record(history, *({"started_at": QUARTER + at} for at in range(5, 900, 10)))
     cut = QUARTER + 330
     assert history.submit(lambda writer: remove_numbers(writer, cut, 1000)).result().calls == 33
-    found = performance.summary(Period(QUARTER + 360, QUARTER + 3600), simulated=False)
-    assert found.calls == len(range(365, 900, 10))
+    found = performance.summary(Period(QUARTER + since, QUARTER + 3600), simulated=False)
+    assert found.calls == sum(at >= since for at in range(5, 900, 10))
+
+
+def test_nor_in_one_that_ends_before_them(history, performance):
+    record(history, *({"started_at": QUARTER + at} for at in range(605, 1_800, 10)))
+    history.submit(lambda writer: remove_numbers(writer, QUARTER + SHORTEST, 1000)).result()
+    found = performance.summary(Period(QUARTER, QUARTER + 600), simulated=False)
+    assert found.calls == 0

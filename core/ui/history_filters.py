@@ -30,7 +30,7 @@ from core.ui.history_rows import (
 )
 from core.ui.services import services
 from core.words import exact_time
-from db.filters import CHOICES, CallFilter, RunFilter, filter_from, run_filter_from
+from db.filters import CHOICES, YES_OR_NO, CallFilter, RunFilter, filter_from, run_filter_from
 
 View = Literal["runs", "calls"]
 PERIODS = {name: f"Last {row.label}" for name, row in PRESETS.items() if row.days}
@@ -39,7 +39,6 @@ _FILTERS = (*CHOICES, "simulated", "text", "period", "since", "until", "sort")
 _VIEWS = {"runs": "Runs", "calls": "Calls"}
 _SORTS = {"": "Newest first", "best": "Best match first"}
 _PRACTICE = {"": "Practice and real", "false": "Real only", "true": "Practice only"}
-_LONG = {"0": "false", "1": "true"}  # what an address may say instead
 
 _ALL = (*_FILTERS, *OF_FIGURES)
 
@@ -201,8 +200,8 @@ def _more(now: Asked, models: Iterable[str]) -> None:
             any_of="Any strategy",
             width=300,
         )
-        practice = now.filters.get("simulated", ("",))[-1].lower()
-        _follow("simulated", _LONG.get(practice, practice), among=_PRACTICE)
+        practice = YES_OR_NO.get(now.filters.get("simulated", ("",))[-1].lower())
+        _follow("simulated", "" if practice is None else str(practice).lower())
         st.selectbox(
             "Practice or real",
             list(_PRACTICE),
