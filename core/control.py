@@ -84,7 +84,7 @@ class Control:
 
     def choose_model(self, name: str, model: str | None) -> None:
         """Ask this model from now on; what was learnt of the old one's circuit is forgotten."""
-        chosen = {key: value for key, value in self._engine.models.items() if key != name}
+        chosen = {key: value for key, value in self._engine.lineup.models.items() if key != name}
         if model and model.strip() and model.strip() != self._engine.settings.models[name]:
             chosen[name] = model.strip()
         self.choose("models", chosen or None)
@@ -92,10 +92,10 @@ class Control:
     def retired(self, today: date) -> list[str]:
         """A sentence for each provider that could be asked but whose model is gone."""
         engine = self._engine
-        simulated = engine.practising
+        simulated = engine.lineup.practising
         rows = (
-            models.retired(name, engine.model_of(name, simulated=simulated))
-            for name in engine.set_up(simulated=simulated)
+            models.retired(name, engine.lineup.model_of(name, simulated=simulated))
+            for name in engine.lineup.set_up(simulated=simulated)
         )
         return [
             models.in_words(row, today=today)
@@ -105,12 +105,12 @@ class Control:
 
     def switch(self, name: str, *, on: bool) -> None:
         """Whether a provider may be asked at all."""
-        off = [other for other in self._engine.switched_off if other != name]
+        off = [other for other in self._engine.lineup.switched_off if other != name]
         self.choose("switched_off", (off if on else [*off, name]) or None)
 
     def move(self, name: str, *, by: int) -> None:
         """So many places down the order; negative: up."""
-        order = list(self._engine.priority)
+        order = list(self._engine.lineup.priority)
         place = order.index(name)
         there = min(max(place + by, 0), len(order) - 1)
         order.insert(there, order.pop(place))
@@ -172,7 +172,7 @@ class Control:
         what: str,
         act: Callable[[str, MultiProviderStrategy], Coroutine[Any, Any, _T]],
     ) -> Future[_T]:
-        router = self._engine.router(simulated=self._engine.practising)
+        router = self._engine.router(simulated=self._engine.lineup.practising)
         key = (router.simulated, name)
         self._doing[key] = what
 
@@ -185,7 +185,7 @@ class Control:
         return asyncio.run_coroutine_threadsafe(doing(), self._loop)
 
     def _key(self, name: str) -> _Doing:
-        return self._engine.practising, name
+        return self._engine.lineup.practising, name
 
     # -- other models
 
@@ -195,11 +195,13 @@ class Control:
         names = [
             name
             for name, provider in router.providers.items()
-            if provider.model != engine.model_of(name, simulated=router.simulated)
+            if provider.model != engine.lineup.model_of(name, simulated=router.simulated)
         ]
         if router.simulated:
-            return connect_practice(models=engine.models, names=names)
-        return connect_real(engine.settings, models=engine.models, bitnet_server=True, names=names)
+            return connect_practice(models=engine.lineup.models, names=names)
+        return connect_real(
+            engine.settings, models=engine.lineup.models, bitnet_server=True, names=names
+        )
 
     def _swap(self, router: MultiProviderStrategy, new: Connected) -> None:
         if not new.providers:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -19,19 +19,19 @@ from typing import Any
 from core import limits as patience
 from core.autonomous_orchestrator import AutonomousOrchestrator, Work
 from core.control import Control
-from core.errors import BadRequest, NoProviderConfigured, RunCancelled, RunError
+from core.errors import BadRequest, RunCancelled, RunError
 from core.execution import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Terms
 from core.ledger import Ledger
+from core.lineup import Lineup, check
 from core.llm_planner import LLMPlanner
 from core.meter import Limits, Meter, out_of_time, working_seconds
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
 from core.plan import Plan
 from core.plan_edit import check_kept
-from core.privacy import PRIVATE, why_not_private
+from core.privacy import PRIVATE
 from core.providers import PROVIDERS, Connected, connect_practice, connect_real, label_of
 from core.runs import Run
 from core.settings import Settings
-from core.strategies import STRATEGIES
 from core.texts import check_text
 from core.types import Archive, Choices, History, Request, RunRecord, RunStatus, Source, run_id_at
 
@@ -65,11 +65,13 @@ class Engine:
         self._lock = threading.Lock()
         self._closing = threading.Lock()
         self._ledger = Ledger(archive.cost_since)
-        self._bitnet_up = False
+        self.lineup = Lineup(settings, choices, connected=lambda: self._real.providers)
         self._practice: MultiProviderStrategy | None = None
         self._loop = asyncio.new_event_loop()
         self.control = Control(self, self._loop, wall=time.time)
-        self._real = self._router(connect_real(settings, models=self.models, bitnet_server=True))
+        self._real = self._router(
+            connect_real(settings, models=self.lineup.models, bitnet_server=True)
+        )
         self._thread = threading.Thread(target=self._serve, name="switchyard-engine", daemon=True)
         self._thread.start()
 
@@ -109,9 +111,9 @@ class Engine:
             raise BadRequest("The goal is empty. Say in a sentence what you want to get done.")
         check_text(goal, "goal")
         check_text(context or "", "context")
-        asked_strategy, strategy = strategy, strategy or self.strategy
-        self._check(strategy, priority)
-        if private and (fault := self.why_not_private()):
+        asked_strategy, strategy = strategy, strategy or self.lineup.strategy
+        check(strategy, priority)
+        if private and (fault := self.lineup.why_not_private()):
             raise BadRequest(fault)
         terms = Terms(
             approve=approve,
@@ -144,7 +146,7 @@ class Engine:
                 goal=goal,
                 strategy=strategy,
                 source=source,
-                simulated=self.practising,
+                simulated=self.lineup.practising,
                 started_at=now,
                 options=options,
                 idempotency_key=idempotency_key,
@@ -179,7 +181,7 @@ class Engine:
             RunError: too many runs are under way, or Switchyard is stopping.
         """
         if first is not None:
-            self._check(self.strategy, [first])
+            check(self.lineup.strategy, [first])
         with self._lock:
             before = self._settled(run_id)
             if self.stopping.is_set() or len(self.active()) >= _BUSY:
@@ -243,7 +245,7 @@ class Engine:
         names = tuple(dict.fromkeys(providers))
         if not 2 <= len(names) <= 3:
             raise BadRequest("Choose two or three providers to compare.")
-        able = self.eligible(simulated=self.practising)
+        able = self.lineup.eligible(simulated=self.lineup.practising)
         for name in names:
             if name not in able:
                 raise BadRequest(f"{label_of(name)} cannot be asked: it is not set up.")
@@ -278,54 +280,9 @@ class Engine:
         return run.task.cancel()
 
     @property
-    def practising(self) -> bool:
-        """Whether a run started now would go to practice providers."""
-        mode = self.settings.practice
-        return mode == "on" or (mode == "auto" and not self._set_up())
-
-    @property
-    def strategy(self) -> str:
-        chosen = self.choices.get("strategy")
-        return chosen if chosen in STRATEGIES else self.settings.strategy
-
-    @property
-    def priority(self) -> tuple[str, ...]:
-        """All providers, first to last, as chosen or as the environment says."""
-        chosen = [name for name in self.choices.get("priority") or () if name in PROVIDERS]
-        return tuple(dict.fromkeys([*chosen, *self.settings.priority]))
-
-    @property
-    def models(self) -> Mapping[str, str]:
-        """The models chosen in the console, by provider; the others have their default."""
-        chosen = self.choices.get("models")
-        if not isinstance(chosen, dict):
-            return {}
-        return {name: str(model) for name, model in chosen.items() if name in PROVIDERS and model}
-
-    def model_of(self, name: str, *, simulated: bool) -> str:
-        default = PROVIDERS[name].model if simulated else self.settings.models[name]
-        return self.models.get(name, default)
-
-    @property
-    def switched_off(self) -> tuple[str, ...]:
-        return tuple(name for name in self.choices.get("switched_off") or () if name in PROVIDERS)
-
-    @property
     def limits(self) -> Limits:
         """What one run may take, as chosen in the console."""
         return Limits.read(self.choices.get("limits"))
-
-    def why_not_private(self) -> str | None:
-        """Why a private run cannot be had now, in a sentence; None if it can."""
-        practising = self.practising
-        able = self.eligible(simulated=practising)
-        return why_not_private(self.settings, able=able, practising=practising)
-
-    def eligible(self, *, simulated: bool) -> tuple[str, ...]:
-        """Who may be asked, in priority order."""
-        if simulated:
-            return tuple(name for name in self.priority if name not in self.switched_off)
-        return self._available()
 
     def router(self, *, simulated: bool) -> MultiProviderStrategy:
         """What is known of the providers. Read it only; the engine's loop advances it."""
@@ -333,7 +290,7 @@ class Engine:
             return self._real
         with self._lock:
             if self._practice is None:
-                self._practice = self._router(connect_practice(models=self.models))
+                self._practice = self._router(connect_practice(models=self.lineup.models))
             return self._practice
 
     def routers(self) -> list[MultiProviderStrategy]:
@@ -346,15 +303,15 @@ class Engine:
             "status": "operational",
             "llm_providers": {
                 **self._real.get_stats_summary(),
-                "available_providers": list(self._available()),
+                "available_providers": list(self.lineup.eligible(simulated=False)),
             },
             "timestamp": time.time(),
         }
-        if self.practising:
+        if self.lineup.practising:
             practice = self.router(simulated=True)
             body["practice_providers"] = {
                 **practice.get_stats_summary(),
-                "available_providers": list(self.eligible(simulated=True)),
+                "available_providers": list(self.lineup.eligible(simulated=True)),
             }
         return body
 
@@ -368,9 +325,9 @@ class Engine:
         """Import the SDKs that a first run will need, on a thread of its own."""
 
         def load() -> None:
-            practising = self.practising
+            practising = self.lineup.practising
             router = self.router(simulated=practising)
-            for name in self.priority:
+            for name in self.lineup.priority:
                 if name in router.providers and not self.stopping.is_set():
                     with contextlib.suppress(ImportError):
                         import_module(PROVIDERS[name].sdk)
@@ -433,7 +390,9 @@ class Engine:
         ask = Ask(
             Request(()),
             strategy=record.strategy,
-            order=self._order(record.options["priority"], run),
+            order=self.lineup.order(
+                record.options["priority"], private=terms.private, simulated=record.simulated
+            ),
             deadline=min(deadline, router.clock() + self.policy.run_timeout),
             run_id=record.id,
             ordinals=Meter(terms.limits, run.attempts, spent_today=self._ledger.today),
@@ -503,7 +462,7 @@ class Engine:
                 up = await server_is_up(base_url, client)
                 # A busy computer may miss one look; two in a row are believed.
                 missed = 0 if up else missed + 1
-                self._bitnet_up = up or (self._bitnet_up and missed < 2)
+                self.lineup.bitnet_up = up or (self.lineup.bitnet_up and missed < 2)
                 await asyncio.sleep(_BITNET_EVERY)
 
     async def _drain(self, seconds: float) -> None:
@@ -541,55 +500,6 @@ class Engine:
             self.history.totals(simulated=simulated),
         )
         return router
-
-    def set_up(self, *, simulated: bool) -> tuple[str, ...]:
-        """Who could be asked if it is not switched off, in priority order."""
-        return self.priority if simulated else self._set_up()
-
-    def _set_up(self) -> tuple[str, ...]:
-        """Who has what it needs: a key, or for BitNet a server that is up or a file."""
-        here = self._bitnet_up or self.settings.bitnet_model_path is not None
-        return tuple(
-            name
-            for name in self.priority
-            if name in self._real.providers and (name != "bitnet" or here)
-        )
-
-    def _available(self) -> tuple[str, ...]:
-        return tuple(name for name in self._set_up() if name not in self.switched_off)
-
-    def _order(self, asked: Sequence[str] | None, run: Run) -> tuple[str, ...]:
-        simulated = run.record.simulated
-        able = self.eligible(simulated=simulated)
-        if run.terms.private:
-            # The server's address may be another one since the run was asked for.
-            if fault := why_not_private(self.settings, able=able, practising=simulated):
-                raise NoProviderConfigured(fault, "Once that is changed, continue the run.")
-            able, asked = tuple(name for name in able if name in PRIVATE), None
-        order = (
-            able if asked is None else tuple(name for name in dict.fromkeys(asked) if name in able)
-        )
-        if not order:
-            if set(self.set_up(simulated=simulated)) & set(self.switched_off):
-                raise NoProviderConfigured(
-                    "Every provider that could be asked is switched off.",
-                    "Switch one on under Providers.",
-                )
-            raise NoProviderConfigured(
-                "None of the providers asked for is set up." if asked else "No provider is set up.",
-                "Set a provider's key, such as ANTHROPIC_API_KEY, and start Switchyard again.",
-            )
-        return order
-
-    def _check(self, strategy: str, priority: Sequence[str] | None) -> None:
-        if strategy not in STRATEGIES:
-            names = ", ".join(STRATEGIES)
-            raise BadRequest(f"There is no strategy “{strategy[:40]}”; there are {names}.")
-        for name in priority or ():
-            if name not in PROVIDERS:
-                raise BadRequest(
-                    f"There is no provider “{name[:40]}”; there are {', '.join(PROVIDERS)}."
-                )
 
     def _settled(self, run_id: str) -> Run:
         """A run that is not under way."""

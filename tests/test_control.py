@@ -94,7 +94,7 @@ def test_the_default_is_chosen_by_choosing_nothing(engine):
     assert engine.choices.get("models") is None
     engine.control.choose_model("openai", "other")
     engine.control.choose_model("openai", None)
-    assert engine.models == {}
+    assert engine.lineup.models == {}
 
 
 def test_practice_providers_take_the_chosen_model_too(practice):
@@ -131,7 +131,7 @@ def test_an_answer_that_the_old_model_still_owes_does_not_move_the_new_ones_circ
 
 def test_a_provider_that_is_switched_off_is_never_asked(engine, yard):
     engine.control.switch("openai", on=False)
-    assert engine.eligible(simulated=False) == ("google",)
+    assert engine.lineup.eligible(simulated=False) == ("google",)
     assert run(engine).record.provider == "google"
     engine.control.switch("google", on=False)
     failed = run(engine)
@@ -229,19 +229,19 @@ def test_the_default_of_a_limit_can_be_set_by_hand(key):
 def test_nonsense_among_the_choices_changes_nothing(engine, nonsense):
     engine.choices.set("models", nonsense)
     engine.control.follow()
-    assert engine.models == {}
+    assert engine.lineup.models == {}
     assert run(engine).record.provider == "openai"
 
 
 def test_moving_keeps_every_provider_once(engine):
-    before = engine.priority
+    before = engine.lineup.priority
     engine.control.move(before[2], by=-1)
-    assert engine.priority[:3] == (before[0], before[2], before[1])
+    assert engine.lineup.priority[:3] == (before[0], before[2], before[1])
     engine.control.move(before[0], by=-5)
-    assert engine.priority[0] == before[0]
-    assert sorted(engine.priority) == sorted(PROVIDERS)
+    assert engine.lineup.priority[0] == before[0]
+    assert sorted(engine.lineup.priority) == sorted(PROVIDERS)
     engine.control.undo("priority")
-    assert engine.priority == before
+    assert engine.lineup.priority == before
 
 
 def test_a_model_that_is_gone_is_named_until_its_successor_is_chosen(tmp_path, yard):

@@ -85,7 +85,7 @@ def test_several_can_be_pretended_down_and_each_can_be_ended():
 
 
 def test_a_drilled_attempt_reaches_no_vendor_and_the_next_provider_answers(engine, yard):
-    router = engine.router(simulated=engine.practising)
+    router = engine.router(simulated=engine.lineup.practising)
     before = router.health("anthropic")
     engine.control.drills.start("anthropic")
     done = run(engine)
@@ -101,7 +101,7 @@ def test_a_drilled_attempt_reaches_no_vendor_and_the_next_provider_answers(engin
 
 
 def test_a_drilled_attempt_is_kept_and_marked_and_is_in_no_figure(engine):
-    simulated = engine.practising
+    simulated = engine.lineup.practising
     engine.control.drills.start("anthropic")
     done = run(engine)
     archive = Archive(engine.history.path)
@@ -122,6 +122,7 @@ def test_after_a_drill_the_provider_is_asked_again_at_once(engine):
     engine.control.drills.end("anthropic")
     first = run(engine).attempts[0]
     assert (first.provider, first.drilled) == ("anthropic", False)
+    assert first.status == "ok" or engine.lineup.practising  # where some calls fail by design
 
 
 def test_a_test_during_a_drill_reaches_no_vendor_either(engine, yard):
@@ -135,7 +136,7 @@ def test_a_test_during_a_drill_reaches_no_vendor_either(engine, yard):
 
 
 def test_when_everyone_is_pretended_down_the_run_says_to_end_the_drill(engine):
-    for name in engine.priority:
+    for name in engine.lineup.priority:
         engine.control.drills.start(name)
     failed = run(engine)
     assert failed.record.status == "failed"

@@ -524,7 +524,7 @@ def test_a_private_run_asks_bitnet_alone_and_its_attempts_prove_it(
 ) -> None:
     with desk_of(tmp_path, yard) as desk:
         assert standin.eventually(
-            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+            lambda: "bitnet" in desk.engine.lineup.eligible(simulated=False), within=10
         )
         run = desk.ran(private=True, priority=["openai"], strategy="random")
         assert run.record.status == "completed"
@@ -536,7 +536,7 @@ def test_a_private_run_that_fails_asks_nobody_else(tmp_path: Path, yard: Yard) -
     yard["bitnet"].script = worker(lambda step: standin.status(503))
     with desk_of(tmp_path, yard) as desk:
         assert standin.eventually(
-            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+            lambda: "bitnet" in desk.engine.lineup.eligible(simulated=False), within=10
         )
         run = desk.ran(private=True)
         assert run.record.status == "failed"
@@ -567,14 +567,14 @@ def test_a_private_run_does_not_go_on_where_bitnet_has_moved_away(
     yard["bitnet"].script = worker(lambda step: standin.status(503))
     with desk_of(tmp_path, yard) as desk:
         assert standin.eventually(
-            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+            lambda: "bitnet" in desk.engine.lineup.eligible(simulated=False), within=10
         )
         run_id = desk.ran(private=True).record.id
     asked = len(yard.requests)
     elsewhere = yard.env()["BITNET_BASE_URL"].replace("127.0.0.1", "0.0.0.0")
     with desk_of(tmp_path, yard, BITNET_BASE_URL=elsewhere) as desk:
         assert standin.eventually(
-            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+            lambda: "bitnet" in desk.engine.lineup.eligible(simulated=False), within=10
         )
         stored = desk.engine.stored_run(run_id)
         assert stored is not None
@@ -650,7 +650,7 @@ def test_results_that_do_not_fit_are_shortened_and_the_run_says_so(
     )
     with desk_of(tmp_path, yard, "bitnet") as desk:
         assert standin.eventually(
-            lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+            lambda: "bitnet" in desk.engine.lineup.eligible(simulated=False), within=10
         )
         run = desk.ran()
         assert run.record.status == "completed"

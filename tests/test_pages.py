@@ -104,7 +104,7 @@ def order_shown(page: AppTest) -> list[tuple[str, str]]:
 def test_the_strategy_is_kept_at_once(engine):
     page = shown()
     page.radio[0].set_value("random").run()
-    assert engine.strategy == "random"
+    assert engine.lineup.strategy == "random"
     assert shown().radio[0].value == "random"
 
 
@@ -122,7 +122,7 @@ def test_a_page_that_is_open_follows_what_is_chosen_elsewhere(engine):
     assert engine.choices.get("side_by_side") == side_by_side(page).value == 2
     assert engine.choices.get("after_planning") == "run"
     assert page.segmented_control(key="after planning").value == "run"
-    assert engine.strategy == page.radio[0].value == "random"
+    assert engine.lineup.strategy == page.radio[0].value == "random"
     assert number(page, "Dollars for a day").value == 1.0
     assert number(page, "Calls").value == 7
 
@@ -138,7 +138,7 @@ def test_what_is_chosen_in_an_open_page_is_kept_and_changes_nothing_else(engine)
     page.run()
     assert engine.choices.get("limits") == {"usd_per_day": 1.0, "seconds": 120.0}
     assert engine.choices.get("after_planning") == "run"
-    assert engine.strategy == "best_performance"
+    assert engine.lineup.strategy == "best_performance"
     side_by_side(page).set_value(5)
     number(page, "Dollars for a day").set_value(None).run()
     assert engine.choices.get("limits") == {"seconds": 120.0}
@@ -191,7 +191,7 @@ def test_the_order_shows_everyone_as_they_stand(engine):
     engine.choices.set("switched_off", ["google"])
     rows = order_shown(shown())
     assert rows[:3] == [("google", "switched off"), ("openai", "ready"), ("anthropic", "no key")]
-    assert [name for name, _ in rows] == list(engine.priority)
+    assert [name for name, _ in rows] == list(engine.lineup.priority)
 
 
 def test_temperature_and_length_go_with_the_run(engine):

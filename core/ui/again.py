@@ -48,7 +48,7 @@ def run_again(run: Run, *, first: str | None = None, max_tokens: int | None = No
         options["max_tokens"] = max_tokens
     strategy, priority = record.strategy, record.options.get("priority")
     if first is not None:
-        able = services().engine.eligible(simulated=services().engine.practising)
+        able = services().engine.lineup.eligible(simulated=services().engine.lineup.practising)
         strategy, priority = "priority", [first, *(name for name in able if name != first)]
     submit(
         record.goal,
@@ -68,7 +68,9 @@ def again_buttons(run: Run) -> None:
     if st.button("Run again", icon=":material/replay:", key="again"):
         run_again(run)
     others = [
-        name for name in engine.eligible(simulated=engine.practising) if name != run.record.provider
+        name
+        for name in engine.lineup.eligible(simulated=engine.lineup.practising)
+        if name != run.record.provider
     ]
     if others and not run.terms.private:
         first = st.menu_button(

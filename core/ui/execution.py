@@ -57,7 +57,7 @@ def after() -> dict[str, Any]:
     )
     if wanted == "run":
         st.caption(show.plain(forecast.for_a_goal()))
-    if private and (fault := engine.why_not_private()):
+    if private and (fault := engine.lineup.why_not_private()):
         st.caption(f":orange[:material/warning:] {show.plain(fault)}")
     return {"execute": wanted == "run", "approve": wanted == "look", "private": private}
 
@@ -313,7 +313,7 @@ def _skipping(failed: Sequence[StepView]) -> str:
 def _with_another(run: Run, bar: Any) -> None:
     """Another provider first, for what failed."""
     engine = services().engine
-    able = engine.eligible(simulated=run.record.simulated)
+    able = engine.lineup.eligible(simulated=run.record.simulated)
     if run.terms.private or len(able) < 2:
         return
     with bar.popover("With another provider", icon=":material/swap_horiz:"):

@@ -31,7 +31,7 @@ def for_plan(run: Run) -> str:
 def for_a_goal() -> str:
     """The same before there is a plan, for one of a usual length."""
     engine = services().engine
-    simulated = engine.practising
+    simulated = engine.lineup.practising
     chosen = engine.choices.get("side_by_side")
     together = chosen if isinstance(chosen, int) else SIDE_BY_SIDE
     typical = _typical(None, simulated=simulated)
@@ -41,7 +41,7 @@ def for_a_goal() -> str:
 
 
 def _typical(asked: list[str] | None, *, simulated: bool) -> list[Typical]:
-    able = services().engine.eligible(simulated=simulated)
+    able = services().engine.lineup.eligible(simulated=simulated)
     names = [name for name in asked if name in able] if asked else list(able)
     now = time.time()
     try:

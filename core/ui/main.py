@@ -59,7 +59,7 @@ page = st.navigation(
 
 @st.fragment(run_every=2)
 def _health() -> None:
-    st.caption("Practice providers" if services().engine.practising else "Providers")
+    st.caption("Practice providers" if services().engine.lineup.practising else "Providers")
     show.health_strip(who.standings())
     drill.watch()
 

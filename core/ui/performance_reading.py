@@ -73,7 +73,7 @@ def asked(kinds: Mapping[bool, float]) -> Asked:
         period = USUAL
     wanted = {"true": True, "false": False}.get(given.get("simulated", ""))
     if wanted is None:
-        wanted = services().engine.practising
+        wanted = services().engine.lineup.practising
         # What there is to be seen comes before what is going on.
         wanted = wanted if wanted in kinds or not kinds else not wanted
     return Asked(period, first, last, wanted)

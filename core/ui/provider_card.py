@@ -46,13 +46,13 @@ class Place:
 
 def card(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
     engine = services().engine
-    simulated = engine.practising
+    simulated = engine.lineup.practising
 
     @st.fragment(run_every=_STIRRING if stirring(name) else None)
     def view() -> None:
         was = stirring(name)
         with st.container(border=True, key=f"card_{name}"):
-            if name in engine.set_up(simulated=simulated):
+            if name in engine.lineup.set_up(simulated=simulated):
                 _full(name, place, evidence, zone=zone)
             else:
                 _not_set_up(name, place)
@@ -65,14 +65,14 @@ def card(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
 def stirring(name: str) -> bool:
     """Is something about to change by itself: a rest, a test, a drill?"""
     engine = services().engine
-    router = engine.router(simulated=engine.practising)
+    router = engine.router(simulated=engine.lineup.practising)
     resting = router.health(name).breaker.until is not None
     return resting or engine.control.doing(name) is not None or engine.control.drills.down(name)
 
 
 def _full(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
     engine = services().engine
-    router = engine.router(simulated=engine.practising)
+    router = engine.router(simulated=engine.lineup.practising)
     health, model = router.health(name), router.providers[name].model
     _head(name, place, health, now=router.clock())
     if gone := models.retired(name, model):
@@ -101,7 +101,7 @@ def _head(name: str, place: Place, health: Health, *, now: float) -> None:
     row.markdown(f"#### {place.index + 1}. {show.plain(label_of(name))}", anchors=False)
     said, icon, colour = _state(name, health, now=now)
     row.badge(said, icon=icon, color=colour)
-    if engine.practising:
+    if engine.lineup.practising:
         with row:
             show.practice_badge()
     row.space("stretch")
@@ -112,7 +112,7 @@ def _head(name: str, place: Place, health: Health, *, now: float) -> None:
 def _state(name: str, health: Health, *, now: float) -> tuple[str, str, _Colour]:
     """In words, its icon and the icon's colour."""
     engine = services().engine
-    if name in engine.switched_off:
+    if name in engine.lineup.switched_off:
         return "Switched off", ":material/power_settings_new:", "gray"
     if engine.control.drills.down(name):
         return "Pretended down", ":material/local_fire_department:", "orange"
@@ -128,7 +128,7 @@ def _switch(name: str, row: DeltaGenerator) -> None:
     control = services().engine.control
     key = f"use {name}"
     # What holds is the engine's word, not what this window last showed.
-    st.session_state[key] = name not in services().engine.switched_off
+    st.session_state[key] = name not in services().engine.lineup.switched_off
     row.toggle(
         f"Use {label_of(name)}",
         key=key,
@@ -205,7 +205,7 @@ def _take(name: str, model: str | None, popover: str) -> None:
 
 def _default(name: str) -> str:
     engine = services().engine
-    return PROVIDERS[name].model if engine.practising else engine.settings.models[name]
+    return PROVIDERS[name].model if engine.lineup.practising else engine.settings.models[name]
 
 
 def _option(name: str, model: str) -> str:
@@ -241,7 +241,7 @@ def _figures(today: Today) -> None:
     rate = "no call yet" if today.rate is None else f"{today.rate:.0%}".replace("%", " %")
     median = "no answer yet" if today.median is None else seconds_in_words(today.median)
     few = today.rated and today.rated < 10
-    practising = services().engine.practising
+    practising = services().engine.lineup.practising
     facts = {
         "Calls today": (f"{today.calls:,}", None),
         "Answered": (rate, f"Of {today.rated}: too few to judge." if few else None),
@@ -298,7 +298,7 @@ def _actions(name: str, model: str) -> None:
         icon=":material/history:",
         query_params={"provider": name},
     )
-    if engine.practising and name not in engine.set_up(simulated=False):
+    if engine.lineup.practising and name not in engine.lineup.set_up(simulated=False):
         with row.popover("Ask the real one", type="tertiary", icon=":material/key:"):
             how_to(name)
     _outcome(name, doing)

@@ -46,7 +46,7 @@ def practice_badge() -> None:
 def practice_bar() -> None:
     """On every page while practice providers answer: nobody shall take them for real ones."""
     engine = services().engine
-    if not engine.practising:
+    if not engine.lineup.practising:
         return
     with st.container(
         key="practice", horizontal=True, border=True, vertical_alignment="center", gap="small"

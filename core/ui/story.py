@@ -92,10 +92,10 @@ def _move_down(run: Run, failed: Attempt, label: str) -> None:
     name, engine = failed.provider, services().engine
     moved = st.session_state.get("moved down")
     if moved == (run.record.id, name):
-        place = engine.priority.index(name) + 1
+        place = engine.lineup.priority.index(name) + 1
         st.markdown(f"{show.plain(label_of(name))} is now number {place} in your order.")
         st.button("Undo", icon=":material/undo:", key="undo move", on_click=_undo)
-    elif engine.strategy == "priority" and name in engine.priority:
+    elif engine.lineup.strategy == "priority" and name in engine.lineup.priority:
         st.button(
             label,
             icon=":material/arrow_downward:",
@@ -107,9 +107,9 @@ def _move_down(run: Run, failed: Attempt, label: str) -> None:
 
 def _move(run_id: str, name: str, answered: str | None) -> None:
     engine = services().engine
-    order = moved_down(engine.priority, name, answered)
+    order = moved_down(engine.lineup.priority, name, answered)
     acting.done(engine.control.choose, "priority", order)
-    if list(engine.priority) == order:
+    if list(engine.lineup.priority) == order:
         st.session_state["moved down"] = (run_id, name)
 
 

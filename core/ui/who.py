@@ -26,12 +26,12 @@ _TURNS = {"first": "First", "then": "Then", "last": "Last", "never": "Not asked"
 def standings() -> dict[str, Standing]:
     """Everyone's, by priority."""
     engine = services().engine
-    practising = engine.practising
+    practising = engine.lineup.practising
     router = engine.router(simulated=practising)
-    able, now = engine.eligible(simulated=practising), router.clock()
-    off, drills = engine.switched_off, engine.control.drills
+    able, now = engine.lineup.eligible(simulated=practising), router.clock()
+    off, drills = engine.lineup.switched_off, engine.control.drills
     found: dict[str, Standing] = {}
-    for name in engine.priority:
+    for name in engine.lineup.priority:
         if name not in able:
             found[name] = absent(name, switched_off=name in off)
         elif drills.down(name):
@@ -44,11 +44,11 @@ def standings() -> dict[str, Standing]:
 def candidates(*, private: bool) -> list[Candidate]:
     """Everyone, in the order that a run which started now would ask them."""
     engine = services().engine
-    practising = engine.practising
+    practising = engine.lineup.practising
     router = engine.router(simulated=practising)
     able = [
         name
-        for name in engine.eligible(simulated=practising)
+        for name in engine.lineup.eligible(simulated=practising)
         if not engine.control.drills.down(name) and (name in PRIVATE or not private)
     ]
     others = {name: said for name, said in standings().items() if name not in able}
@@ -56,7 +56,7 @@ def candidates(*, private: bool) -> list[Candidate]:
         others = {name: said if name in PRIVATE else KEPT_OUT for name, said in others.items()}
     return who_would_answer(
         [router.health(name) for name in able],
-        engine.strategy,
+        engine.lineup.strategy,
         now=router.clock(),
         absentees=others,
     )
@@ -82,12 +82,12 @@ def everyone_view(*, private: bool = False) -> None:
 
 def sentence(found: list[Candidate]) -> str:
     label = label_of(found[0].name) if found else ""
-    return in_a_sentence(found, services().engine.strategy, label)
+    return in_a_sentence(found, services().engine.lineup.strategy, label)
 
 
 def who_view(found: list[Candidate]) -> None:
     """One line a provider: its turn, its state and the reason for its place."""
-    drawn = STRATEGIES[services().engine.strategy].drawn
+    drawn = STRATEGIES[services().engine.lineup.strategy].drawn
     for candidate in found:
         turn = "By lot" if drawn and candidate.turn == "then" else _TURNS[candidate.turn]
         words = [candidate.standing.words]
@@ -101,5 +101,5 @@ def who_view(found: list[Candidate]) -> None:
             f":gray[{turn}] {show.standing_icon(candidate.standing)} {name}"
             f"  \n:small[:gray[{show.plain(' · '.join(words))}]]"
         )
-    if said := STRATEGIES[services().engine.strategy].chance:
+    if said := STRATEGIES[services().engine.lineup.strategy].chance:
         st.caption(show.plain(said))

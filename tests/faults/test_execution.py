@@ -36,7 +36,7 @@ def test_none_of_a_hundred_plans_fails_and_every_request_is_a_row(strategy, tmp_
             yard[name].script = faulty(seed, 0.2)
         with desk_of(tmp_path, yard) as desk:
             assert standin.eventually(
-                lambda: "bitnet" in desk.engine.eligible(simulated=False), within=10
+                lambda: "bitnet" in desk.engine.lineup.eligible(simulated=False), within=10
             )
             waiting = [f"Goal {number}" for number in range(25)]
             runs = []

@@ -154,22 +154,22 @@ def test_switching_off_and_on_and_moving_are_kept_at_once(engine):
     page = shown()
     toggle = next(toggle for toggle in page.toggle if toggle.label == "Use OpenAI")
     toggle.set_value(False).run()
-    assert engine.switched_off == ("openai",)
+    assert engine.lineup.switched_off == ("openai",)
     assert "Switched off" in text(page)
     next(toggle for toggle in page.toggle if toggle.label == "Use OpenAI").set_value(True).run()
-    assert engine.switched_off == ()
-    before = engine.priority
+    assert engine.lineup.switched_off == ()
+    before = engine.lineup.priority
     press(page, f"down {before[0]}")
-    assert engine.priority[:2] == (before[1], before[0])
+    assert engine.lineup.priority[:2] == (before[1], before[0])
     assert "The order was changed just now" in text(page)
     press(page, "undo order")
-    assert engine.priority == before
+    assert engine.lineup.priority == before
 
 
 def test_the_strategy_for_everyone_is_set_here(engine):
     page = shown()
     page.button_group[0].set_value("random").run()
-    assert engine.strategy == "random"
+    assert engine.lineup.strategy == "random"
 
 
 def test_a_retired_model_names_its_successor_and_one_click_switches(tmp_path, yard):
@@ -179,7 +179,7 @@ def test_a_retired_model_names_its_successor_and_one_click_switches(tmp_path, ya
         assert "DeepSeek no longer serves deepseek-chat since 24 July 2026" in text(page)
         assert "its successor is deepseek-flash" in text(page)
         press(page, "successor deepseek")
-        assert engine.models == {"deepseek": "deepseek-flash"}
+        assert engine.lineup.models == {"deepseek": "deepseek-flash"}
         assert "no longer serves" not in text(page)
 
 
@@ -197,7 +197,7 @@ def test_the_models_come_from_the_vendors_own_list(engine, yard):
     assert "gpt-6-luna)" in choice.options[2]  # marked, with its successor
     choice.set_value("gpt-6.1-sol").run()
     press(page, "take openai")
-    assert engine.models == {"openai": "gpt-6.1-sol"}
+    assert engine.lineup.models == {"openai": "gpt-6.1-sol"}
 
 
 def test_a_drill_shows_on_the_card_and_in_a_banner_on_every_page(engine, yard):
@@ -240,14 +240,14 @@ def test_with_too_few_calls_no_order_is_suggested(engine):
 
 def test_a_suggested_order_is_taken_by_one_click_and_taken_back_by_another(engine):
     failing_and_fast(engine)
-    before = engine.priority
+    before = engine.lineup.priority
     page = shown()
     assert "The last 30 days suggest: Google, OpenAI." in text(page)
     press(page, "take order")
-    assert engine.priority.index("google") < engine.priority.index("openai")
+    assert engine.lineup.priority.index("google") < engine.lineup.priority.index("openai")
     assert "Your order fits" in text(page)
     press(page, "undo order")
-    assert engine.priority == before
+    assert engine.lineup.priority == before
 
 
 def test_a_history_that_cannot_be_read_is_said_and_the_cards_still_work(engine, tmp_path):

@@ -23,7 +23,7 @@ _MOST = 3  # plans side by side
 
 def _form() -> None:
     engine = services().engine
-    able = engine.eligible(simulated=engine.practising)
+    able = engine.lineup.eligible(simulated=engine.lineup.practising)
     if len(able) < 2:
         st.info("Comparing takes two providers that can be asked. Set up another one first.")
         st.page_link("views/providers.py", label="Providers", icon=":material/dns:")

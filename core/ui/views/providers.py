@@ -24,7 +24,7 @@ from core.words import ago, exact_time
 
 def _strategy() -> None:
     engine = services().engine
-    st.session_state["strategy for all"] = engine.strategy
+    st.session_state["strategy for all"] = engine.lineup.strategy
 
     def keep() -> None:
         done(engine.control.choose, "strategy", st.session_state["strategy for all"])
@@ -38,7 +38,7 @@ def _strategy() -> None:
         on_change=keep,
         help="Who is asked first in each run, for everyone; a run may choose another.",
     )
-    st.caption(STRATEGIES[chosen or engine.strategy].help)
+    st.caption(STRATEGIES[chosen or engine.lineup.strategy].help)
 
 
 def _order() -> None:
@@ -58,8 +58,8 @@ def _order() -> None:
 
 def _suggestion(found: Evidence) -> None:
     engine = services().engine
-    names = engine.set_up(simulated=engine.practising)
-    better = suggest(engine.priority, {n: found.records.get(n, Record()) for n in names})
+    names = engine.lineup.set_up(simulated=engine.lineup.practising)
+    better = suggest(engine.lineup.priority, {n: found.records.get(n, Record()) for n in names})
     st.markdown("**An order from your own history**")
     if better is None:
         proven = [name for name in names if found.records.get(name, Record()).proven]
@@ -81,7 +81,7 @@ def _suggestion(found: Evidence) -> None:
 
 
 def _evidence(order: Sequence[str], names: Sequence[str], found: Evidence) -> None:
-    now = list(services().engine.priority)
+    now = list(services().engine.lineup.priority)
     st.markdown(
         "Whoever answers more reliably comes first; where the rates cannot be told apart, whoever "
         "answers faster. Who cannot be judged yet stays in place."
@@ -117,10 +117,10 @@ def _last_change() -> None:
 
 def _page() -> None:
     engine = services().engine
-    names = engine.priority
+    names = engine.lineup.priority
     there = zone(st.context.timezone)
     try:
-        found = gather(services(), names, simulated=engine.practising, zone=there)
+        found = gather(services(), names, simulated=engine.lineup.practising, zone=there)
     except HistoryUnavailable as error:
         st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
         found = Evidence.unknown(names)

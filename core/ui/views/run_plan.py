@@ -75,7 +75,7 @@ def _use(example: str) -> None:
 
 
 def _strategy() -> None:
-    acting.follow("strategy", services().engine.strategy)
+    acting.follow("strategy", services().engine.lineup.strategy)
     st.radio(
         "Strategy",
         list(STRATEGIES),
