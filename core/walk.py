@@ -71,28 +71,43 @@ class Walk:
     objectors: set[str] = field(default_factory=set)  # who found the request itself wrong
 
     async def run(self) -> Answer:
-        router, clock = self.router, self.router.clock
+        router = self.router
         ordered = [health.name for health in router.order(self.ask.strategy, self.ask.order)]
         if not ordered:
             raise NoProviderConfigured(
                 "No provider is set up.",
                 "Set a key such as ANTHROPIC_API_KEY, or switch practice providers on.",
             )
+        answer = (
+            await self._in_turn(ordered)
+            or await self._after_all(ordered)
+            or await self._second_chance()
+        )
+        if answer is None:
+            raise self._failed(ordered)
+        return answer
+
+    async def _in_turn(self, ordered: Sequence[str]) -> Answer | None:
+        """Ask everyone once who does not rest."""
         resting: list[str] = []
         for place, name in enumerate(ordered):
             # Before the circuit is asked: between that and the lease nothing may be awaited.
             await self.providers[name].prepare()
-            if not router.healths[name].breaker.admits(clock()):
+            if not self.router.healths[name].breaker.admits(self.router.clock()):
                 resting.append(name)
                 continue
             others = self._still_to_ask(ordered[place + 1 :], resting)
             if answer := await self._try(name, others=others):
                 return answer
+        return None
+
+    async def _after_all(self, ordered: Sequence[str]) -> Answer | None:
+        """Ask those who rest, now or when they are about to be back."""
         while True:
             if answer := await self._last_resort(ordered):
                 return answer
             if not await self._somebody_may_be_back(ordered):
-                raise self._failed(ordered)
+                return None
 
     async def _last_resort(self, ordered: Sequence[str]) -> Answer | None:
         """Ask those who rest, soonest back first; whoever failed in this walk has had its turn."""
@@ -107,6 +122,28 @@ class Walk:
                 if answer := await self._try(name, others=others):
                     return answer
         return None
+
+    async def _second_chance(self) -> Answer | None:
+        """Ask those once more who stumbled: each had answered until it failed in this walk.
+
+        In an outage nobody has, so that its second run already asks each of them once only.
+        """
+        attempts = [attempt for attempt in self.asking.attempts if not attempt.drilled]
+        last = {attempt.provider: attempt.error_kind for attempt in attempts}
+        names = [name for name, kind in last.items() if self._stumbled(name, kind)]
+        for left, name in zip(reversed(range(len(names))), names, strict=True):
+            await self.providers[name].prepare()
+            in_time = self.router.clock() < self.deadline
+            # Another run may have asked it meanwhile.
+            again = in_time and self._stumbled(name, last[name])
+            if again and (answer := await self._try(name, others=left)):
+                return answer
+        return None
+
+    def _stumbled(self, name: str, kind: ErrorKind | None) -> bool:
+        health = self.router.healths[name]
+        fresh = health.streak == 1 and health.succeeded > 0 and health.breaker.until is None
+        return fresh and kind in _PASSING
 
     async def _somebody_may_be_back(self, ordered: Sequence[str]) -> bool:
         """Wait until a provider not asked yet may be back; False when that is too far off.
@@ -256,6 +293,13 @@ def _parameters(request: Request) -> Parameters:
     return request.temperature, request.max_tokens, request.json_schema is not None
 
 
+# A new try at once may help, and costs neither side much.
+_PASSING = (
+    ErrorKind.CONNECTION,
+    ErrorKind.SERVER_ERROR,
+    ErrorKind.OVERLOADED,
+    ErrorKind.BAD_RESPONSE,
+)
 _ABOUT_THE_REQUEST = tuple(
     kind for kind, outcome in OUTCOMES.items() if outcome.next_provider == "until two agree"
 )

@@ -50,7 +50,7 @@ def test_a_run_asks_in_the_order_that_the_preview_told(strategy, seed):
     found = who_would_answer([router.health(n) for n in "abcdefg"], strategy, now=clock())
     told = [candidate.name for candidate in found if candidate.turn != "never"]
     router.providers = {name: Scripted(ErrorKind.REFUSED) for name in "abcdefg"}
-    router._rng = Always(EXPLORED)
+    router.rng = Always(EXPLORED)
     before = len(history.begun)
     with pytest.raises(RunError):
         call(router, strategy)

@@ -14,6 +14,7 @@ from db.performance import Performance
 from db.queries import Archive
 from db.settings import Choices
 from tests import standin
+from tests.indexing import indexed
 from tests.pages.words import text
 
 MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
@@ -160,6 +161,7 @@ def test_a_page_that_is_not_there_is_met_with_one_that_is(engine, page):
 def test_what_was_searched_for_is_marked_in_the_list_and_beside_it(engine):
     finished(engine, "Plan a picnic for two")
     finished(engine, "Plan a wedding")
+    indexed(engine.history)
     page = shown(view="calls", text="picnic")
     assert "1 call with these filters" in text(page)
     (found,) = cells(page, "found")
