@@ -35,6 +35,10 @@ class Character:
     outages: float  # a month
     price: tuple[float, float] | None  # US dollars a million tokens, in and out
 
+    @property
+    def unreliable(self) -> float:
+        return self.fails + self.invalid
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -280,7 +284,7 @@ class _Teller:
         elif strategy == "round_robin":
             names.sort(key=lambda name: self.states[name].used_at)
         elif strategy == "best_performance":
-            names.sort(key=lambda name: CHARACTERS[name].first_token * self.rng.uniform(0.7, 1.3))
+            names.sort(key=lambda name: CHARACTERS[name].unreliable * self.rng.uniform(0.7, 1.3))
         return names
 
     def _strategy(self, moment: float) -> str:

@@ -67,8 +67,15 @@ class Call(SQLModel, table=True):
         Index("call_drilled", "id", sqlite_where=text("drilled")),
         # Did a call of this run fail?
         Index("call_failed", "run_id", sqlite_where=text("status = 'failed' AND NOT drilled")),
-        # The newest failures of a kind.
-        Index("call_by_error", "error_kind", sqlite_where=text("error_kind IS NOT NULL")),
+        # Which of these were not answered, for which reason?
+        Index(
+            "call_unanswered",
+            "id",
+            "provider",
+            "status",
+            "error_kind",
+            sqlite_where=text("status <> 'ok' AND status <> 'running'"),
+        ),
     )
 
     id: int = Field(primary_key=True)

@@ -21,6 +21,7 @@ from db.figures import COUNTS
 from db.fill import fill
 from db.history import SqliteHistory
 from db.performance import Performance
+from tests.indexing import indexed
 
 ROOT = Path(__file__).resolve().parent.parent
 UNTIL = 1_790_000_000.0
@@ -113,6 +114,7 @@ def test_a_filled_file_holds_what_the_consoles_own_writer_would_have_written(tmp
     fill(tmp_path / "filled.db", some)
     history = SqliteHistory.open(tmp_path / "written.db")
     asyncio.run(write(history, some))
+    indexed(history)
     history.close()
 
     filled, written = tables(tmp_path / "filled.db"), tables(tmp_path / "written.db")

@@ -527,7 +527,15 @@ def test_a_history_that_cannot_be_read_says_so_in_a_sentence(tmp_path):
             "SELECT provider, latency_ms FROM call WHERE status <> 'running' AND started_at > 1",
             "COVERING INDEX call_outcome",
         ),
-        ("SELECT * FROM call WHERE error_kind = 'timeout' ORDER BY id DESC", "call_by_error"),
+        (
+            """
+            SELECT id FROM call
+             WHERE status <> 'ok' AND status <> 'running' AND id >= 7 AND id < 9
+               AND provider = 'a' AND status = 'failed' AND error_kind = 'timeout'
+             ORDER BY id DESC
+            """,
+            "COVERING INDEX call_unanswered",
+        ),
         ("SELECT * FROM run ORDER BY started_at DESC, id DESC", "run_newest"),
         ("SELECT * FROM run WHERE idempotency_key = 'k'", "run_by_key"),
         ("SELECT id FROM run WHERE status = 'running'", "run_unfinished"),
