@@ -32,7 +32,8 @@ _NUMBER = {letters: number for number, letters in enumerate(_COUNT)}
 def bucket(latency_ms: float) -> int:
     if latency_ms <= SHORTEST:
         return 0
-    return min(ceil(log(latency_ms / SHORTEST) * _SCALE), CODES - 1)
+    code = ceil(log(latency_ms / SHORTEST) * _SCALE)
+    return code if code < CODES else CODES - 1
 
 
 def bounds(code: int) -> tuple[float, float]:

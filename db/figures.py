@@ -111,4 +111,6 @@ def _sums(facts: _Facts) -> tuple[float, ...]:
 
 
 def _tokens(count: int | None) -> int:
-    return min(max(count or 0, 0), _MOST_TOKENS)
+    if count and not 0 <= count <= _MOST_TOKENS:
+        return _MOST_TOKENS if count > 0 else 0
+    return count or 0

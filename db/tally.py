@@ -65,8 +65,10 @@ def page(
     """The keys below `before`, newest first, without the first `offset`."""
     end = _end(connection, listed)
     high = min(before, end)
-    # On most pages by key, and most first pages, the newest stretch has enough.
-    low = 0 if wanted == type(wanted)() else max(0, high - (1 << listed.width))
+    # On most pages by key, and most first pages, the newest stretch has enough. Sixteen, where one
+    # row of a dozen is looked at.
+    stretches = 16 if _unanswered(listed, wanted) else 1
+    low = 0 if wanted == type(wanted)() else max(0, high - (stretches << listed.width))
     if not offset:
         keys = _keys(connection, listed, wanted, low, high, limit, 0)
         if len(keys) == limit or low == 0:
@@ -244,10 +246,15 @@ def _rows(listed: Listed, wanted: Filter) -> str:
 
     By key alone: an index of a provider would have all of its rows read and sorted.
     """
-    asked = wanted.error_kind or (wanted.status and _ANSWERED.isdisjoint(wanted.status))
-    if listed is CALLS and asked:
+    if _unanswered(listed, wanted):
         return "call INDEXED BY call_unanswered WHERE status <> 'ok' AND status <> 'running'"
     return f"{listed.table} NOT INDEXED WHERE TRUE"
+
+
+def _unanswered(listed: Listed, wanted: Filter) -> bool:
+    """Whether only calls without an answer can be meant: they have an index of their own."""
+    said_so = wanted.status and _ANSWERED.isdisjoint(wanted.status)
+    return listed is CALLS and bool(wanted.error_kind or said_so)
 
 
 def _end(connection: sqlite3.Connection, listed: Listed) -> int:
