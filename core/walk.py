@@ -124,26 +124,26 @@ class Walk:
         return None
 
     async def _second_chance(self) -> Answer | None:
-        """Ask those once more who stumbled: each had answered until it failed in this walk.
+        """Ask those once more who only stumbled: they have answered before, and do not rest.
 
-        In an outage nobody has, so that its second run already asks each of them once only.
+        In an outage the circuits that open end this, so that nobody is asked more often for it.
         """
         attempts = [attempt for attempt in self.asking.attempts if not attempt.drilled]
         last = {attempt.provider: attempt.error_kind for attempt in attempts}
-        names = [name for name, kind in last.items() if self._stumbled(name, kind)]
+        names = [
+            name for name, kind in last.items() if kind in _PASSING and self._on_its_feet(name)
+        ]
         for left, name in zip(reversed(range(len(names))), names, strict=True):
             await self.providers[name].prepare()
-            in_time = self.router.clock() < self.deadline
             # Another run may have asked it meanwhile.
-            again = in_time and self._stumbled(name, last[name])
+            again = self._on_its_feet(name) and self.router.clock() < self.deadline
             if again and (answer := await self._try(name, others=left)):
                 return answer
         return None
 
-    def _stumbled(self, name: str, kind: ErrorKind | None) -> bool:
+    def _on_its_feet(self, name: str) -> bool:
         health = self.router.healths[name]
-        fresh = health.streak == 1 and health.succeeded > 0 and health.breaker.until is None
-        return fresh and kind in _PASSING
+        return health.succeeded > 0 and health.breaker.until is None
 
     async def _somebody_may_be_back(self, ordered: Sequence[str]) -> bool:
         """Wait until a provider not asked yet may be back; False when that is too far off.

@@ -256,7 +256,7 @@ def test_when_all_rest_everyone_waits_for_the_one_probe_that_brings_a_provider_b
     assert [answer.provider for answer in asyncio.run(crowd())] == ["only"] * 50
 
 
-def test_who_had_answered_until_now_is_asked_once_more_when_nobody_is_left():
+def test_who_has_answered_before_is_asked_once_more_when_nobody_is_left():
     down = ErrorKind.CONNECTION
     a, b = Scripted(None, down, None), Scripted(ErrorKind.RATE_LIMITED, retry_after=600.0)
     router = made(a=a, b=b)
