@@ -30,6 +30,7 @@ def choose(page: Page, period: str) -> None:
 def chart(page: Page, begins: str):
     found = page.locator(f'[role="graphics-document"][aria-label^="{begins}"]')
     expect(found).to_be_visible()
+    settled(page)  # charts come one after the other, and those above may yet move it
     return found
 
 
