@@ -124,26 +124,26 @@ class Walk:
         return None
 
     async def _second_chance(self) -> Answer | None:
-        """Ask those once more who only stumbled: they have answered before, and do not rest.
+        """Ask those once more who only stumbled, and have answered before.
 
         In an outage the circuits that open end this, so that nobody is asked more often for it.
         """
         attempts = [attempt for attempt in self.asking.attempts if not attempt.drilled]
         last = {attempt.provider: attempt.error_kind for attempt in attempts}
-        names = [
-            name for name, kind in last.items() if kind in _PASSING and self._on_its_feet(name)
-        ]
+        names = [name for name, kind in last.items() if kind in _PASSING and self._answers(name)]
         for left, name in zip(reversed(range(len(names))), names, strict=True):
             await self.providers[name].prepare()
             # Another run may have asked it meanwhile.
-            again = self._on_its_feet(name) and self.router.clock() < self.deadline
+            again = self._answers(name) and self.router.clock() < self.deadline
             if again and (answer := await self._try(name, others=left)):
                 return answer
         return None
 
-    def _on_its_feet(self, name: str) -> bool:
-        health = self.router.healths[name]
-        return health.succeeded > 0 and health.breaker.until is None
+    def _answers(self, name: str) -> bool:
+        """Whether it has ever, and may be asked now, as the last resort if need be."""
+        health, now = self.router.healths[name], self.router.clock()
+        admits = health.breaker.admits(now) or health.breaker.admits_last_resort(now)
+        return health.succeeded > 0 and admits
 
     async def _somebody_may_be_back(self, ordered: Sequence[str]) -> bool:
         """Wait until a provider not asked yet may be back; False when that is too far off.
