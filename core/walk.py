@@ -71,43 +71,28 @@ class Walk:
     objectors: set[str] = field(default_factory=set)  # who found the request itself wrong
 
     async def run(self) -> Answer:
-        router = self.router
+        router, clock = self.router, self.router.clock
         ordered = [health.name for health in router.order(self.ask.strategy, self.ask.order)]
         if not ordered:
             raise NoProviderConfigured(
                 "No provider is set up.",
                 "Set a key such as ANTHROPIC_API_KEY, or switch practice providers on.",
             )
-        answer = (
-            await self._in_turn(ordered)
-            or await self._after_all(ordered)
-            or await self._second_chance()
-        )
-        if answer is None:
-            raise self._failed(ordered)
-        return answer
-
-    async def _in_turn(self, ordered: Sequence[str]) -> Answer | None:
-        """Ask everyone once who does not rest."""
         resting: list[str] = []
         for place, name in enumerate(ordered):
             # Before the circuit is asked: between that and the lease nothing may be awaited.
             await self.providers[name].prepare()
-            if not self.router.healths[name].breaker.admits(self.router.clock()):
+            if not router.healths[name].breaker.admits(clock()):
                 resting.append(name)
                 continue
             others = self._still_to_ask(ordered[place + 1 :], resting)
             if answer := await self._try(name, others=others):
                 return answer
-        return None
-
-    async def _after_all(self, ordered: Sequence[str]) -> Answer | None:
-        """Ask those who rest, now or when they are about to be back."""
         while True:
             if answer := await self._last_resort(ordered):
                 return answer
             if not await self._somebody_may_be_back(ordered):
-                return None
+                raise self._failed(ordered)
 
     async def _last_resort(self, ordered: Sequence[str]) -> Answer | None:
         """Ask those who rest, soonest back first; whoever failed in this walk has had its turn."""
@@ -122,28 +107,6 @@ class Walk:
                 if answer := await self._try(name, others=others):
                     return answer
         return None
-
-    async def _second_chance(self) -> Answer | None:
-        """Ask those once more who only stumbled, and have answered before.
-
-        In an outage the circuits that open end this, so that nobody is asked more often for it.
-        """
-        attempts = [attempt for attempt in self.asking.attempts if not attempt.drilled]
-        last = {attempt.provider: attempt.error_kind for attempt in attempts}
-        names = [name for name, kind in last.items() if kind in _PASSING and self._answers(name)]
-        for left, name in zip(reversed(range(len(names))), names, strict=True):
-            await self.providers[name].prepare()
-            # Another run may have asked it meanwhile.
-            again = self._answers(name) and self.router.clock() < self.deadline
-            if again and (answer := await self._try(name, others=left)):
-                return answer
-        return None
-
-    def _answers(self, name: str) -> bool:
-        """Whether it has ever, and may be asked now, as the last resort if need be."""
-        health, now = self.router.healths[name], self.router.clock()
-        admits = health.breaker.admits(now) or health.breaker.admits_last_resort(now)
-        return health.succeeded > 0 and admits
 
     async def _somebody_may_be_back(self, ordered: Sequence[str]) -> bool:
         """Wait until a provider not asked yet may be back; False when that is too far off.
@@ -293,13 +256,6 @@ def _parameters(request: Request) -> Parameters:
     return request.temperature, request.max_tokens, request.json_schema is not None
 
 
-# A new try at once may help, and costs neither side much.
-_PASSING = (
-    ErrorKind.CONNECTION,
-    ErrorKind.SERVER_ERROR,
-    ErrorKind.OVERLOADED,
-    ErrorKind.BAD_RESPONSE,
-)
 _ABOUT_THE_REQUEST = tuple(
     kind for kind, outcome in OUTCOMES.items() if outcome.next_provider == "until two agree"
 )

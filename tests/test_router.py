@@ -256,58 +256,6 @@ def test_when_all_rest_everyone_waits_for_the_one_probe_that_brings_a_provider_b
     assert [answer.provider for answer in asyncio.run(crowd())] == ["only"] * 50
 
 
-def test_who_has_answered_before_is_asked_once_more_when_nobody_is_left():
-    down = ErrorKind.CONNECTION
-    a, b = Scripted(None, down, None), Scripted(ErrorKind.RATE_LIMITED, retry_after=600.0)
-    router = made(a=a, b=b)
-    call(router)
-    answer = call(router)
-    assert [(done.provider, done.error_kind) for done in answer.attempts] == [
-        ("a", down),
-        ("b", ErrorKind.RATE_LIMITED),
-        ("a", None),
-    ]
-
-
-@pytest.mark.parametrize(
-    "kinds",
-    [
-        (ErrorKind.SERVER_ERROR, None),  # it has never answered
-        (None, ErrorKind.SERVER_ERROR, ErrorKind.SERVER_ERROR, None),  # nor a third time
-        (None, ErrorKind.TIMEOUT, None),
-        (None, ErrorKind.RATE_LIMITED, None),
-        (None, ErrorKind.AUTH, None),
-        (None, ErrorKind.REFUSED, None),
-    ],
-    ids=str,
-)
-def test_nobody_else_is_asked_once_more(kinds):
-    a = Scripted(*kinds)
-    router = made(a=a)
-    if kinds[0] is None:
-        call(router)
-    with pytest.raises(AllProvidersFailed):
-        call(router)
-    assert a.asked == len(kinds) - 1
-
-
-def test_after_an_hour_of_answers_an_outage_makes_no_storm_either():
-    clock = Clock()
-    a, b = (Scripted(None, ErrorKind.SERVER_ERROR) for _ in "ab")
-    router = made(clock, a=a, b=b)
-    call(router, order=("a",)), call(router, order=("b",))
-    with pytest.raises(AllProvidersFailed) as failed:
-        call(router)
-    assert [attempt.provider for attempt in failed.value.attempts] == ["a", "b", "a", "b"]
-    for _ in range(1000):
-        clock.tick(0.01)
-        with pytest.raises(AllProvidersFailed):
-            call(router)
-    # An answer, three failures, and what the last resort may ask in ten seconds.
-    assert a.asked <= 1 + 3 + 3
-    assert b.asked <= 1 + 3 + 3
-
-
 def test_a_full_outage_makes_no_storm():
     clock, a, b = Clock(), Scripted(ErrorKind.SERVER_ERROR), Scripted(ErrorKind.SERVER_ERROR)
     router = made(clock, a=a, b=b)

@@ -98,29 +98,6 @@ def test_none_of_500_users_sees_a_failure_and_every_request_is_a_row(strategy, t
         assert sum(received.values()) > 500
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [standin.reset, standin.html, lambda: standin.status(503)],
-    ids=["reset", "html", "503"],
-)
-def test_the_only_provider_there_is_may_stumble_between_two_answers(fault):
-    with Yard({}) as yard:
-        acts = [standin.answer(PLAN), fault(), standin.answer(PLAN)]
-        yard["openai"].script = lambda received: acts.pop(0)
-
-        async def two() -> list[list[str]]:
-            providers = connect(yard.env("openai"))
-            planner = LLMPlanner(MultiProviderStrategy(providers))
-            try:
-                planned = [await planner.create_plan(goal, ask=Ask(Request(()))) for goal in "ab"]
-            finally:
-                for provider in providers.values():
-                    await provider.aclose()
-            return [[attempt.status for attempt in one.attempts] for one in planned]
-
-        assert asyncio.run(two()) == [["ok"], ["failed", "ok"]]
-
-
 @pytest.mark.parametrize("name", ["anthropic", "openai", "google"])
 @pytest.mark.parametrize(
     "fault",
