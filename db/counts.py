@@ -33,6 +33,7 @@ def bucket(latency_ms: float) -> int:
     if latency_ms <= SHORTEST:
         return 0
     code = ceil(log(latency_ms / SHORTEST) * _SCALE)
+    # Asked twice for each call; with min() it takes two thirds longer.
     return code if code < CODES else CODES - 1
 
 

@@ -67,7 +67,7 @@ class Call(SQLModel, table=True):
         Index("call_drilled", "id", sqlite_where=text("drilled")),
         # Did a call of this run fail?
         Index("call_failed", "run_id", sqlite_where=text("status = 'failed' AND NOT drilled")),
-        # Which of these were not answered, for which reason?
+        # Which calls of a stretch ended without an answer, and why?
         Index(
             "call_unanswered",
             "id",

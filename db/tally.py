@@ -29,7 +29,7 @@ class Listed:
     width: int  # a stretch is `1 << width` rows, as the triggers have it
 
 
-_ANSWERED = {"ok", "running"}  # or may be yet
+_NOT_INDEXED = {"ok", "running"}  # by call_unanswered
 CALLS, RUNS = Listed("call", "id", 12), Listed("run", "number", 10)
 
 
@@ -65,8 +65,8 @@ def page(
     """The keys below `before`, newest first, without the first `offset`."""
     end = _end(connection, listed)
     high = min(before, end)
-    # On most pages by key, and most first pages, the newest stretch has enough. Sixteen, where one
-    # row of a dozen is looked at.
+    # On most pages by key, and most first pages, the newest stretch has enough. Calls without an
+    # answer are one in a dozen, so sixteen stretches of them are looked through as fast.
     stretches = 16 if _unanswered(listed, wanted) else 1
     low = 0 if wanted == type(wanted)() else max(0, high - (stretches << listed.width))
     if not offset:
@@ -253,8 +253,8 @@ def _rows(listed: Listed, wanted: Filter) -> str:
 
 def _unanswered(listed: Listed, wanted: Filter) -> bool:
     """Whether only calls without an answer can be meant: they have an index of their own."""
-    said_so = wanted.status and _ANSWERED.isdisjoint(wanted.status)
-    return listed is CALLS and bool(wanted.error_kind or said_so)
+    by_status = wanted.status and _NOT_INDEXED.isdisjoint(wanted.status)
+    return listed is CALLS and bool(wanted.error_kind or by_status)
 
 
 def _end(connection: sqlite3.Connection, listed: Listed) -> int:
