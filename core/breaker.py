@@ -61,13 +61,15 @@ class Breaker:
         return self.until is None or (now >= self.until and now >= self.lease_until)
 
     def admits_last_resort(self, now: float) -> bool:
-        return (
-            self.until is not None
-            and not self.stated
-            and not self.needs_you
-            and now >= self.lease_until
-            and now - self.leased_at >= FORCED_EVERY
-        )
+        forced_at = self.forced_at
+        return forced_at is not None and now >= self.lease_until and now >= forced_at
+
+    @property
+    def forced_at(self) -> float | None:
+        """When the last resort may ask it again, were nobody's request in its way."""
+        if self.until is None or self.stated or self.needs_you:
+            return None
+        return self.leased_at + FORCED_EVERY
 
     @property
     def needs_you(self) -> bool:

@@ -32,6 +32,7 @@ class Health:
     failed: int = 0  # ever
     latency_sum: float = 0.0  # seconds, of all successes
     last_failure: Attempt | None = None  # since the last success
+    last_answered: float | None = None
 
     @property
     def successes(self) -> int:
@@ -67,6 +68,7 @@ def began(health: Health, *, now: float, lease_until: float) -> Health:
         health.failed,
         health.latency_sum,
         health.last_failure,
+        health.last_answered,
     )
 
 
@@ -93,6 +95,7 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
             health.succeeded + 1,
             health.failed,
             health.latency_sum + seconds,
+            last_answered=now,
         )
     if attempt.status != "failed" or kind is None:
         return replace(health, breaker=moved)
@@ -107,6 +110,7 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
         health.failed + 1,
         health.latency_sum,
         attempt,
+        health.last_answered,
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core.attempt import Asking
+from core.breaker import FORCED_EVERY
 from core.errors import (
     OUTCOMES,
     AllProvidersFailed,
@@ -69,6 +71,8 @@ class Walk:
     providers: Mapping[str, Provider]
     asking: Asking
     objectors: set[str] = field(default_factory=set)  # who found the request itself wrong
+    # When whoever was asked failed; for ever, where asking once more makes no sense.
+    failed: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> Answer:
         router, clock = self.router, self.router.clock
@@ -88,40 +92,49 @@ class Walk:
             others = self._still_to_ask(ordered[place + 1 :], resting)
             if answer := await self._try(name, others=others):
                 return answer
+        ran_out = clock()
         while True:
             if answer := await self._last_resort(ordered):
                 return answer
-            if not await self._somebody_may_be_back(ordered):
+            if not await self._somebody_may_be_back(ordered, ran_out=ran_out):
                 raise self._failed(ordered)
 
     async def _last_resort(self, ordered: Sequence[str]) -> Answer | None:
-        """Ask those who rest, soonest back first; whoever failed in this walk has had its turn."""
-        router, clock = self.router, self.router.clock
-        resting = self._unasked(ordered)
-        resting.sort(key=lambda name: router.healths[name].breaker.until or 0.0)
-        for place, name in enumerate(resting):
+        """Ask who has a turn left, soonest back first."""
+        left = self._left(ordered)
+        left.sort(key=lambda name: self.router.healths[name].breaker.until or 0.0)
+        for place, name in enumerate(left):
             await self.providers[name].prepare()
-            breaker = router.healths[name].breaker
-            if breaker.admits(clock()) or breaker.admits_last_resort(clock()):
-                others = self._still_to_ask((), resting[place + 1 :])
+            if self._after_all(name):
+                others = self._still_to_ask((), left[place + 1 :])
                 if answer := await self._try(name, others=others):
                     return answer
         return None
 
-    async def _somebody_may_be_back(self, ordered: Sequence[str]) -> bool:
-        """Wait until a provider not asked yet may be back; False when that is too far off.
+    async def _somebody_may_be_back(self, ordered: Sequence[str], *, ran_out: float) -> bool:
+        """Wait until one with a turn left may be back; False when that is too far off.
 
         That is when another run's request to a resting provider ends, or, within a fair share
-        of time, when a vendor wants to be asked again by its own word.
+        of time, when a vendor wants to be asked again by its own word, or when the last resort
+        may ask one again that was answering a moment ago. `ran_out`: when nobody else was left.
         """
-        now = self.router.clock()
-        breakers = [self.router.healths[name].breaker for name in self._unasked(ordered)]
-        patience = min(self.deadline, now + self.router.policy.fair_share)
-        stated = [b.until for b in breakers if b.stated and b.until and now < b.until <= patience]
-        leased = any(b.until and b.lease_until > now for b in breakers)
-        if self.deadline <= now or not (stated or leased):
+        now, policy = self.router.clock(), self.router.policy
+        left = self._left(ordered)
+        if any(self._after_all(name) for name in left):
+            return True
+        known = {name: self.router.healths[name].breaker for name in left}
+        patience = min(self.deadline, now + policy.fair_share)
+        back = [b.until for b in known.values() if b.stated and b.until and b.until <= patience]
+        patience = min(self.deadline, ran_out + FORCED_EVERY)
+        for name, breaker in known.items():
+            again = breaker.forced_at
+            if again and again <= patience and self._answered_after(name, now - policy.cooldown):
+                back.append(again)
+        back = [moment for moment in back if moment > now]
+        leased = any(b.until and b.lease_until > now for b in known.values())
+        if self.deadline <= now or not (back or leased):
             return False
-        wake = min(stated, default=self.deadline) - now
+        wake = min(back, default=self.deadline) - now
         ended = asyncio.get_running_loop().create_future()
         self.router.waiting.add(ended)
         try:
@@ -131,15 +144,26 @@ class Walk:
             self.router.waiting.discard(ended)
         return True
 
-    def _unasked(self, ordered: Sequence[str]) -> list[str]:
-        asked = {attempt.provider for attempt in self.asking.attempts}
-        return [name for name in ordered if name not in asked]
+    def _left(self, ordered: Sequence[str]) -> list[str]:
+        """Who has a turn left: who was not asked, and who answered another run since it failed."""
+        return [
+            name
+            for name in ordered
+            if name not in self.failed or self._answered_after(name, self.failed[name])
+        ]
+
+    def _answered_after(self, name: str, moment: float) -> bool:
+        answered = self.router.healths[name].last_answered
+        return answered is not None and answered > moment
 
     def _still_to_ask(self, closed: Sequence[str], resting: Sequence[str]) -> int:
         now, known = self.router.clock(), self.router.healths
-        willing = [name for name in closed if known[name].breaker.admits(now)]
-        after_all = [name for name in resting if known[name].breaker.admits_last_resort(now)]
-        return len(willing) + len(after_all)
+        willing = sum(known[name].breaker.admits(now) for name in closed)
+        return willing + sum(self._after_all(name) for name in resting)
+
+    def _after_all(self, name: str) -> bool:
+        now, breaker = self.router.clock(), self.router.healths[name].breaker
+        return breaker.admits(now) or breaker.admits_last_resort(now)
 
     async def _try(self, name: str, *, others: int) -> Answer | None:
         """One provider's turn: a request, and at most one repeat and one repair."""
@@ -150,6 +174,7 @@ class Walk:
         request = whole
         if router.pretends_down(name):
             await self.asking.pretended(name, self.providers[name], request)
+            self.failed[name] = math.inf
             return None
         repeated = repaired = False
         while True:
@@ -175,6 +200,9 @@ class Walk:
                 messages = (*whole.messages, said, ask.repair(failure.message))
                 request = replace(whole, messages=messages)
             else:
+                passing = OUTCOMES[failure.kind].circuit in ("counts", "rests")
+                once_more = passing and name not in self.failed
+                self.failed[name] = router.clock() if once_more else math.inf
                 return None
 
     def _note_objection(self, name: str, failure: ProviderError) -> None:

@@ -1,13 +1,14 @@
 """The walk, with providers of five lines and a clock in the hand."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import Counter
 
 import pytest
 
-from core.breaker import Policy
+from core.breaker import FORCED_EVERY, Policy
 from core.errors import (
     AllProvidersFailed,
     BadRequest,
@@ -172,6 +173,7 @@ def test_a_restart_changes_nothing(kinds):
             assert again.health(name).breaker.state(now) == router.health(name).breaker.state(now)
         assert again.health(name).recent == router.health(name).recent
         assert again.health(name).last_used == router.health(name).last_used
+        assert again.health(name).last_answered == router.health(name).last_answered
     assert again.health("a").succeeded == 1
 
 
@@ -254,6 +256,103 @@ def test_when_all_rest_everyone_waits_for_the_one_probe_that_brings_a_provider_b
         return await asyncio.gather(*(router.ask(ask) for _ in range(50)))
 
     assert [answer.provider for answer in asyncio.run(crowd())] == ["only"] * 50
+
+
+class Running(Clock):
+    """Goes on by itself, too."""
+
+    def __call__(self) -> float:
+        return self.now + time.monotonic()
+
+
+def stumbled(clock: Clock, *kinds: ErrorKind | None) -> tuple[MultiProviderStrategy, Scripted]:
+    """A provider that answered, failed until its circuit opened, and failed the last resort, and
+    then does `kinds`; with one that never answers."""
+    flaky = Scripted(None, *[ErrorKind.SERVER_ERROR] * 4, *kinds)
+    router = made(clock, flaky=flaky, dead=Scripted(ErrorKind.BILLING))
+    call(router)
+    for _ in range(4):
+        with pytest.raises(AllProvidersFailed):
+            call(router)
+    assert flaky.asked == 5
+    return router, flaky
+
+
+def test_who_answered_a_moment_ago_is_waited_for_until_the_last_resort_may_ask_again():
+    clock = Running()
+    router, flaky = stumbled(clock, None)
+    clock.tick(FORCED_EVERY - 0.2)
+    began = clock()
+    assert call(router).provider == "flaky"
+    assert clock() - began < FORCED_EVERY
+    assert flaky.asked == 6
+
+
+def test_who_fails_after_the_wait_as_well_is_waited_for_no_more():
+    clock = Running()
+    router, flaky = stumbled(clock, ErrorKind.SERVER_ERROR)
+    clock.tick(FORCED_EVERY - 0.2)
+    with pytest.raises(AllProvidersFailed):
+        call(router)
+    assert flaky.asked == 6
+
+
+def test_who_has_not_answered_for_a_minute_is_not_waited_for():
+    clock = Running()
+    router, flaky = stumbled(clock, ErrorKind.SERVER_ERROR, None)
+    clock.tick(58)
+    with pytest.raises(AllProvidersFailed):
+        call(router)
+    clock.tick(3)
+    began = time.monotonic()
+    with pytest.raises(AllProvidersFailed):
+        call(router)
+    assert time.monotonic() - began < FORCED_EVERY / 2
+    assert flaky.asked == 6
+
+
+def beside_another_run(*kinds: ErrorKind | None) -> tuple[MultiProviderStrategy, Scripted]:
+    """`a` does `kinds`: the first for the run at hand, the second for another one that asks `a`
+    while `b` fails the run at hand, and the others for that one again."""
+
+    class Slow(Scripted):
+        async def complete(self, request, *, on_text=None):
+            clock.tick(1)
+            with contextlib.suppress(AllProvidersFailed):
+                await router.ask(Ask(request, "priority", ("a",)))
+            clock.tick(1)
+            return await super().complete(request)
+
+    clock, a = Clock(), Scripted(*kinds)
+    router = made(clock, a=a, b=Slow(ErrorKind.SERVER_ERROR))
+    return router, a
+
+
+@pytest.mark.parametrize(
+    "kind", [ErrorKind.CONNECTION, ErrorKind.OVERLOADED, ErrorKind.RATE_LIMITED]
+)
+def test_when_nobody_is_left_who_answered_another_run_since_is_asked_once_more(kind):
+    router, a = beside_another_run(kind, None, None)
+    answer = call(router)
+    assert [attempt.provider for attempt in answer.attempts] == ["a", "b", "a"]
+    assert a.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("kinds", "asked"),
+    [
+        ((ErrorKind.CONNECTION, None, ErrorKind.CONNECTION), 3),  # once more, not twice
+        ((ErrorKind.CONNECTION, ErrorKind.CONNECTION, None), 2),  # it failed the other run as well
+        ((ErrorKind.REFUSED, None, None), 2),  # it would say so again
+        ((ErrorKind.AUTH, None, None), 1),  # it needs somebody, so the other run passed it by
+    ],
+)
+def test_who_is_not_asked_once_more(kinds, asked):
+    router, a = beside_another_run(*kinds)
+    with pytest.raises(AllProvidersFailed) as failed:
+        call(router)
+    assert a.asked == asked
+    assert len(failed.value.attempts) == (3 if asked == 3 else 2)
 
 
 def test_a_full_outage_makes_no_storm():

@@ -24,6 +24,9 @@ FLAGS = [
 READY = (
     "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
 )
+UNDRAWN = ", ".join(
+    f"[data-testid={chart}]:not(:has(svg))" for chart in ("stVegaLiteChart", "stMetricChart")
+)
 SLOWLY = 30_000  # milliseconds; a machine may be busy
 expect.set_options(timeout=SLOWLY)
 
@@ -70,6 +73,7 @@ def settled(page: Page) -> None:
     """When the page is drawn and listens: its code comes in parts, and nobody is faster."""
     page.wait_for_selector(READY)
     page.wait_for_selector("[data-testid=stSkeleton]", state="detached")
+    page.wait_for_selector(UNDRAWN, state="detached")  # the last of them moves what is below
     page.evaluate("new Promise(done => requestIdleCallback(done))")
 
 
