@@ -25,7 +25,7 @@ from typing import TypeVar
 
 from core.errors import HistoryUnavailable
 from core.types import Attempt, Message, RunRecord
-from db import files, queries, rollup, search
+from db import files, precedence, queries, rollup, search
 from db.errors import in_words, is_locked, is_the_disks, unavailable
 from db.migrations import MIGRATIONS
 from db.records import Record, put, settle
@@ -281,6 +281,7 @@ class SqliteHistory:
         arrived: list[Record | None] = []
         try:
             arrived.append(self._queue.get(timeout=patience))
+            precedence.give_way()
             # Many at once share a commit: it costs the loop's thread more than it costs the disk.
             if len(self._requests) > _FEW:
                 self._gather()

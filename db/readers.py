@@ -12,7 +12,7 @@ from threading import Lock, local
 from typing import Any, NamedTuple
 
 from core.errors import HistoryUnavailable
-from db import files
+from db import files, precedence
 
 _NO_FILE = -1
 
@@ -97,7 +97,7 @@ class Readers:
     def one_moment(self) -> Iterator[None]:
         """Whatever this thread asks inside is answered as of now, and so is the version."""
         version = self.version()
-        with self.reading() as connection:
+        with precedence.reading(), self.reading() as connection:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # from here on, not later
             self._held.now = _Moment(version, connection, {})
             try:

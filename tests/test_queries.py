@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import BadRequest, ErrorKind, HistoryUnavailable
 from core.types import Attempt, Message, RunRecord, Usage
-from db import export
+from db import export, precedence
 from db.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from db.history import SqliteHistory
 from db.queries import Archive
@@ -479,6 +479,20 @@ def test_what_is_asked_in_one_moment_is_as_it_was_then(history, archive):
     with pytest.raises(ValueError, match="within"), archive.one_moment():
         raise ValueError("within")
     assert ids(archive) == [2, 1]
+
+
+def test_who_writes_gives_way_to_a_page_that_is_read(history, archive, monkeypatch):
+    monkeypatch.setattr(precedence, "_AT_MOST", 60.0)
+    with archive.one_moment():
+        written = history.submit(lambda connection: None)
+        with pytest.raises(TimeoutError):
+            written.result(timeout=0.2)
+    written.result(timeout=30)
+
+
+def test_who_writes_does_not_give_way_for_long(history, archive):
+    with archive.one_moment():
+        history.submit(lambda connection: None).result(timeout=30)
 
 
 def test_the_version_rises_with_what_is_recorded_and_with_nothing_else(history, archive):
