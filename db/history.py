@@ -270,6 +270,7 @@ class SqliteHistory:
 
     def _index_words(self) -> None:
         """Of some that have ended; what cannot be done now is done with the next that end."""
+        precedence.give_way()
         record = Record(
             act=lambda connection: search.index_new(connection, _WORDS_AT_ONCE), outcome=False
         )

@@ -66,8 +66,8 @@ def page(
     end = _end(connection, listed)
     high = min(before, end)
     # On most pages by key, and most first pages, the newest stretch has enough. Calls without an
-    # answer are one in a dozen, so sixteen stretches of them are looked through as fast.
-    stretches = 16 if _unanswered(listed, wanted) else 1
+    # answer are one in a dozen or fewer, and their index is narrow.
+    stretches = 32 if _unanswered(listed, wanted) else 1
     low = 0 if wanted == type(wanted)() else max(0, high - (stretches << listed.width))
     if not offset:
         keys = _keys(connection, listed, wanted, low, high, limit, 0)
