@@ -243,6 +243,7 @@ class Asking:
                 breaker=before.breaker,
                 streak=before.streak,
                 last_failure=before.last_failure,
+                last_answered=before.last_answered,
             )
         known[name] = after
 

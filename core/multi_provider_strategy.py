@@ -116,7 +116,9 @@ class MultiProviderStrategy:
                 # What the old one still owes an answer to must not move the new one's circuit.
                 anew = Breaker(closed_at=self.clock())
                 health = self.healths[name]
-                self.healths[name] = replace(health, breaker=anew, streak=0, last_failure=None)
+                self.healths[name] = replace(
+                    health, breaker=anew, streak=0, last_failure=None, last_answered=None
+                )
                 self.dropped.pop(name, None)
         self.providers, self.configs = llm_provider, configs
 
@@ -143,6 +145,7 @@ class MultiProviderStrategy:
                     breaker=alone.breaker,
                     streak=alone.streak,
                     last_failure=alone.last_failure,
+                    last_answered=alone.last_answered,
                 )
             self.healths[name] = folded
 

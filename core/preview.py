@@ -104,6 +104,8 @@ def who_would_answer(
 def in_a_sentence(candidates: Sequence[Candidate], strategy: str, label: str) -> str:
     """Who is first and why; `label` is the first candidate's name as people know it."""
     if not candidates or candidates[0].turn == "never":
+        if any(candidate.standing.kind in ("resting", "back") for candidate in candidates):
+            return "Nobody could answer at once: a run waits a few seconds, or fails."
         return "Nobody could answer now."
     first = candidates[0]
     if first.turn == "last":

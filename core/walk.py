@@ -122,10 +122,12 @@ class Walk:
         left = self._left(ordered)
         if any(self._after_all(name) for name in left):
             return True
-        known = {name: self.router.healths[name].breaker for name in left}
+        drilled = self.router.pretends_down
+        known = {name: self.router.healths[name].breaker for name in left if not drilled(name)}
         patience = min(self.deadline, now + policy.fair_share)
         back = [b.until for b in known.values() if b.stated and b.until and b.until <= patience]
-        patience = min(self.deadline, ran_out + FORCED_EVERY)
+        # Half of the time that is left at most: who is asked then must have some to answer in.
+        patience = min((ran_out + self.deadline) / 2, ran_out + FORCED_EVERY)
         for name, breaker in known.items():
             again = breaker.forced_at
             if again and again <= patience and self._answered_after(name, now - policy.cooldown):
@@ -153,8 +155,11 @@ class Walk:
         ]
 
     def _answered_after(self, name: str, moment: float) -> bool:
+        """By the model and key that this walk asks."""
         answered = self.router.healths[name].last_answered
-        return answered is not None and answered > moment
+        same = self.asking.configs.get(name) == self.router.configs.get(name)
+        # A wall clock that was set back makes the history's answers seem to be still to come.
+        return same and answered is not None and moment < answered <= self.router.clock()
 
     def _still_to_ask(self, closed: Sequence[str], resting: Sequence[str]) -> int:
         now, known = self.router.clock(), self.router.healths
@@ -202,7 +207,9 @@ class Walk:
             else:
                 passing = OUTCOMES[failure.kind].circuit in ("counts", "rests")
                 once_more = passing and name not in self.failed
-                self.failed[name] = router.clock() if once_more else math.inf
+                # Not now: while the failure was written down it may have answered another run.
+                ended = begun + (self.asking.attempts[-1].latency_ms or 0.0) / 1000
+                self.failed[name] = ended if once_more else math.inf
                 return None
 
     def _note_objection(self, name: str, failure: ProviderError) -> None:

@@ -297,6 +297,65 @@ def test_who_fails_after_the_wait_as_well_is_waited_for_no_more():
     assert flaky.asked == 6
 
 
+def test_nobody_is_waited_for_into_the_second_half_of_the_time_that_is_left():
+    clock = Running()
+    router, flaky = stumbled(clock, None)
+    with pytest.raises(AllProvidersFailed):
+        call(router, deadline=clock() + 2 * FORCED_EVERY - 1)
+    assert flaky.asked == 5
+
+
+def test_who_is_pretended_down_is_not_waited_for():
+    clock = Running()
+    router, _ = stumbled(clock)
+    router.pretends_down = lambda name: True
+    with pytest.raises(AllProvidersFailed) as failed:
+        call(router)
+    assert failed.value.attempts == ()
+
+
+def test_a_new_model_is_not_waited_for_because_the_old_one_answered():
+    clock = Running()
+    router, flaky = stumbled(clock)
+    new = Scripted(*[ErrorKind.SERVER_ERROR] * 5)
+    router.replace_providers({"flaky": new}, {"flaky": "new model"})
+    for _ in range(5):
+        with pytest.raises(AllProvidersFailed):
+            call(router)
+    assert (flaky.asked, new.asked) == (5, 4)
+
+
+def test_an_answer_by_another_key_gives_the_old_one_no_turn():
+    class Replacing(Scripted):
+        async def complete(self, request, *, on_text=None):
+            router.replace_providers({"a": Scripted()}, {"a": "new key"})
+            clock.tick(1)
+            await router.ask(Ask(request, "priority", ("a",)))
+            clock.tick(1)
+            return await super().complete(request)
+
+    clock, a = Clock(), Scripted(ErrorKind.CONNECTION, None)
+    router = made(clock, a=a, b=Replacing(ErrorKind.SERVER_ERROR))
+    with pytest.raises(AllProvidersFailed):
+        call(router)
+    assert a.asked == 1
+
+
+def test_an_answer_while_the_failure_is_written_down_gives_another_turn():
+    class Slow(Recorder):
+        async def end(self, attempt, response):
+            await super().end(attempt, response)
+            if attempt.status == "failed":
+                clock.tick(1)
+                await router.ask(Ask(Request((Message("user", "hello"),)), "priority"))
+                clock.tick(1)
+
+    clock, a = Clock(), Scripted(ErrorKind.CONNECTION, None)
+    router = made(clock, Slow(), a=a)
+    assert [attempt.status for attempt in call(router).attempts] == ["failed", "ok"]
+    assert a.asked == 3
+
+
 def test_who_has_not_answered_for_a_minute_is_not_waited_for():
     clock = Running()
     router, flaky = stumbled(clock, ErrorKind.SERVER_ERROR, None)
