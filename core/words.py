@@ -135,10 +135,13 @@ def found_in_words(found: Found) -> str:
     return said
 
 
-def ticker(attempts: Sequence[Attempt]) -> str:
-    """What is going on, while it is: `Anthropic is overloaded, asking OpenAI…`."""
+def ticker(attempts: Sequence[Attempt], *, seconds: float = 0.0) -> str:
+    """What is going on, while it is, `seconds` after the run began.
+
+    `Anthropic is overloaded, asking OpenAI…`
+    """
     if not attempts:
-        return "Starting…"
+        return "Starting…" if seconds < 1 else "Waiting until a provider may be asked…"
     asked = [attempt for attempt in attempts if attempt.status == "running"]
     before = [attempt for attempt in attempts if attempt.status != "running"]
     if not asked:

@@ -64,6 +64,7 @@ def test_the_ticker_says_who_is_asked_and_why():
     overloaded = attempt("anthropic", "failed", ErrorKind.OVERLOADED)
     asking = attempt("openai", "running")
     assert ticker([]) == "Starting…"
+    assert ticker([], seconds=2) == "Waiting until a provider may be asked…"
     assert ticker([attempt("anthropic", "running")]) == "Asking Anthropic…"
     assert ticker([overloaded]) == "Anthropic is overloaded, looking for the next…"
     assert ticker([overloaded, asking]) == "Anthropic is overloaded, asking OpenAI…"

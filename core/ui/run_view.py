@@ -95,10 +95,12 @@ def _head(run: Run, *, live: bool) -> None:
 
 def _under_way(run: Run) -> None:
     """Who is being asked, for how long, and what has been written so far."""
+    now = time.time()
     asked = [attempt for attempt in run.attempts if attempt.status == "running"]
     since = min((attempt.started_at for attempt in asked), default=None)
-    seconds = "" if since is None else f" {seconds_in_words(int(time.time() - since))}"
-    st.markdown(f":shimmer[{show.plain(ticker(run.attempts))}]{seconds}")
+    seconds = "" if since is None else f" {seconds_in_words(int(now - since))}"
+    said = ticker(run.attempts, seconds=now - run.record.started_at)
+    st.markdown(f":shimmer[{show.plain(said)}]{seconds}")
     if run.plan is None and run.attempts:
         _writing(run.texts.get(run.attempts[-1].ordinal, "").strip())
 

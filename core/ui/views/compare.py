@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import streamlit as st
@@ -123,7 +124,8 @@ def _plan(run: Run, alone: set[int]) -> None:
         if run.record.simulated:
             show.practice_badge()
     if live:
-        st.markdown(f":shimmer[{show.plain(ticker(run.attempts))}]")
+        said = ticker(run.attempts, seconds=time.time() - run.record.started_at)
+        st.markdown(f":shimmer[{show.plain(said)}]")
     if run.plan is None:
         if run.error is not None:
             st.markdown(f":red[:material/error:] {show.plain(run.error.message)}")
