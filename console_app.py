@@ -28,6 +28,7 @@ from core.errors import SwitchyardError
 from core.guard import Guard, check_bind
 from core.redaction import Redactor, install
 from core.settings import read_settings
+from core.ui.delivery import deliver_what_was_drawn
 from core.ui.services import Services, provide
 from db import export, queries
 from db.history import SqliteHistory
@@ -41,6 +42,7 @@ log = logging.getLogger("switchyard")
 settings = read_settings(os.environ, HERE / ".env")
 redact = Redactor(settings.secrets)
 install(redact)
+deliver_what_was_drawn()
 logging.basicConfig(level=settings.log_level)
 for chatty in ("httpx2", "google_genai", "watchdog"):
     logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -1,0 +1,63 @@
+"""What a part of a page has drawn reaches the browser, though another part's turn begins at once.
+
+A fragment's thread hands its messages to the session's event loop. When a request for another
+fragment is handled after that thread has ended, but before its last messages are, Streamlit (1.67,
+AppSession) makes a new runner and ignores what the old one still sends: a click that was carried
+out shows nothing. With several parts that look for news by themselves, one draw in a hundred was
+lost so on a busy machine. Here such a request waits until the old runner's last message is handled.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+
+_SOON = 0.002  # seconds between two looks at whether the old runner is gone
+
+Ask = Callable[[Any, Any], None]
+
+
+def deliver_what_was_drawn() -> None:
+    """For all sessions; once, before there are any."""
+    patient: Any = in_turn(AppSession.request_rerun)
+    AppSession.request_rerun = patient  # type: ignore[method-assign] # that is the point
+
+
+def in_turn(ask: Ask) -> Ask:
+    """As `ask`, of a session and what its browser wants, but not while a runner of it is ending.
+
+    Whatever comes meanwhile waits, too: each request carries what the widgets say.
+    """
+    waiting: WeakKeyDictionary[Any, deque[Any]] = WeakKeyDictionary()
+
+    def request_rerun(self: Any, client_state: Any) -> None:
+        queue = waiting.setdefault(self, deque())
+        of_fragment = client_state is not None and client_state.fragment_id
+        if not queue and not (of_fragment and _is_ending(self)):
+            ask(self, client_state)
+            return
+        queue.append(client_state)
+        if len(queue) == 1:
+            self._event_loop.call_later(_SOON, go_on, self)
+
+    def go_on(session: Any) -> None:
+        queue = waiting[session]
+        try:
+            if not _is_ending(session):
+                ask(session, queue.popleft())
+        finally:
+            if queue:
+                session._event_loop.call_later(_SOON, go_on, session)
+
+    return request_rerun
+
+
+def _is_ending(session: Any) -> bool:
+    """It takes no more requests, and its last message has not been handled."""
+    runner = session._scriptrunner
+    return runner is not None and runner._requests._state is ScriptRequestType.STOP
