@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gzip
 import json
+import random
 import re
 import socket
 import struct
@@ -264,11 +266,16 @@ class Yard:
 
 
 def closed_port() -> int:
-    """A port on 127.0.0.1 on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port on 127.0.0.1 on which nobody listens.
+
+    It is below those that the system gives to connections, of which other tests make thousands:
+    one of them could have it before its user does.
+    """
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def eventually(true: Callable[[], object], *, within: float = 2.0) -> bool:
