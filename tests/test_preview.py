@@ -118,6 +118,18 @@ def test_best_so_far_shows_the_figures_that_it_chose_by():
     assert found[0].why == found[0].record
 
 
+def test_where_all_rest_and_none_may_be_asked_at_once_a_run_is_said_to_wait():
+    clock = Clock()
+    router = made(clock, a=Scripted(ErrorKind.SERVER_ERROR))
+    for _ in range(4):
+        with pytest.raises(RunError):
+            call(router)
+    found = who_would_answer([router.health("a")], "priority", now=clock())
+    assert [candidate.turn for candidate in found] == ["never"]
+    said = "Nobody could answer at once: a run waits a few seconds, or fails."
+    assert in_a_sentence(found, "priority", "A") == said
+
+
 def test_nobody_is_said_so():
     assert in_a_sentence([], "priority", "") == "Nobody could answer now."
 

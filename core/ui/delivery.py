@@ -3,8 +3,8 @@
 A fragment's thread hands its messages to the session's event loop. When a request for another
 fragment is handled after that thread has ended, but before its last messages are, Streamlit (1.67,
 AppSession) makes a new runner and ignores what the old one still sends: a click that was carried
-out shows nothing. With several parts that look for news by themselves, one draw in a hundred was
-lost so on a busy machine. Here such a request waits until the old runner's last message is handled.
+out shows nothing. With several parts that look for news by themselves, one draw in 150 was lost so
+on a busy machine. Here such a request waits until the old runner's last message is handled.
 """
 
 from __future__ import annotations
