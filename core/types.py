@@ -83,6 +83,38 @@ class Attempt:
     drilled: bool = False  # a fire drill's: never sent, and in no figure
 
 
+SkipReason = Literal[
+    "resting", "needs_attention", "switched_off", "no_key", "drilled", "private", "not_asked_for"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A provider that was passed over, and why: as it was when the order was made."""
+
+    provider: str
+    reason: SkipReason
+    error_kind: ErrorKind | None = None  # of the failure that it rests on, or needs a person for
+    until: float | None = None  # UTC seconds; None: unknown, or until a person does something
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who was to be asked, in which order, and how that came about: recorded as it was made.
+
+    `order` is of all who could be asked, those in `skipped` that rest included; a run has a
+    decision for its plan and one for each of its steps.
+    """
+
+    strategy: str
+    order: tuple[str, ...]
+    skipped: tuple[Skip, ...] = ()
+    step: int | None = None  # None: planning
+    drawn: bool = False  # chance had a part in the order
+    probability: float | None = None  # of this order being drawn, 0..1; None: not known
+    chosen: bool = False  # the order was named for this run, not taken from the settings
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run: a row of `run`, before and after its end."""
@@ -103,6 +135,7 @@ class RunRecord:
     plan: str | None = None  # JSON text
     idempotency_key: str | None = None
     execution: Mapping[str, Any] | None = None  # core.execution.Terms as JSON
+    decisions: tuple[Decision, ...] = ()
 
 
 def run_id_at(moment: float, bits: Callable[[int], int] = secrets.randbits) -> str:
