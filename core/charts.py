@@ -31,7 +31,7 @@ from core.chart_parts import (
     time_axis,
 )
 from core.errors import ErrorKind
-from core.periods import Scale, bucket_in_words, in_words
+from core.periods import Scale, buckets_in_words, in_words
 from core.sparks import rate_axis
 from core.strategies import PROVEN
 from core.types import Period
@@ -322,10 +322,7 @@ def saved_over_time(
 def _placed(frame: pd.DataFrame, cut: Scale, zone: tzinfo) -> list[Mark]:
     """Rows with their bucket's end, its words and whether it is whole."""
     places = {edge: place for place, edge in enumerate(cut.edges)}
-    words = [
-        bucket_in_words(cut, place, zone) + ("" if whole else f" (part of the {cut.bucket})")
-        for place, whole in enumerate(cut.whole)
-    ]
+    words = buckets_in_words(cut, zone)
     marks = rows_of(frame)
     for mark in marks:
         first = places[mark["start"]]

@@ -10,7 +10,7 @@ from datetime import tzinfo
 from operator import itemgetter
 
 from core.chart_parts import NEUTRAL, Chart, Mark, Spec, framed, time_axis
-from core.periods import Scale, bucket_in_words
+from core.periods import Scale, buckets_in_words
 from core.words import percent
 
 _HEIGHT = 64  # pixels
@@ -43,7 +43,8 @@ def spark(
     """`values` are of buckets by their places; None where they are too few to make a chart."""
     if len(values) < 2 or axis.high <= axis.low:
         return None
-    marks = [_mark(place, value, cut, axis, zone) for place, value in values]
+    words = buckets_in_words(cut, zone)
+    marks = [_mark(place, value, cut, axis, words[place]) for place, value in values]
     low, high = (pick(marks, key=itemgetter("value")) for pick in (min, max))
     ends = [axis.said(axis.low), axis.said(axis.high)]
     alt = (
@@ -88,7 +89,7 @@ def spark(
     return Chart(framed([layer, points], marks, height=_HEIGHT, padding=_PADDING), alt, marks)
 
 
-def _mark(place: int, value: float, cut: Scale, axis: Axis, zone: tzinfo) -> Mark:
+def _mark(place: int, value: float, cut: Scale, axis: Axis, when: str) -> Mark:
     since, until = cut.edges[place], cut.edges[place + 1]
     gap = 0.1 * (until - since)
     return {
@@ -97,5 +98,5 @@ def _mark(place: int, value: float, cut: Scale, axis: Axis, zone: tzinfo) -> Mar
         "to": (until - gap) * 1000,
         "value": value,
         "said": axis.said(value),
-        "when": bucket_in_words(cut, place, zone),
+        "when": when,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
@@ -58,7 +58,8 @@ class Reading:
     compared: str  # what it is compared with, or why not
     models: pd.DataFrame
     failures: Mapping[str, int]  # per reason
-    trends: Mapping[tuple[str, str], list[float]]  # per provider and model: of its whole buckets
+    # Per provider, and model where one has several: success rates of its whole buckets.
+    trends: Mapping[tuple[str, str | None], list[float]]
     sparks: Mapping[str, Chart | None]  # per card: its figure in each whole bucket
     charts: Mapping[str, Chart]
     changes: list[Mark]
@@ -132,6 +133,7 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
     latencies = of.latency_over_time(period, edges, simulated=simulated)
     saved = of.saved_over_time(period, edges, simulated=simulated)
     failures = of.failures(period, simulated=simulated)
+    models = of.by_model(period, simulated=simulated)
     changes = _changes(period, name)
     drawn = {
         "success": charts.success_over_time(
@@ -156,9 +158,15 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
         of.summary(period, simulated=simulated),
         before,
         _compared(now, period, None if whole else first, there),
-        of.by_model(period, simulated=simulated),
+        models,
         _by_reason(failures),
-        _trends(of.over_time(period, edges, simulated=simulated, by_model=True), cut, there),
+        _trends(drawn["success"].marks)
+        if models["provider"].is_unique
+        else _trends(
+            charts.rates_over_time(
+                of.over_time(period, edges, simulated=simulated, by_model=True), cut, zone=there
+            )
+        ),
         _sparks(of.totals_over_time(period, edges, simulated=simulated), saved, cut, there),
         drawn,
         changes,
@@ -199,13 +207,11 @@ def _by_reason(failures: pd.DataFrame) -> Counter[str]:
     return found
 
 
-def _trends(
-    over_time: pd.DataFrame, cut: Scale, there: tzinfo
-) -> dict[tuple[str, str], list[float]]:
-    trends: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for mark in charts.rates_over_time(over_time, cut, zone=there):
+def _trends(marks: Sequence[Mark]) -> dict[tuple[str, str | None], list[float]]:
+    trends: dict[tuple[str, str | None], list[float]] = defaultdict(list)
+    for mark in marks:
         if mark["whole"] and mark["rated"] >= PROVEN:
-            trends[mark["provider"], mark["model"]].append(mark["success_rate"])
+            trends[mark["provider"], mark.get("model")].append(mark["success_rate"])
     return trends
 
 

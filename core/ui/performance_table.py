@@ -147,15 +147,15 @@ def _link(row: pd.Series, scope: Scope, *, several: bool) -> Link:
 
 
 def _shown(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
-    sure = frame["rated"] >= PROVEN
+    sure, several = frame["rated"] >= PROVEN, _several(frame).any()
     shown = {
         "Provider": [label_of(name) for name in frame["provider"]],
         "Model": frame["model"],
         "Success": frame["success_rate"].where(sure),
         "Range": [doubt(ok, rated) for ok, rated in zip(frame["ok"], frame["rated"], strict=True)],
         "Trend": [
-            straight(reading.trends.get(whose, []))
-            for whose in zip(frame["provider"], frame["model"], strict=True)
+            straight(reading.trends.get((name, model if several else None), []))
+            for name, model in zip(frame["provider"], frame["model"], strict=True)
         ],
         "Calls": frame["calls"],
         "Refusals": frame["refused"],
@@ -167,7 +167,7 @@ def _shown(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
         "Valid plans": frame["valid_plan_rate"],
         "Cost per plan": frame["plan_cost"],
     }
-    if not _several(frame).any():
+    if not several:
         del shown["Model"]  # each provider has its own all the time
     return pd.DataFrame(shown)
 

@@ -11,7 +11,7 @@ from core.words import day_in_words
 def removed_in_words(period: Period, until: float | None, there: tzinfo) -> str:
     """`The calls before 3 Sep 2026, 14:02 were removed; their figures are kept.`
 
-    Empty if none were. `until`: calls from before then were removed, as `Archive.removed_until` says it.
+    Empty if none were. `until` is as `Archive.removed_until` says it.
     """
     if until is None or until <= period.since:
         return ""
