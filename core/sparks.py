@@ -48,7 +48,7 @@ def spark(
     low, high = (pick(marks, key=itemgetter("value")) for pick in (min, max))
     ends = [axis.said(axis.low), axis.said(axis.high)]
     alt = (
-        f"{label} over time, on an axis from {ends[0]} to {ends[1]}."
+        f"{label} of all providers, on an axis from {ends[0]} to {ends[1]}."
         f" Lowest: {low['said']}, {low['when']}. Highest: {high['said']}, {high['when']}."
     )
     y: Spec = {
