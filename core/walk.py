@@ -103,8 +103,8 @@ class Walk:
                 raise self._failed(ordered)
 
     async def _prepare(self, name: str) -> None:
-        # What fails here fails in its own request as well, where it is recorded and judged.
-        with contextlib.suppress(ProviderError):
+        # Whatever fails here fails in its own request as well, where it is recorded and judged.
+        with contextlib.suppress(Exception):
             await self.providers[name].prepare()
 
     async def _last_resort(self, ordered: Sequence[str]) -> Answer | None:

@@ -168,8 +168,8 @@ def _tls_in_words(error: ssl.SSLError) -> str:
 
 
 _UNTRUSTED = (
-    "Its certificate is signed by nobody whom this computer trusts; set SSL_CERT_FILE to a file "
-    "with the certificate of whoever signed it, such as your company's."
+    "Its certificate is signed by nobody whom this computer trusts; set the environment variable "
+    "SSL_CERT_FILE to a file with the certificates of those who may sign it, such as your company."
 )
 
 

@@ -12,6 +12,8 @@ from core.providers import failures
 from core.providers.complaint import is_error
 
 _BOM = b"\xef\xbb\xbf"
+# Of an event; `error` is what old builds of llama-server write.
+_FIELDS = (b"data", b"event", b"error", b"id", b"retry")
 DONE = object()  # the vendor's own word that its stream is over
 
 
@@ -33,30 +35,34 @@ async def frames(response: httpx2.Response) -> AsyncIterator[Any]:
     Raises:
         ErrorInside: one of them is an error.
     """
-    name, data, rest, came = b"", [], [], False
+    rest: list[bytes] = []
+    came = False
+    async for event in _events(response, rest):
+        frame = _frame(event)
+        if frame is not None:
+            came = True
+            yield frame
+        if frame is DONE:
+            return
+    if rest and not came:
+        yield _answer(b"\n".join(rest))
+
+
+async def _events(
+    response: httpx2.Response, rest: list[bytes]
+) -> AsyncIterator[dict[bytes, list[bytes]]]:
+    """Each event's values by field. What belongs to none is added to `rest`."""
+    event: dict[bytes, list[bytes]] = {}
     async for line in _lines(response):
         field, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if field == b"data":
-            data.append(value)
-        elif field == b"event":
-            name = value
-        elif field == b"error" and value:  # as old builds of llama-server send it
-            raise failures.ErrorInside(value.decode("utf-8", "replace"))
-        elif not line:
-            frame = _frame(name, b"\n".join(data))
-            name, data = b"", []
-            if frame is not None:
-                came = True
-                yield frame
-            if frame is DONE:
-                return
-        elif field not in (b"", b"id", b"retry"):
+        if not line:
+            yield event
+            event = {}
+        elif field in _FIELDS:
+            event.setdefault(field, []).append(value.removeprefix(b" "))
+        elif field:  # else it is a comment
             rest.append(line)
-    if data and (frame := _frame(name, b"\n".join(data))) is not None:
-        yield frame
-    elif not came and rest:
-        yield _answer(b"\n".join(rest))
+    yield event
 
 
 async def _lines(response: httpx2.Response) -> AsyncIterator[bytes]:
@@ -75,14 +81,14 @@ async def _lines(response: httpx2.Response) -> AsyncIterator[bytes]:
         yield line.removeprefix(_BOM)
 
 
-def _frame(name: bytes, data: bytes) -> Any:
-    text = data.strip()
+def _frame(event: Mapping[bytes, list[bytes]]) -> Any:
+    text = b"\n".join(event.get(b"data", event.get(b"error", ()))).strip()
     if text.startswith(b"[DONE]"):
         return DONE
-    if name == b"error":
-        raise failures.ErrorInside(text.decode("utf-8", "replace"))
     if not text:
         return None
+    if b"error" in (*event, *event.get(b"event", ())):
+        raise failures.ErrorInside(text.decode("utf-8", "replace"))
     value = json.loads(text)
     if is_error(value):
         raise failures.ErrorInside(value)
@@ -91,10 +97,13 @@ def _frame(name: bytes, data: bytes) -> Any:
 
 def _answer(body: bytes) -> Mapping[str, Any]:
     text = body.removeprefix(_BOM).strip()
-    if text and text[:1] not in b'{["':
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
         words = text.decode()
-        raise failures.not_an_answer(words) if "<" in words[:200] else failures.ErrorInside(words)
-    value = json.loads(text)
+        if not words or words[0] in '{["<':
+            raise failures.not_an_answer(words) from None
+        value = {"error": words}
     if is_error(value):
         raise failures.ErrorInside(value)
     if not isinstance(value, Mapping):

@@ -13,17 +13,14 @@ from dataclasses import dataclass
 from core.errors import ErrorKind
 from core.providers.complaint import Complaint
 
-_ANY = range(1000)
-# An error inside a 200 whose body names no status is 0.
-_FAULTS = (0, 400, 403, 404, 410, 422, 500)
-_WRONG_ADDRESS = (0, 404, 405)
+_ANY = range(1000)  # 0: an error inside a 200 of which nothing tells the status
 _SEARCHED = 2000  # characters of a vendor's words
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     kind: ErrorKind
-    words: str = ""  # a pattern for the error's codes and message, lower case
+    words: tuple[str, ...] = ()  # patterns for the error's codes and message, lower case
     statuses: range | tuple[int, ...] = _ANY
     own: bool | None = None  # only in a vendor's own form, or only in another; None: either
     provider: str = ""  # only of this one
@@ -33,119 +30,118 @@ class Rule:
             status in self.statuses
             and self.own in (None, complaint.own)
             and self.provider in ("", provider)
-            and re.search(self.words, text) is not None
+            and re.search("|".join(self.words), text) is not None
         )
 
 
 # A model, with its name at most between the word and what is said of it.
-_MODEL = r"models?:? ?(id|name|version|you requested|requested|specified)?[ :]*[`'\"“(]?[\w./:@+-]*[`'\"”)]?,? ?"
+_MODEL = (
+    r"models?:? ?(id|name|version|you requested|requested|specified)?[ :]{0,3}"
+    r"[`'\"“(]?[\w./:@+-]{0,80}[`'\"”)]?,? ?"
+    r"(is |are |was |were |has |have |been |does |do |could |can |\W){0,6}"
+)
+
+# The patterns are joined by "or".
+_OUT_OF_MONEY = (
+    r"insufficient[_ ](quota|balance|funds|credits?|account balance)",
+    r"exceeded_current_quota|credit balance|billing_error|billing_not_active|account is not active",
+    r"billing[_ ](hard[_ ]|soft[_ ])?limit|usage_limit_reached|specified api usage limits",
+    r"billing (account )?(is |to be |has been )?(disabled|not active|not enabled|enabled|closed)",
+    r"billing_disabled|spend(ing)?[_ ](limit|cap)|(monthly|daily|usage) (usage |budget )?cap\b",
+    r"organization_on_hold|perday|budget[_ ]?(has been )?exceeded|(over|crossed) budget",
+    r"exceeded.{0,30}budget|credits?\b.{0,30}(depleted|exhausted|expired|used up|ran out)",
+    r"(out of|not enough|no remaining|more|purchase|buy|add)( \w+)? credits?\b",
+    r"payment[_ -]required|past[_ ]due|unpaid|in arrears|arrearage|top up your|please recharge",
+    r"余额不足|欠费",
+)
+_TOO_LONG = (
+    r"context[_ -]?(length|window|size|limit)|(prompt|input) (is |was )?too (long|large)",
+    r"exceed_context_size|exceed(ed|s)?.{0,20}model token limit|input token count.{0,40}exceed",
+    r"string_above_max_length|too many (input |prompt |total )?tokens|request_too_large",
+    r"maximum (prompt|input|sequence|model) length|max_(model|prompt|seq|input)_(len|tokens)",
+    r"reduce the length of|(prompt|input)\b.{0,60}too (long|large) (for|to)",
+    r"token (count|length).{0,30}exceed|tokens?\b.{0,40}exceeds? the (model|maximum|limit)",
+    r"inputs?`? (tokens|must have less than)|payload size exceeds",
+)
+_TOO_BUSY = (
+    r"overloaded|degraded function|no healthy upstream|upstream connect error|high demand",
+    r"(at|over|no|insufficient|out of|exceeded).{0,12} capacity|server (is )?(too )?busy",
+    r"temporarily unavailable|service[_ ]unavailable|model is (still |currently )?loading",
+    r"loading model|insufficient_system_resource",
+)
+_BAD_KEY = (
+    r"api_key_invalid|invalid_api_key|key_expired|invalid_token|expired_token|token (has )?expired",
+    r"api[ _-]?key (is |has |was )?(been )?(not valid|invalid|expired|missing|not found|incorrect)",
+    r"api[ _-]?key was reported|no auth credentials|invalid (proxy server|access|bearer) token",
+    r"(incorrect|invalid|missing|no|malformed|wrong)( or \w+)? (x-)?api[ _-]?key",
+    r"unregistered callers|authorization failed|authentication_error|authentication fail",
+    r"invalid[_ ]authentication|unauthenticated|not_authenticated|invalid subscription key",
+)
+_BARRED = (
+    r"(organi[sz]ation|account|project|workspace|user|consumer|key)\b.{0,60}\b"
+    r"(disabled|deactivated|suspended|banned|terminated|blocked|restricted)",
+    r"account_deactivated|access[_ ](was |has been )?terminated|identity verification",
+    r"(must|to) be verified\b|not verified|requires verification|accept (the|our) terms",
+    r"unsupported_country|(not (supported|available|allowed)|unavailable) in your (country|region)",
+    r"(location|country|region|territory)\b.{0,60}not (supported|available|allowed|permitted)",
+    r"not allowed to (access|use)|key_model_access_denied|data policy",
+    r"ip (address )?.{0,40}not (allowed|authori[sz]ed)",
+)
+_NO_SUCH_MODEL = (
+    r"model.{0,80}does not exist|model not exist|supported (api )?model names",
+    rf"{_MODEL}(not (be )?found|not exist|unknown|not (currently )?available|no longer|deprecated)",
+    rf"{_MODEL}(retired|decommissioned|removed|shut ?down|sunset|end[ -]of[ -]life)",
+    rf"{_MODEL}not (a )?(valid|supported|served|recogni[sz]ed)",
+    r"(unknown|invalid|no such|unsupported|unrecogni[sz]ed|not find|not found the)( \w+)? model\b",
+    r"invalid model name|not a (valid|chat) model|no models? (are |is )?(currently )?loaded",
+    r"deployment\b.{0,60}(not exist|not found)|no endpoints found|no available channel",
+    r"model_not_(available|supported)|invalid_model|unknown_model|not found for account",
+    r"reached (its|the) end of life",
+)
+_DECLINED = (
+    r"content[_ ]?(filter|policy|management|blocked|moderation|safety)|responsible_?ai",
+    r"usage polic|high risk|content exists risk|data_?inspection|invalid_prompt|prohibited_content",
+    r"flagged (as|for|by)|was flagged|moderation|guardrail|sensitive_words",
+    r"violat(e|es|ed|ing|ion)\b.{0,60}(polic|guideline|terms)",
+    r"(inappropriate|sensitive|unsafe|harmful|prohibited) content",
+    r"safety (system|filter|reasons|policy|settings|guidelines)",
+    r"blocked by.{0,30}(safety|filter|policy)",
+)
+_NO_SUCH_ADDRESS = (
+    r"invalid url|url[._ ]not[._ ]found|unrecogni[sz]ed request url|unexpected endpoint",
+    r"(unknown|no such) (request )?(url|path|route|endpoint)|no route|route\b.{0,80}not found",
+    r"cannot (post|get) |file not found|method not allowed|(?<!\w)404 resource not found",
+    r"the requested (url|path|resource)\b.{0,80}not found|(?<!resource_)not_found_error not found",
+)
 
 RULES = (
-    Rule(
-        ErrorKind.BILLING,
-        r"insufficient[_ ](quota|balance|funds|credits?|account balance)|exceeded_current_quota"
-        r"|credit balance|billing_error|billing_not_active|billing[_ ](hard|soft)?[_ ]?limit"
-        r"|billing[ _](account )?(is |to be |has been )?(disabled|not active|not enabled|enabled|closed)"
-        r"|account is not active|spend(ing)?[_ ](limit|cap)|usage_limit_reached"
-        r"|specified api usage limits|(monthly|daily|usage|spending) (usage |spend(ing)? |budget )?cap\b"
-        r"|organization_on_hold|perday|budget[_ ]?(has been )?exceeded|exceeded[_ ]?budget|exceeded.{0,30}budget|over budget|crossed budget"
-        r"|credits?\b.{0,30}(depleted|exhausted|expired|used up|ran out)"
-        r"|(out of|run out of|not enough|no remaining|more|insufficient|purchase|buy|add)( \w+)? credits?\b"
-        r"|payment[_ -]required|past[_ ]due|unpaid|in arrears|arrearage"
-        r"|top up your|please recharge|余额不足|欠费",
-    ),
+    Rule(ErrorKind.BILLING, _OUT_OF_MONEY),
     Rule(ErrorKind.BILLING, statuses=(402,)),
-    Rule(
-        ErrorKind.CONTEXT_TOO_LONG,
-        r"context[_ -]?(length|window|size|limit)|(prompt|input) (is |was )?too (long|large)"
-        r"|exceed_context_size|exceed(ed|s)?.{0,20}model token limit|input token count.{0,40}exceed"
-        r"|string_above_max_length|too many (input |prompt |total )?tokens"
-        r"|maximum (prompt|input|sequence|model) length|max_(model|prompt|seq|input)_len"
-        r"|reduce the length of|(prompt|input)\b.{0,60}too (long|large) (for|to)"
-        r"|token (count|length).{0,30}exceed|tokens?\b.{0,40}exceeds? the (model|maximum|limit)"
-        r"|inputs?`? (tokens|must have less than)|payload size exceeds|request_too_large"
-        r"|model_max_prompt_tokens_exceeded",
-        (0, 400, 413, 422, 500),
-    ),
-    Rule(ErrorKind.CONTEXT_TOO_LONG, r"request too large", (429,)),
-    Rule(
-        ErrorKind.OVERLOADED,
-        r"overloaded|degraded function|no healthy upstream|upstream connect error|high demand"
-        r"|(at|over|no|insufficient|out of|exceeded).{0,12} capacity|server (is )?(too )?busy"
-        r"|temporarily unavailable|service[_ ]unavailable|model is (still |currently )?loading"
-        r"|loading model|insufficient_system_resource|connection reset|disconnect/reset",
-        (0, *range(400, 404), *range(405, 600)),
-    ),
-    Rule(
-        ErrorKind.AUTH,
-        r"api_key_invalid|invalid_api_key|api[ _-]?key (is |has |was )?(not valid|invalid|expired|missing|not found|incorrect|reported as leaked)"
-        r"|(incorrect|invalid|missing|no|malformed|wrong)( or \w+)? (x-)?api[ _-]?key"
-        r"|api key was reported|unregistered callers|authorization failed"
-        r"|authentication_error|authentication fail|invalid_token|invalid (proxy server token|authentication|access token|bearer)|unauthenticated"
-        r"|no auth credentials|invalid subscription key|token (has )?expired|expired[_ ]token"
-        r"|not_authenticated|key_expired",
-        (0, 400, 401, 403),
-    ),
-    Rule(
-        ErrorKind.PERMISSION,
-        r"(organi[sz]ation|account|project|workspace|user|consumer|key)\b.{0,60}"
-        r"\b(disabled|deactivated|suspended|banned|terminated|blocked|restricted|must be verified|not verified|requires verification)"
-        r"|account_deactivated|access[_ ](was |has been )?terminated|(must|to) be verified to|identity verification"
-        r"|unsupported_country|(location|country|region|territory)\b.{0,60}not (supported|available|allowed|permitted)"
-        r"|not (supported|available|allowed) in your (country|region|location)"
-        r"|not allowed to (access|use)|key_model_access_denied|accept (the|our) terms"
-        r"|data policy|ip (address )?.{0,40}not (allowed|authori[sz]ed)",
-        (0, 400, 401, 403, 404, 409, 422, 451),
-    ),
-    Rule(
-        ErrorKind.MODEL_NOT_FOUND, r"model_?not_?found|model_?decommissioned|deployment_?not_?found"
-    ),
-    Rule(
-        ErrorKind.MODEL_NOT_FOUND,
-        r"model.{0,80}does not exist|model not exist|supported (api )?model names"
-        rf"|{_MODEL}(is |are |was |were |has |have |been |does |do |could |can |\W)*"
-        r"(not (be )?found|not exist|unknown|not (currently )?available|no longer|deprecated"
-        r"|retired|decommissioned|removed|shut ?down|sunset|end[ -]of[ -]life|not (a )?(valid|supported|served|recogni[sz]ed))"
-        r"|(unknown|invalid|no such|unsupported|unrecogni[sz]ed|unable to find|not find|not found the)( \w+)? model\b"
-        r"|invalid model name|not a (valid|chat) model|no models? (are |is )?(currently )?loaded"
-        r"|deployment\b.{0,60}(not exist|not found)|no endpoints found|no available channel"
-        r"|model_not_(available|supported)|invalid_model|unknown_model",
-        _FAULTS,
-    ),
-    Rule(
-        ErrorKind.MODEL_NOT_FOUND, r"not found for account|reached (its|the) end of life", _FAULTS
-    ),
-    Rule(
-        ErrorKind.REFUSED,
-        r"content[_ ]?(filter|policy|management|blocked|moderation|safety)|responsible_?ai|usage polic"
-        r"|high risk|content exists risk|data_?inspection|invalid_prompt|flagged (as|for|by)|was flagged"
-        r"|violat(e|es|ed|ing|ion)\b.{0,60}(polic|guideline|terms)|prohibited_content|moderation"
-        r"|(inappropriate|sensitive|unsafe|harmful|prohibited) content|safety (system|filter|reasons|policy|settings|guidelines)"
-        r"|guardrail|blocked by.{0,30}(safety|filter|policy)|sensitive_words",
-        (0, 400, 403, 422, 451, 500),
-    ),
+    Rule(ErrorKind.CONTEXT_TOO_LONG, _TOO_LONG, (0, 400, 413, 422, 500)),
+    Rule(ErrorKind.CONTEXT_TOO_LONG, (r"request too large",), (429,)),
+    Rule(ErrorKind.OVERLOADED, _TOO_BUSY, (0, *range(400, 404), *range(405, 600))),
+    Rule(ErrorKind.AUTH, _BAD_KEY, (0, 400, 401, 403)),
+    Rule(ErrorKind.PERMISSION, _BARRED, (0, 400, 401, 403, 404, 409, 422, 451)),
+    Rule(ErrorKind.MODEL_NOT_FOUND, (r"(model|deployment)_?not_?found|model_?decommissioned",)),
+    Rule(ErrorKind.MODEL_NOT_FOUND, _NO_SUCH_MODEL, (0, 400, 403, 404, 410, 422, 500)),
+    Rule(ErrorKind.REFUSED, _DECLINED, (0, 400, 403, 422, 451, 500)),
     Rule(ErrorKind.AUTH, statuses=(401,)),
     Rule(
         ErrorKind.RATE_LIMITED,
-        r"rate[_ -]?limit|too[_ ]many[_ ]requests|resource[_ ]?exhausted|throttl"
-        r"|(tokens|requests) per (min|hour|day|second)",
+        (
+            r"rate[_ -]?limit|too[_ ]many[_ ]requests|resource[_ ]?exhausted|throttl",
+            r"(tokens|requests) per (min|hour|day|second)",
+        ),
         (0, 400, 403, 500),
     ),
     Rule(ErrorKind.PERMISSION, statuses=(403, 451)),
-    Rule(
-        ErrorKind.BAD_RESPONSE,
-        r"invalid url|url[._ ]not[._ ]found|unknown (request )?(url|path|route|endpoint)|unrecogni[sz]ed request url"
-        r"|unexpected endpoint|file not found|no route|route\b.{0,80}not found|cannot (post|get) "
-        r"|(?<!\w)404 resource not found|(?<!resource_)not_found_error not found\.?$|method not allowed|no such endpoint"
-        r"|the requested (url|path|resource)\b.{0,80}not found",
-        _WRONG_ADDRESS,
-    ),
-    # Its gateway, whose address is right, knows no such model.
-    Rule(ErrorKind.MODEL_NOT_FOUND, r"page not found", (404,), provider="nvidia"),
+    Rule(ErrorKind.BAD_RESPONSE, _NO_SUCH_ADDRESS, (0, 404, 405)),
+    # Its gateway, whose address is right, says so of a model that it does not know.
+    Rule(ErrorKind.MODEL_NOT_FOUND, (r"page not found",), (404,), provider="nvidia"),
     Rule(ErrorKind.MODEL_NOT_FOUND, statuses=(404,), own=True),
     Rule(ErrorKind.BAD_RESPONSE, statuses=(404, 405, 407, 421, 426)),
     Rule(ErrorKind.MODEL_NOT_FOUND, statuses=(410,)),
-    Rule(ErrorKind.TIMEOUT, r"timed? ?-?out|deadline[_ ]exceeded", (0,)),
+    Rule(ErrorKind.TIMEOUT, (r"timed? ?-?out|deadline[_ ]exceeded",), (0,)),
     Rule(ErrorKind.TIMEOUT, statuses=(408, 499, 504, 522, 524)),
     Rule(ErrorKind.CONTEXT_TOO_LONG, statuses=(413,)),
     Rule(ErrorKind.RATE_LIMITED, statuses=(429,)),
