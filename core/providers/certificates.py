@@ -19,16 +19,15 @@ def fault(variable: str, environ: Mapping[str, str]) -> str | None:
     named = environ.get(variable, "").strip()
     if not named:
         return None
-    path = Path(named)
     wanted = "folder" if variable == FOLDER else "file"
     try:
-        if path.is_dir() and variable != FILE:
-            found = any(path.iterdir())
+        if variable == FOLDER or (variable != FILE and Path(named).is_dir()):
+            found = any(map(_holds_something, named.split(os.pathsep)))
         else:
-            found = variable != FOLDER and bool(_read(path))
+            found = _holds_certificates(Path(named))
     except FileNotFoundError:
         return f"There is no such {wanted}; the usual certificates are used."
-    except OSError:  # what holds no certificate is one of these as well
+    except OSError:  # what is no certificate is an ssl.SSLError, which is one as well
         return f"This {wanted} of certificates cannot be read; the usual ones are used."
     return None if found else f"There is no certificate in this {wanted}; the usual ones are used."
 
@@ -51,7 +50,11 @@ def tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-def _read(path: Path) -> int:
+def _holds_something(folder: str) -> bool:
+    return any(Path(folder).iterdir())
+
+
+def _holds_certificates(file: Path) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cafile=os.fspath(path))
-    return len(context.get_ca_certs()) or len(path.read_bytes())
+    context.load_verify_locations(cafile=file)
+    return context.cert_store_stats()["x509"] > 0
