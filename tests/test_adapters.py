@@ -328,6 +328,8 @@ def test_models_on_offer_are_listed(name):
     ("listing", "kind"),
     [
         (status(401), ErrorKind.AUTH),
+        (status(404), ErrorKind.BAD_RESPONSE),
+        (status(404, "404 page not found"), ErrorKind.BAD_RESPONSE),
         (status(500), ErrorKind.SERVER_ERROR),
         (reset(), ErrorKind.CONNECTION),
         (html(), ErrorKind.BAD_RESPONSE),

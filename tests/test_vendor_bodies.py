@@ -137,6 +137,7 @@ BODIES: list[tuple[str, int, Any, ErrorKind]] = [
     ),
     ("openai", 429, error("User over budget. Spend=2, Budget=1", code="429"), K.BILLING),
     ("openai", 200, {"code": "1113", "msg": "余额不足, 请充值"}, K.BILLING),
+    ("openai", 429, error("You exceeded your current quota, please check your plan."), K.BILLING),
     # Too long
     (
         "nvidia",
@@ -282,6 +283,8 @@ BODIES: list[tuple[str, int, Any, ErrorKind]] = [
     ("openai", 451, "", K.PERMISSION),
     ("openai", 401, error("key not allowed to access model x"), K.PERMISSION),
     ("kimi", 403, error("Access terminated. Review our Community Guidelines"), K.PERMISSION),
+    ("openai", 400, error("User message was blocked by our safety filter"), K.REFUSED),
+    ("openai", 400, error("This key has been disabled"), K.PERMISSION),
     # The key
     ("deepseek", 401, "Authentication Fails (governor)", K.AUTH),
     ("google", 400, [google(400, "API key expired.", "INVALID_ARGUMENT")], K.AUTH),
@@ -513,6 +516,7 @@ FINISHES: list[tuple[str, str, ErrorKind | None]] = [
     ("openai", "abort", K.SERVER_ERROR),
     ("openai", "sensitive", K.REFUSED),
     ("openai", "SAFETY", K.REFUSED),
+    ("openai", "content_filter: PROHIBITED_CONTENT", K.REFUSED),
     ("openai", "of_the_future", K.BAD_RESPONSE),
     ("anthropic", "end_turn", None),
     ("anthropic", "model_context_window_exceeded", K.CONTEXT_TOO_LONG),

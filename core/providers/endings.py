@@ -56,7 +56,8 @@ def cut_off(
     Raises:
         ProviderError: it is no answer.
     """
-    ending = ENDINGS.get(reason.lower(), unknown) if reason else "whole"
+    # Google's gateway says more after a colon.
+    ending = ENDINGS.get(reason.lower().split(":")[0], unknown) if reason else "whole"
     if ending is None:
         raise failures.bad_response(f"It broke off its answer, for the reason “{reason[:40]}”.")
     if ending is ErrorKind.REFUSED:

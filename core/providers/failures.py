@@ -1,4 +1,4 @@
-"""What a vendor's failure means: one reading for all wire formats, by status, code and words."""
+"""What a vendor's failure becomes: one error of ours, from its body or an SDK's exception."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class ErrorInside(Exception):
         self.body = body
 
 
-def from_sdk(error: Exception, *, provider: str, optional: Iterable[str] = ()) -> ProviderError:
+def from_sdk(
+    error: Exception, *, provider: str, optional: Iterable[str] = (), listing: bool = False
+) -> ProviderError:
     """The error that an exception of the openai or anthropic SDK stands for, or of our reading."""
     if isinstance(error, ErrorInside):
         return from_status(200, error.body, optional=optional, provider=provider)
@@ -48,6 +50,7 @@ def from_sdk(error: Exception, *, provider: str, optional: Iterable[str] = ()) -
         request_id=getattr(error, "request_id", None),
         optional=optional,
         provider=provider,
+        listing=listing,
     )
 
 
@@ -59,8 +62,9 @@ def from_status(
     request_id: str | None = None,
     optional: Iterable[str] = (),
     provider: str = "",
+    listing: bool = False,
 ) -> ProviderError:
-    """The error that a vendor's status and body stand for.
+    """The error that a vendor's status and body stand for. No model is asked in a `listing`.
 
     `optional` names the parameters of the request that it could do without: if the vendor
     rejected one of them by name, the error's `parameter` says which.
@@ -69,7 +73,7 @@ def from_status(
     complaint = read(body)
     inside = status in (None, 0, 200)
     meant = status_inside(complaint) if inside else status or 0
-    kind = kind_of(provider, meant, complaint)
+    kind = kind_of(provider, meant, complaint, listing=listing)
     parameter = refused_parameter(complaint, meant, kind, optional)
     if parameter is not None:
         kind = ErrorKind.BAD_REQUEST

@@ -83,7 +83,7 @@ class Google:
                 and "generateContent" in (model.supported_actions or ("generateContent",))
             ]
         except Exception as error:  # noqa: BLE001 - the SDK lets foreign exceptions through
-            raise self._translated(error) from None
+            raise self._translated(error, listing=True) from None
 
     async def prepare(self) -> None:
         try:
@@ -167,7 +167,11 @@ class Google:
         return Reply(text, answer.model_version or self.model, usage, answer.response_id, truncated)
 
     def _translated(
-        self, error: Exception, *, sent: Mapping[str, Any] = MappingProxyType({})
+        self,
+        error: Exception,
+        *,
+        sent: Mapping[str, Any] = MappingProxyType({}),
+        listing: bool = False,
     ) -> ProviderError:
         optional = [
             name for name in (*sent, *sent.get("thinking_config", ())) if name not in _NEEDED
@@ -183,6 +187,7 @@ class Google:
             headers=getattr(getattr(error, "response", None), "headers", None),
             optional=optional,
             provider="google",
+            listing=listing,
         )
 
 

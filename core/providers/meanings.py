@@ -53,6 +53,8 @@ _OUT_OF_MONEY = (
     r"(out of|not enough|no remaining|more|purchase|buy|add)( \w+)? credits?\b",
     r"payment[_ -]required|past[_ ]due|unpaid|in arrears|arrearage|top up your|please recharge",
     r"余额不足|欠费",
+    # Google says so of each limit, and what it means in its codes.
+    r"\A(?!.*resource_exhausted).*exceeded your current (token )?quota",
 )
 _TOO_LONG = (
     r"context[_ -]?(length|window|size|limit)|(prompt|input) (is |was )?too (long|large)",
@@ -78,8 +80,9 @@ _BAD_KEY = (
     r"invalid[_ ]authentication|unauthenticated|not_authenticated|invalid subscription key",
 )
 _BARRED = (
-    r"(organi[sz]ation|account|project|workspace|user|consumer|key)\b.{0,60}\b"
-    r"(disabled|deactivated|suspended|banned|terminated|blocked|restricted)",
+    r"(organi[sz]ation|account|project|workspace|consumer)\b.{0,60}\b"
+    r"(disabled|deactivated|suspended|banned|terminated|restricted)",
+    r"(account|key) (is|was|has been) (blocked|disabled|revoked|deactivated)",
     r"account_deactivated|access[_ ](was |has been )?terminated|identity verification",
     r"(must|to) be verified\b|not verified|requires verification|accept (the|our) terms",
     r"unsupported_country|(not (supported|available|allowed)|unavailable) in your (country|region)",
@@ -165,9 +168,16 @@ _STATUSES: tuple[tuple[str, int], ...] = (
 )
 
 
-def kind_of(provider: str, status: int, complaint: Complaint) -> ErrorKind:
-    """`status` is 0 for an error inside a 200 of which nothing tells the status."""
-    said = f"{complaint.codes} {complaint.words[:_SEARCHED]}".lower().strip()
+def kind_of(
+    provider: str, status: int, complaint: Complaint, *, listing: bool = False
+) -> ErrorKind:
+    """`status` is 0 for an error inside a 200 of which nothing tells the status.
+
+    Where the list of models was asked for, what is not found is the list.
+    """
+    if listing and status == 404:
+        return ErrorKind.BAD_RESPONSE
+    said = " ".join(f"{complaint.codes} {complaint.words[:_SEARCHED]}".lower().split())
     text = "" if complaint.page else said
     fitting = (rule.kind for rule in RULES if rule.fits(provider, status, complaint, text))
     return next(fitting, ErrorKind.BAD_RESPONSE)

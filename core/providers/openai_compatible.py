@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -59,7 +58,7 @@ class OpenAICompatible:
             await self.prepare()
             return [model.id async for model in self._sdk.models.list()]
         except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
-            raise self._translated(error) from None
+            raise failures.from_sdk(error, provider=self._name, listing=True) from None
 
     async def prepare(self) -> None:
         try:
@@ -122,9 +121,7 @@ class OpenAICompatible:
             request_id=response.headers.get("x-request-id"),
         )
 
-    def _translated(
-        self, error: Exception, *, sent: Mapping[str, Any] = MappingProxyType({})
-    ) -> ProviderError:
+    def _translated(self, error: Exception, *, sent: Mapping[str, Any]) -> ProviderError:
         return failures.from_sdk(
             error, provider=self._name, optional=[name for name in sent if name not in _NEEDED]
         )
