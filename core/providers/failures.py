@@ -116,9 +116,9 @@ def from_exception(error: BaseException) -> ProviderError:
     while link is not None and link not in chain:
         chain.append(link)
         link = link.__cause__ or link.__context__
-    for link in chain:
-        if isinstance(link, ssl.SSLError):
-            return ProviderError(ErrorKind.CONNECTION, _tls_in_words(link))
+    tls = next((link for link in chain if isinstance(link, ssl.SSLError)), None)
+    if tls is not None and any(isinstance(link, httpx2.ConnectError) for link in chain):
+        return ProviderError(ErrorKind.CONNECTION, _tls_in_words(tls))
     for kinds, kind, message in _EXCEPTIONS:
         if any(isinstance(link, kinds) for link in chain):
             return ProviderError(kind, message)
@@ -168,7 +168,10 @@ _CERTIFICATES = {
 def _tls_in_words(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _CERTIFICATES.get(error.verify_code, _UNTRUSTED)
-    return "It speaks no TLS; check whether the provider's address begins with http or https."
+    return (
+        "It could not be spoken to over TLS; check whether the provider's address should begin "
+        "with http or https."
+    )
 
 
 _UNTRUSTED = (
