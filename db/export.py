@@ -13,7 +13,10 @@ from typing import Any
 
 from core.cells import inert
 from core.errors import BadRequest
+from core.skips import passed_over
+from core.words import skip_in_words
 from db import search, tally
+from db.decisions import decisions_from, spelt_out
 from db.filters import Filter, filter_from, run_filter_from
 from db.lists import hits
 from db.readers import Readers
@@ -30,13 +33,14 @@ class _View:
     texts: Sequence[str] = ()  # JSON lines alone hold these
     joined: str = ""
     parsed: Sequence[str] = ()  # JSON within
+    decided: bool = False  # there are decisions: in JSON lines exactly, in a table in words
 
 
 _RUN_COLUMNS = (
     *("id", "goal", "status", "strategy", "provider", "model", "started_at", "finished_at"),
     *("source", "simulated", "error_kind", "error"),
 )
-_RUN_TEXTS = ("plan", "options")
+_RUN_TEXTS = ("plan", "options", "decisions")
 _VIEWS = {
     "calls": _View(
         tally.CALLS,
@@ -47,7 +51,7 @@ _VIEWS = {
         ("request",),
     ),
     "runs": _View(
-        tally.RUNS, search.RUNS, _RUN_COLUMNS, ("plan", "options"), "", ("plan", "options")
+        tally.RUNS, search.RUNS, _RUN_COLUMNS, _RUN_TEXTS, "", ("plan", "options"), decided=True
     ),
 }
 _FLAGS = ("simulated", "drilled")
@@ -83,13 +87,11 @@ def _asked(asked: Mapping[str, Sequence[str]]) -> tuple[_View, Filter]:
 def _csv(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(view.columns)
+    writer.writerow([*view.columns, *(["not_asked"] if view.decided else ())])
+    names = [*view.columns, *(["decisions"] if view.decided else ())]
     with closing(readers):
-        for rows in _chunks(readers, view, wanted, view.columns):
-            writer.writerows(
-                [inert(value) if isinstance(value, str) else value for value in row[1:]]
-                for row in rows
-            )
+        for rows in _chunks(readers, view, wanted, names):
+            writer.writerows(_cells(dict(zip(names, row[1:], strict=True))) for row in rows)
             yield _emptied(buffer)
     yield _emptied(buffer)
 
@@ -99,14 +101,27 @@ def _jsonl(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
     with closing(readers):
         for rows in _chunks(readers, view, wanted, names):
             # One piece of many lines: the server takes a thread's turn for each.
-            yield "".join(
-                _line(dict(zip(names, row[1:], strict=True)), view.parsed) for row in rows
-            )
+            yield "".join(_line(dict(zip(names, row[1:], strict=True)), view) for row in rows)
 
 
-def _line(record: dict[str, Any], parsed: Sequence[str]) -> str:
-    for name in parsed:
+def _cells(record: dict[str, Any]) -> list[Any]:
+    if "decisions" in record:
+        record["decisions"] = _not_asked(record["decisions"], record["strategy"])
+    return [inert(value) if isinstance(value, str) else value for value in record.values()]
+
+
+def _not_asked(text: str | None, strategy: str) -> str | None:
+    """Sentences; None where it was not recorded."""
+    if not (decisions := decisions_from(text, strategy=strategy)):
+        return None
+    return " ".join(map(skip_in_words, passed_over(decisions))) or "nobody"
+
+
+def _line(record: dict[str, Any], view: _View) -> str:
+    for name in view.parsed:
         record[name] = _json(record[name])
+    if view.decided:
+        record["decisions"] = spelt_out(record["decisions"], strategy=record["strategy"])
     for name in _FLAGS:
         if name in record:
             record[name] = bool(record[name])
