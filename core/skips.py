@@ -8,7 +8,7 @@ from core.errors import OUTCOMES
 from core.health import Health
 from core.providers import label_of
 from core.types import Attempt, Decision, Skip
-from core.words import SKIPS, help_with, skip_clause
+from core.words import SKIPS, help_with, skip_clause, skip_in_words
 
 
 def why_not(health: Health, *, now: float, wall: float) -> Skip | None:
@@ -30,6 +30,11 @@ def passed_over(decisions: Iterable[Decision]) -> tuple[Skip, ...]:
     """Those set up that a run did not ask in one of its walks, each with its latest reason."""
     latest = {skip.provider: skip for decision in decisions for skip in decision.skipped}
     return tuple(skip for skip in latest.values() if SKIPS[skip.reason].set_up)
+
+
+def not_asked_in_words(decisions: Iterable[Decision]) -> str:
+    """Who was set up and yet passed over, a sentence each; moments in UTC."""
+    return " ".join(map(skip_in_words, passed_over(decisions))) or "nobody"
 
 
 def not_asked(skips: Iterable[Skip], attempts: Iterable[Attempt], *, now: float) -> str:

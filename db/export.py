@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +13,15 @@ from typing import Any
 
 from core.cells import inert
 from core.errors import BadRequest
-from core.skips import passed_over
-from core.words import skip_in_words
+from core.types import Decision
 from db import search, tally
 from db.decisions import decisions_from, spelt_out
 from db.filters import Filter, filter_from, run_filter_from
 from db.lists import hits
 from db.readers import Readers
 from db.rows import CALL_COLUMNS
+
+InWords = Callable[[Sequence[Decision]], str]
 
 _CHUNK, _CHUNK_OF_TEXTS = 500, 100  # rows held at once
 
@@ -33,7 +34,9 @@ class _View:
     texts: Sequence[str] = ()  # JSON lines alone hold these
     joined: str = ""
     parsed: Sequence[str] = ()  # JSON within
-    decided: bool = False  # there are decisions: in JSON lines exactly, in a table in words
+    decided: bool = (
+        False  # there are decisions: in JSON lines exactly, in a table in somebody's words
+    )
 
 
 _RUN_COLUMNS = (
@@ -57,13 +60,18 @@ _VIEWS = {
 _FLAGS = ("simulated", "drilled")
 
 
-def export_csv(path: str | Path, asked: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def export_csv(
+    path: str | Path, asked: Mapping[str, Sequence[str]], *, not_asked: InWords | None = None
+) -> Iterator[str]:
     """Pieces of a CSV file of calls, oldest first, without their text; `view=runs`: of runs.
+
+    With `not_asked` a table of runs has a column of what that says.
 
     Raises:
         BadRequest: a filter cannot be read.
     """
-    return _csv(Readers(path), *_asked(asked))
+    view, wanted = _asked(asked)
+    return _csv(Readers(path), view, wanted, not_asked if view.decided else None)
 
 
 def export_jsonl(path: str | Path, asked: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -84,14 +92,21 @@ def _asked(asked: Mapping[str, Sequence[str]]) -> tuple[_View, Filter]:
     return _VIEWS[name], run_filter_from(filters) if name == "runs" else filter_from(filters)
 
 
-def _csv(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
+def _csv(readers: Readers, view: _View, wanted: Filter, not_asked: InWords | None) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow([*view.columns, *(["not_asked"] if view.decided else ())])
-    names = [*view.columns, *(["decisions"] if view.decided else ())]
+    writer.writerow([*view.columns, *(["not_asked"] if not_asked else [])])
+    names = [*view.columns, *(["decisions"] if not_asked else [])]
     with closing(readers):
         for rows in _chunks(readers, view, wanted, names):
-            writer.writerows(_cells(dict(zip(names, row[1:], strict=True))) for row in rows)
+            for row in rows:
+                cells = dict(zip(names, row[1:], strict=True))
+                if not_asked:
+                    told = decisions_from(cells["decisions"], strategy=cells["strategy"])
+                    cells["decisions"] = not_asked(told) if told else None
+                writer.writerow(
+                    [inert(cell) if isinstance(cell, str) else cell for cell in cells.values()]
+                )
             yield _emptied(buffer)
     yield _emptied(buffer)
 
@@ -102,19 +117,6 @@ def _jsonl(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
         for rows in _chunks(readers, view, wanted, names):
             # One piece of many lines: the server takes a thread's turn for each.
             yield "".join(_line(dict(zip(names, row[1:], strict=True)), view) for row in rows)
-
-
-def _cells(record: dict[str, Any]) -> list[Any]:
-    if "decisions" in record:
-        record["decisions"] = _not_asked(record["decisions"], record["strategy"])
-    return [inert(value) if isinstance(value, str) else value for value in record.values()]
-
-
-def _not_asked(text: str | None, strategy: str) -> str | None:
-    """Sentences; None where it was not recorded."""
-    if not (decisions := decisions_from(text, strategy=strategy)):
-        return None
-    return " ".join(map(skip_in_words, passed_over(decisions))) or "nobody"
 
 
 def _line(record: dict[str, Any], view: _View) -> str:

@@ -14,6 +14,7 @@ import pytest
 from core.api import make_api
 from core.engine import Engine
 from core.settings import read_settings
+from core.skips import not_asked_in_words
 from db import export
 from db.history import SqliteHistory
 from db.queries import Archive
@@ -222,8 +223,8 @@ def test_the_export_holds_it_exactly_and_in_words(tmp_path, yard, three):
     with running(tmp_path / "console.db", three) as engine:
         plan(engine)
         run_id = plan(engine).json()["run_id"]
-    asked = {"view": ["runs"]}
-    lines = "".join(export.export_jsonl(tmp_path / "console.db", asked)).splitlines()
+    path, asked = tmp_path / "console.db", {"view": ["runs"]}
+    lines = "".join(export.export_jsonl(path, asked)).splitlines()
     (line,) = (run for run in map(json.loads, lines) if run["id"] == run_id)
     (decision,) = line["decisions"]
     assert decision["order"] == ["anthropic", "openai", "google"]
@@ -234,7 +235,7 @@ def test_the_export_holds_it_exactly_and_in_words(tmp_path, yard, three):
         "error_kind": "auth",
         "until": None,
     }
-    table = "".join(export.export_csv(tmp_path / "console.db", asked))
+    table = "".join(export.export_csv(path, asked, not_asked=not_asked_in_words))
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(table))}
     assert "Anthropic did not accept the key, so it was not asked." in rows[run_id]["not_asked"]
 
