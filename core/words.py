@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from core.errors import OUTCOMES, ErrorKind
 from core.providers import PROVIDERS, label_of
 from core.providers.catalog import Found
-from core.types import Attempt, Skip, SkipReason
+from core.types import Attempt, Decision, Skip, SkipReason
 
 # Reasons as they stand alone: in a list, on an axis, as a filter's choice.
 REASONS: dict[ErrorKind, str] = {
@@ -81,6 +81,26 @@ def skip_in_words(skip: Skip, *, zone: str | None = None) -> str:
     return f"{label} {skip_clause(skip)}."
 
 
+def order_in_words(decisions: Sequence[Decision]) -> str:
+    """Of the first: `Anthropic, OpenAI, Google (chance had a part in it, 1 in 6)`."""
+    if not decisions:
+        return "not recorded then"
+    first = decisions[0]
+    how = ["chosen for this run"] if first.chosen else []
+    if first.drawn:
+        how.append(f"chance had a part in it{_odds(first.probability)}")
+    names = ", ".join(map(label_of, first.order)) or "nobody could be asked"
+    return f"{names} ({', '.join(how)})" if how else names
+
+
+def _odds(probability: float | None) -> str:
+    if probability is None:
+        return ""
+    if probability > 0.5:
+        return f", {probability * 100:.0f} %"
+    return f", 1 in {round(1 / probability):,}"
+
+
 def skip_clause(skip: Skip, *, now: float | None = None) -> str:
     """What fits after the name or `which`: `rests for another 42 s`. `now` is in UTC seconds."""
     if skip.reason == "resting" and skip.until is not None and now is not None:
@@ -138,12 +158,24 @@ def bytes_in_words(number: float) -> str:
 
 def exact_time(moment: float, zone: str | None) -> str:
     """`24 Nov 2026, 14:03:22`, in the zone of that name, or UTC where there is none such."""
+    local, utc = _local(moment, zone)
+    return f"{local.day} {local:%b %Y, %H:%M:%S}{utc}"
+
+
+def moment_near(moment: float, other: float, zone: str | None) -> str:
+    """`14:03`, or with its day where that is not the other moment's: `25 Nov, 14:03`."""
+    local, utc = _local(moment, zone)
+    day = "" if local.date() == _local(other, zone)[0].date() else f"{local.day} {local:%b}, "
+    return f"{day}{local:%H:%M}{utc}"
+
+
+def _local(moment: float, zone: str | None) -> tuple[datetime, str]:
+    """And what to say of it where there is no zone of that name."""
     try:
         there = ZoneInfo(zone) if zone else None
     except (ZoneInfoNotFoundError, ValueError):
         there = None
-    local = datetime.fromtimestamp(moment, there or ZoneInfo("UTC"))
-    return f"{local.day} {local:%b %Y, %H:%M:%S}{'' if there else ' UTC'}"
+    return datetime.fromtimestamp(moment, there or ZoneInfo("UTC")), "" if there else " UTC"
 
 
 def money(dollars: float | None) -> str:

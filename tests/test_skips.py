@@ -1,29 +1,42 @@
 """Who was not asked, and why: recorded as it was decided, and told wherever a run is told of."""
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
 import sqlite3
 import time
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import get_args
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.api import make_api
+from core.breaker import Policy
 from core.engine import Engine
+from core.errors import ErrorKind, ProviderError, RunError
+from core.providers import PROVIDERS
 from core.settings import read_settings
 from core.skips import not_asked_in_words
+from core.strategies import EXPLORED, PROVEN, STRATEGIES
+from core.types import Attempt, Decision, Message, Request, RunRecord, Skip, SkipReason
+from core.walk import Ask
 from db import export
+from db.decisions import decisions_from, decisions_text
 from db.history import SqliteHistory
+from db.migrations import MIGRATIONS, migrate
 from db.queries import Archive
+from db.rows import run_row
 from db.settings import Choices
 from tests import standin
 from tests.process import Console
 from tests.standin import PLAN
-
-LISTED = {"resting", "needs_attention", "switched_off", "drilled", "private"}
+from tests.test_router import HELLO, Clock, Scripted, call, made
 
 
 @contextmanager
@@ -238,6 +251,279 @@ def test_the_export_holds_it_exactly_and_in_words(tmp_path, yard, three):
     table = "".join(export.export_csv(path, asked, not_asked=not_asked_in_words))
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(table))}
     assert "Anthropic did not accept the key, so it was not asked." in rows[run_id]["not_asked"]
+
+
+# -- what is recorded
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_order_is_recorded_with_how_it_came_about(strategy):
+    providers = {name: Scripted() for name in "abc"}
+    router, decisions = made(**providers), []
+    call(router, strategy, decided=decisions.append)
+    (decision,) = decisions
+    assert decision.strategy == strategy
+    assert sorted(decision.order) == ["a", "b", "c"]
+    assert (decision.drawn, decision.probability) == {"random": (True, 1 / 6)}.get(
+        strategy, (False, None)
+    )
+
+
+def test_the_probability_of_trying_somebody_unproven_is_recorded_either_way():
+    router, seen = made(a=Scripted(), b=Scripted()), set()
+    for _ in range(PROVEN):
+        call(router, order=("a",))
+    for _ in range(200):
+        decisions = []
+        call(router, "best_performance", order=("a", "b"), decided=decisions.append)
+        if router.health("b").success_rate is not None and len(router.health("b").recent) >= PROVEN:
+            break
+        seen.add((decisions[0].order, decisions[0].drawn, decisions[0].probability))
+    assert seen == {(("a", "b"), True, 1 - EXPLORED), (("b", "a"), True, EXPLORED)}
+    call(router, "best_performance", decided=decisions.append)
+    assert (decisions[-1].drawn, decisions[-1].probability) == (False, None)
+
+
+def test_one_alone_is_drawn_by_nothing():
+    decisions = []
+    call(made(a=Scripted()), "random", decided=decisions.append)
+    assert (decisions[0].drawn, decisions[0].probability) == (False, None)
+
+
+def test_who_comes_to_rest_before_its_turn_is_recorded_at_its_turn():
+    clock = Clock()
+
+    class Meanwhile(Scripted):
+        """While it is asked, another run opens the circuit of b."""
+
+        async def complete(self, request, *, on_text=None):
+            self.asked += 1
+            ask = Ask(Request((Message("user", "hello"),)), "priority", order=("b",))
+            with contextlib.suppress(RunError):
+                await router.ask(ask)
+            raise ProviderError(ErrorKind.SERVER_ERROR, "as told")
+
+    router = made(clock, a=Meanwhile(), b=Scripted(ErrorKind.BILLING), c=Scripted())
+    decisions = []
+    assert call(router, decided=decisions.append).provider == "c"
+    assert [[skip.provider for skip in each.skipped] for each in decisions] == [[], ["b"]]
+    assert decisions[-1].skipped[0] == Skip("b", "needs_attention", ErrorKind.BILLING)
+
+
+def test_whose_rest_is_over_when_its_turn_comes_was_not_skipped():
+    clock = Clock()
+
+    class Slow(Scripted):
+        async def complete(self, request, *, on_text=None):
+            clock.tick(61)
+            return await super().complete(request, on_text=on_text)
+
+    policy = Policy(run_timeout=600)
+    slow = Slow(ErrorKind.SERVER_ERROR)
+    router = made(clock, policy=policy, a=slow, b=Scripted(ErrorKind.BILLING, None))
+    with pytest.raises(RunError):
+        call(router, order=("b",))
+    decisions = []
+    assert call(router, decided=decisions.append).provider == "b"
+    assert [[skip.provider for skip in each.skipped] for each in decisions] == [["b"], []]
+
+
+def test_the_library_needs_none_of_it():
+    router = made(a=Scripted(ErrorKind.BILLING), b=Scripted())
+    for _ in range(2):
+        reply, provider = asyncio.run(router.call_with_fallback(HELLO, strategy="priority"))
+        assert (reply.content, provider) == ("hello", "b")
+    assert router.get_stats_summary()["available_providers"] == ["b"]
+
+
+def test_each_walk_of_a_run_has_a_decision(tmp_path, yard, three):
+    says(yard, "anthropic", 401)
+    with running(tmp_path / "console.db", three) as engine:
+        plan(engine)
+        body = told(engine, "POST", "/plan-and-execute", json={"goal": "Plan a picnic"}).json()
+        assert body["status"] == "success"
+        record = engine.stored_run(body["run_id"]).record
+        steps = len(body["plan"]["steps"])
+        assert {decision.step for decision in record.decisions} == {None, *range(steps + 1)}
+        for decision in record.decisions:
+            assert decision.order == ("anthropic", "openai", "google")
+            assert decision.skipped[0].reason == "needs_attention"
+        assert engine.run(body["run_id"]).record.decisions == record.decisions
+
+
+def test_a_run_that_goes_on_keeps_what_was_decided_before(tmp_path, yard, three):
+    for name in ("anthropic", "openai", "google"):
+        says(yard, name, 401)
+    with running(tmp_path / "console.db", three) as engine:
+        run_id = plan(engine).json()["run_id"]
+        answers(yard, "anthropic", "openai", "google")
+        engine.control.switch("openai", on=False)
+        told(engine, "POST", f"/runs/{run_id}/continue")
+        first, second = engine.stored_run(run_id).record.decisions
+        assert (first.order, second.order) == (
+            ("anthropic", "openai", "google"),
+            ("anthropic", "google"),
+        )
+
+
+def test_an_order_named_for_the_run_is_told_from_one_of_the_settings(tmp_path, yard, three):
+    with running(tmp_path / "console.db", three) as engine:
+        for more, chosen in (({}, False), ({"priority": ["google", "kimi"]}, True)):
+            run_id = plan(engine, **more).json()["run_id"]
+            (decision,) = engine.stored_run(run_id).record.decisions
+            assert decision.chosen is chosen
+        reasons = {skip.provider: skip.reason for skip in decision.skipped}
+        assert reasons["anthropic"] == reasons["openai"] == "not_asked_for"
+        assert reasons["kimi"] == "no_key"
+
+
+# -- in the file
+
+NO_KEY = tuple(Skip(name, "no_key") for name in ("deepseek", "kimi", "nvidia", "bitnet"))
+USUAL = Decision("round_robin", ("anthropic", "openai", "google"), NO_KEY)
+
+
+def test_it_takes_about_150_bytes_a_run():
+    rested = Skip("google", "resting", ErrorKind.OVERLOADED, 1_790_000_060.5)
+    everyone = Decision("round_robin", tuple(PROVIDERS))
+    for decision, most in ((USUAL, 160), (everyone, 90), (replace(USUAL, skipped=()), 50)):
+        text = decisions_text((decision,), strategy="round_robin")
+        assert text is not None
+        assert len(text) <= most
+    steps = tuple(replace(USUAL, step=step) for step in range(6))
+    both = decisions_text((USUAL, *steps), strategy="round_robin")
+    assert both is not None
+    assert len(both) <= 160 + 6 * 60  # those passed over are not told again
+    told = decisions_text((replace(USUAL, skipped=(rested,)),), strategy="round_robin")
+    assert told is not None
+    assert len(told) <= 110
+
+
+@given(
+    st.lists(
+        st.builds(
+            Decision,
+            st.sampled_from(list(STRATEGIES)),
+            st.lists(st.sampled_from(list(PROVIDERS)), unique=True).map(tuple),
+            st.lists(
+                st.builds(
+                    Skip,
+                    st.sampled_from(list(PROVIDERS)),
+                    st.sampled_from(get_args(SkipReason)),
+                    st.none() | st.sampled_from(list(ErrorKind)),
+                    st.none() | st.floats(0, 4e9),
+                )
+            ).map(tuple),
+            st.none() | st.integers(0, 30),
+            st.just(value=False),
+            st.none(),
+            st.booleans(),
+        )
+        | st.builds(
+            Decision,
+            st.just("random"),
+            st.just(("openai", "google")),
+            drawn=st.just(value=True),
+            probability=st.none() | st.floats(0, 1),
+        )
+    ).map(tuple)
+)
+def test_decisions_come_back_as_they_were_written(decisions):
+    text = decisions_text(decisions, strategy="random")
+    assert decisions_from(text, strategy="random") == decisions
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(None, "", "null", "3", "{}", '"x"', "[1]", "[{}]", "[[]]", "{", "[null]"),
+        '[{"order":3}]',
+        '[{"order":["openai"],"skipped":[["openai","bored"]]}]',
+        '[{"order":["openai"],"skipped":[["openai","resting","gone"]]}]',
+        '[{"order":["openai"],"skipped":[[]]}]',
+        '[{"order":["openai"],"skipped":7}]',
+        "[" * 100_000,
+    ],
+)
+def test_what_cannot_be_read_was_not_recorded(text):
+    assert decisions_from(text, strategy="random") == ()
+
+
+def of_version_9(path):
+    """A history of the version before decisions were recorded, with a run and its call."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, MIGRATIONS[:9])
+        connection.execute(
+            """
+            INSERT INTO run (id, goal, status, strategy, provider, started_at, finished_at, source,
+                             simulated, options, request_digest)
+            VALUES ('old', 'An old goal', 'completed', 'random', 'openai', 1790000000.0,
+                    1790000002.0, 'ui', FALSE, '{}', '')
+            """
+        )
+        connection.execute(
+            """
+            INSERT INTO call (id, run_id, ordinal, provider, model, strategy, status, started_at,
+                              latency_ms, simulated, config)
+            VALUES (1, 'old', 0, 'openai', 'm', 'random', 'ok', 1790000000.0, 100.0, FALSE, '')
+            """
+        )
+
+
+def test_a_history_of_the_version_before_keeps_everything_and_claims_nothing(tmp_path, yard, three):
+    path = tmp_path / "console.db"
+    of_version_9(path)
+    with running(path, three) as engine:
+        body = stored(engine, "old")
+        assert (body["goal"], body["skipped"]) == ("An old goal", None)
+        assert [attempt["provider"] for attempt in body["attempts"]] == ["openai"]
+        assert engine.stored_run("old").record.decisions == ()
+        assert plan(engine).json()["skipped"] == []
+    table = "".join(export.export_csv(path, {"view": ["runs"]}, not_asked=not_asked_in_words))
+    told = {row["goal"]: row["not_asked"] for row in csv.DictReader(io.StringIO(table))}
+    assert told == {"An old goal": "", "Plan a picnic": "nobody"}
+    lines = "".join(export.export_jsonl(path, {"view": ["runs"]})).splitlines()
+    assert json.loads(lines[0])["decisions"] is None
+
+
+def test_an_outcome_that_the_version_before_could_not_write_is_taken(tmp_path):
+    path = tmp_path / "console.db"
+    of_version_9(path)
+    record = RunRecord("new", "A goal", "random", "ui", False, 1_790_000_000.0, {}, "completed")
+    row = run_row(record, lambda text: text)[:-1]
+    (tmp_path / "console.db.spool.jsonl").write_text(json.dumps([["run", row]]) + "\n")
+    history = SqliteHistory.open(path)
+    history.close()
+    with closing(Archive(path)) as archive:
+        assert archive.run("new") == record
+
+
+def test_it_costs_no_commit_of_its_own(tmp_path):
+    """It goes with the call's intent; of two that begin at once the later word counts."""
+    history = SqliteHistory.open(tmp_path / "console.db")
+    record = RunRecord("r", "A goal", "random", "ui", False, 1_790_000_000.0, {})
+    later = Decision("random", ("kimi",), step=1)
+
+    async def calls():
+        await history.begin_run(record)
+        history.decided(replace(record, decisions=(USUAL,)))
+        assert decided() is None  # nothing was written for it alone
+        begun = [
+            Attempt(history.next_call_id(), n, "openai", "m", "random", 1.0, run_id="r")
+            for n in range(12)
+        ]
+        writing = [history.begin(each, ()) for each in begun[:6]]
+        history.decided(replace(record, decisions=(USUAL, later)))
+        writing += [history.begin(each, ()) for each in begun[6:]]
+        await asyncio.gather(*writing)
+
+    def decided():
+        with closing(Archive(tmp_path / "console.db")) as archive:
+            return archive.run("r").decisions or None
+
+    asyncio.run(calls())
+    assert decided() == (USUAL, later)
+    history.close()
 
 
 # -- the status
