@@ -21,5 +21,8 @@ def passed_over_view(run: RunRecord) -> None:
         for skip in skips:
             until = skip.until
             back = "" if until is None else f"at {moment_near(until, run.started_at, zone)}"
-            words = f"{label_of(skip.provider)} · not asked: {skip_in_short(skip, back=back)}"
+            why = skip_in_short(skip, back=back)
+            if skip.reason == "needs_attention":
+                why = f"it {why}"
+            words = f"{label_of(skip.provider)} · not asked: {why}"
             st.markdown(f":small[:gray[:material/block: {show.plain(words)}]]")
