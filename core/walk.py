@@ -292,20 +292,14 @@ class Walk:
             if breaker.until is not None and not breaker.needs_you:
                 waits.append(max(breaker.until - now, 1.0))
         soonest = min(waits, default=None)
-        back = f", or wait {seconds_in_words(soonest)} until one is back" if soonest else ""
-        helps = self._helps()
-        if helps and not back:
-            back = ", or try again in a minute"
         if not self.asking.attempts:
             reasons = "; ".join(
                 f"{label_of(skip.provider)} {skip_clause(skip, now=self.router.wall())}"
-                for skip in self.skipped.values()
+                for skip in self._passed_over()
             )
             return AllProvidersFailed(
                 f"Nobody could be asked: {reasons}.",
-                f"{helps}{back}."
-                if helps
-                else f"Try again in {seconds_in_words(soonest or 1.0)}, when the first is back.",
+                self._action("", soonest),
                 retry_after=soonest,
             )
         if all(attempt.drilled for attempt in self.asking.attempts):
@@ -323,10 +317,21 @@ class Walk:
         action = OUTCOMES[first].action if first and len(last) == 1 else "Read the reasons below"
         return AllProvidersFailed(
             f"No provider gave an answer: {reasons}{self._not_asked()}.",
-            f"{helps or action.rstrip('.')}{back}.",
+            self._action(action, soonest),
             attempts=self.asking.attempts,
             retry_after=soonest,
         )
+
+    def _action(self, otherwise: str, soonest: float | None) -> str:
+        """What helps: a person, where one can, or waiting. `soonest` is in seconds."""
+        helps = self._helps()
+        kinds = [attempt.error_kind for attempt in self.asking.attempts if attempt.error_kind]
+        waiting = f"wait {seconds_in_words(soonest)} until one is back" if soonest else ""
+        if helps and not waiting and any(not OUTCOMES[kind].needs_you for kind in kinds):
+            waiting = "try again in a minute"
+        parts = [part for part in (helps or otherwise.rstrip("."), waiting) if part]
+        said = ", or ".join(parts) or "Try again in a minute"
+        return f"{said[:1].upper()}{said[1:]}."
 
     def _late(self) -> DeadlineExceeded:
         helps = self._helps()
@@ -337,10 +342,14 @@ class Walk:
             attempts=self.asking.attempts,
         )
 
-    def _not_asked(self) -> str:
+    def _passed_over(self) -> tuple[Skip, ...]:
+        """Those that could have been asked, had they not rested or been switched off."""
         off = (skip for skip in self.ask.absent if skip.reason == "switched_off")
-        skipped = (*self.skipped.values(), *off)
-        return skips.not_asked(skipped, self.asking.attempts, now=self.router.wall())
+        return (*self.skipped.values(), *off)
+
+    def _not_asked(self) -> str:
+        now = self.router.wall()
+        return skips.not_asked(self._passed_over(), self.asking.attempts, now=now)
 
     def _helps(self) -> str:
         return skips.helps(self.skipped.values(), self.asking.attempts)

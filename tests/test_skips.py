@@ -26,6 +26,7 @@ from core.skips import not_asked_in_words
 from core.strategies import EXPLORED, PROVEN, STRATEGIES
 from core.types import Attempt, Decision, Message, Request, RunRecord, Skip, SkipReason
 from core.walk import Ask
+from core.words import help_with
 from db import export
 from db.decisions import decisions_from, decisions_text
 from db.history import SqliteHistory
@@ -195,6 +196,78 @@ def test_every_end_of_a_run_tells_it(tmp_path, yard, three):
             assert last.startswith(f"event: {ending}")
             body = json.loads(last.split("data: ", 1)[1])
             assert reasons(body) == {"anthropic": "needs_attention"}
+
+
+def test_a_step_that_found_nobody_says_what_helps(tmp_path, yard, three):
+    says(yard, "anthropic", 402)
+    says(yard, "openai", 401)
+    asked = []
+
+    def once(received):
+        asked.append(received)
+        return standin.answer(PLAN) if len(asked) < 3 else standin.status(503)
+
+    yard["google"].script = once
+    with running(tmp_path / "console.db", three) as engine:
+        plan(engine)
+        body = told(engine, "POST", "/plan-and-execute", json={"goal": "Plan a picnic"}).json()
+    assert reasons(body) == {"anthropic": "needs_attention", "openai": "needs_attention"}
+    assert "Anthropic, which is out of credit" in body["error"]["message"]
+    assert "Top up the account with Anthropic" in body["error"]["action"]
+    assert "what is done is kept" in body["error"]["action"]
+
+
+def test_out_of_time_it_names_those_who_were_not_asked(tmp_path, yard, three):
+    says(yard, "anthropic", 402)
+    with running(tmp_path / "console.db", three) as engine:
+        plan(engine)
+        for name in ("openai", "google"):
+            yard[name].script = lambda received: standin.hang()
+        answer = plan(engine, timeout=0.5)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["kind"]) == (504, "deadline")
+    assert error["message"] == (
+        "Time ran out before a provider had answered; not asked was Anthropic, which is out of"
+        " credit."
+    )
+    assert error["action"].endswith(", or top up the account with Anthropic.")
+
+
+def test_when_nobody_could_be_asked_each_reason_is_named(tmp_path, yard, three):
+    for name in ("anthropic", "openai", "google"):
+        says(yard, name, 401)
+    with running(tmp_path / "console.db", three) as engine:
+        engine.control.switch("google", on=False)
+        plan(engine)
+        body = plan(engine).json()
+    assert body["attempts"] == []
+    assert body["error"]["message"] == (
+        "Nobody could be asked: Anthropic did not accept the key; OpenAI did not accept the key;"
+        " Google is switched off."
+    )
+    # No waiting helps.
+    assert body["error"]["action"] == (
+        "Check Anthropic's key and start again, or check OpenAI's key and start again."
+    )
+
+
+def test_what_helps_names_the_provider_for_every_kind_of_failure():
+    for kind in ErrorKind:
+        said = help_with(kind, "openai")
+        assert "this provider" not in said
+        assert "the provider" not in said
+        assert said.endswith(".")
+
+
+def test_the_description_for_programs_tells_what_the_success_rate_is_of(tmp_path, three):
+    with running(tmp_path / "console.db", three) as engine:
+        paths = told(engine, "GET", "/openapi.json").json()["paths"]
+    said = paths["/status"]["get"]["description"]
+    for kind in ("cancelled", "interrupted", "internal", "refused", "bad_request"):
+        assert kind in said
+    assert "timeout" not in said
+    for reason in ("resting", "needs_attention", "switched_off", "drilled", "private"):
+        assert reason in paths["/runs/{run_id}"]["get"]["description"]
 
 
 @pytest.mark.parametrize(
