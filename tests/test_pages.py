@@ -140,7 +140,7 @@ def test_what_is_chosen_in_an_open_page_is_kept_and_changes_nothing_else(engine)
     assert engine.choices.get("after_planning") == "run"
     assert engine.lineup.strategy == "best_performance"
     side_by_side(page).set_value(5)
-    number(page, "Dollars for a day").set_value(None).run()
+    page.button(key="without limit usd_per_day").click().run()
     assert engine.choices.get("limits") == {"seconds": 120.0}
     assert engine.choices.get("side_by_side") == 5
 
