@@ -95,7 +95,8 @@ def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
         row, known, own = CEILINGS[name], getattr(now, name), f"{key} {name}"
 
         def keep(value: float | None) -> None:
-            limits = replace(_limits(), **{name: value})
+            change: dict[str, Any] = {name: value}
+            limits = replace(_limits(), **change)
             services().engine.control.choose("limits", limits.as_json())
 
         if kept:

@@ -38,9 +38,9 @@ CEILINGS: dict[str, Ceiling] = {
         10.0,
     ),
     "calls": Ceiling("Calls of a run", "Requests sent, failed ones too.", 1, 1, whole=True),
-    "usd": Ceiling("Cost of a run (US $)", "Of the calls whose price is known.", 0.01, 0.1),
+    "usd": Ceiling("Cost of a run, in US dollars", "Of the calls whose price is known.", 0.01, 0.1),
     "usd_per_day": Ceiling(
-        "Cost of a day (US $)", "All runs together, since midnight on this computer.", 0.01, 1.0
+        "Cost of a day, in US dollars", "All runs together, since midnight on this computer.", 0.01, 1.0
     ),
 }
 
@@ -167,10 +167,11 @@ def _ceiling(name: str) -> None:
     known = getattr(engine.limits, name)
 
     def keep(value: float | None) -> None:
-        kept = replace(engine.limits, **{name: value})
+        change: dict[str, Any] = {name: value}
+        kept = replace(engine.limits, **change)
         engine.control.choose("limits", kept.as_json() or None)
 
-    ceiling(name, show.plain(row.label), known, keep, key=f"ceiling {name}", help=row.help)
+    ceiling(name, row.label, known, keep, key=f"ceiling {name}", help=row.help)
 
 
 def ceiling(

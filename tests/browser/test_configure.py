@@ -222,10 +222,10 @@ def test_a_field_that_is_cleared_or_given_letters_goes_back_and_nothing_is_kept(
         "Failures before a rest (in a row)": "3",
         "Length of a rest (s)": "60",
         "Steps side by side": "3",
-        "Cost of a day (US $)": "5",
+        "Cost of a day, in US dollars": "5",
     }
     opened(desk, f"{real.url}/settings")
-    money = desk.get_by_role("spinbutton", name="Cost of a day (US $)")
+    money = desk.get_by_role("spinbutton", name="Cost of a day, in US dollars")
     money.fill("5")
     money.press("Enter")
     expect(desk.get_by_role("button", name="No limit")).to_be_visible()
@@ -247,7 +247,7 @@ def test_a_field_that_is_cleared_or_given_letters_goes_back_and_nothing_is_kept(
             expect(desk.get_by_role("spinbutton", name=label)).to_have_value(value)
     expect(desk.get_by_text("Chosen here")).to_have_count(0)
     desk.get_by_role("button", name="No limit").click()
-    expect(desk.get_by_role("spinbutton", name="Cost of a day (US $)")).to_have_value("")
+    expect(desk.get_by_role("spinbutton", name="Cost of a day, in US dollars")).to_have_value("")
     clean(desk, real)
 
 
