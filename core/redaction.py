@@ -20,6 +20,25 @@ _SHORTEST = 6  # characters; shorter ones would be found everywhere
 _HEAD = 20  # characters that give a longer secret away on their own
 
 
+_A_VENDORS = re.compile(r"(?:sk|xai|pplx|nvapi)-|(?:gsk|hf|ghp|r8)_|AIza")
+_WORDS = re.compile(r"[^\W\d_]+\d{0,4}|\d{1,12}")
+_MANY_WORDS = 24  # characters
+
+
+def could_be_a_word(secret: str) -> bool:
+    """Whether a person who writes `secret` may mean the word, or two or three of them.
+
+    Such as "unused", "research", "agent_type" or "gpt-4": nothing is told by it, and a text is
+    not rewritten for it.
+    """
+    if len(secret) > _MANY_WORDS or _A_VENDORS.match(secret):
+        return False
+    words = re.split(r"[ _.'/-]", secret)
+    return len(words) <= 3 and all(
+        _WORDS.fullmatch(word) and len(re.findall(r"(?<=[a-z])[A-Z]", word)) <= 2 for word in words
+    )
+
+
 class Redactor:
     """Replaces each secret, in the forms in which it gets about, with "[key]".
 

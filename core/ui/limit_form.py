@@ -40,7 +40,10 @@ CEILINGS: dict[str, Ceiling] = {
     "calls": Ceiling("Calls of a run", "Requests sent, failed ones too.", 1, 1, whole=True),
     "usd": Ceiling("Cost of a run, in US dollars", "Of the calls whose price is known.", 0.01, 0.1),
     "usd_per_day": Ceiling(
-        "Cost of a day, in US dollars", "All runs together, since midnight on this computer.", 0.01, 1.0
+        "Cost of a day, in US dollars",
+        "All runs together, since midnight on this computer.",
+        0.01,
+        1.0,
     ),
 }
 

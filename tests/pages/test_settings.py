@@ -94,6 +94,14 @@ def test_every_bad_value_is_named_with_its_line(tmp_path):
     assert "LLM_STRATEGY` in `.env`, line 4" in said
 
 
+def test_what_is_used_all_the_same_is_told_apart_from_what_is_not(tmp_path):
+    with running(tmp_path / "console.db", {"CONSOLE_PASSWORD": "research", "LLM_COOLDOWN": "x"}):
+        said = text(shown())
+    assert "1 value could not be used as written" in said
+    assert "1 value had better be changed" in said
+    assert "This password is easy to guess" in said
+
+
 @pytest.mark.parametrize("key", LIMITS)
 def test_a_limit_is_set_at_once_and_set_back(engine, key):
     page = shown()
