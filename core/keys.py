@@ -16,21 +16,22 @@ _SAID_OF_A_KEY = frozenset(
     yourkeyhere yours yourtoken
     """.split()  # noqa: SIM905 - a list of seventy strings would take seventy lines
 )
+_TELLING = re.compile("key|token|your|change|replace|placeholder|here|todo|tbd|insert|paste|xxx")
 _FILLED_IN_LATER = re.compile(
     r"<.*>|\[.*\]|\{.*\}|\$\{?\w+\}?|%\w+%|.*(?:\.\.\.|…)"  # <your key>, ${KEY}, sk-...
-    r"|(?:\w{0,6}[-_])*[x*•._#-]{3,}|aizax{3,}",  # xxx, sk-xxxxxxxx, ********
+    r"|(?:[^\W_]{0,6}[-_])*[x*•._#-]{3,}|aizax{3,}",  # xxx, sk-xxxxxxxx, ********
     re.IGNORECASE,
 )
+_LONGEST = 200  # characters of a placeholder
 
 
 def is_placeholder(text: str) -> bool:
     """Whether `text` only says that a key belongs here."""
-    text = re.sub(r"\Abearer\s+", "", text.strip(" \t\"'"), flags=re.IGNORECASE)
+    text = re.sub(r"\Abearer\s+", "", text.strip(" \t\"'"), flags=re.IGNORECASE).lower()
+    if len(text) > _LONGEST:
+        return False
     if _FILLED_IN_LATER.fullmatch(text):
         return True
-    words = [word for word in re.split(r"[\W_]+", text.lower()) if word]
-    return (
-        bool(words)
-        and text.isascii()
-        and all(word in _SAID_OF_A_KEY or re.fullmatch("x{3,}", word) for word in words)
-    )
+    words = re.findall(r"[^\W_]+", text)
+    said = all(word in _SAID_OF_A_KEY or re.fullmatch("x{3,}", word) for word in words)
+    return said and text.isascii() and bool(_TELLING.search(text))
