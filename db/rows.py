@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from core.errors import ErrorKind
+from core.redaction import redacted_json
 from core.types import Attempt, Message, RunRecord, Usage
 
 Row = tuple[Any, ...]
@@ -160,11 +161,11 @@ def run_row(run: RunRecord, redact: Redact) -> Row:
         run.simulated,
         run.error_kind,
         storable(run.error, redact),
-        storable(run.plan, redact),
-        storable(_encode(dict(run.options)), redact),
+        storable_json(run.plan, redact),
+        storable_json(_encode(dict(run.options)), redact),
         key_digest(run.idempotency_key),
         request_digest(run),
-        None if run.execution is None else storable(_encode(dict(run.execution)), redact),
+        None if run.execution is None else storable_json(_encode(dict(run.execution)), redact),
     )
 
 
@@ -189,6 +190,10 @@ def request_digest(run: RunRecord) -> str:
 
 def storable(text: str | None, redact: Redact) -> str | None:
     return None if text is None else escaped(redact(text))
+
+
+def storable_json(text: str | None, redact: Redact) -> str | None:
+    return None if text is None else escaped(redacted_json(text, redact))
 
 
 def escaped(text: str) -> str:

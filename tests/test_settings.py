@@ -509,7 +509,8 @@ def test_a_placeholder_is_no_key_and_is_named(text):
 @pytest.mark.parametrize(
     "text",
     ["unused", "none", "dummy", "EMPTY", "not-needed", "sk-no-key-required", "local", "ollama",
-     "lm-studio", "openai", "secret", "token-abc123", "test", "research", "sk-xxy-1", "x", "sk-here-is-9f3a", "anything", "sk-0"],
+     "lm-studio", "openai", "secret", "token-abc123", "test", "research", "sk-xxy-1", "x",
+     "sk-here-is-9f3a", "anything", "sk-0"],
 )  # fmt: skip
 def test_what_a_local_server_takes_for_a_key_is_one(text):
     settings = read(OPENAI_API_KEY=text)
