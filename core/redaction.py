@@ -154,27 +154,6 @@ def strict(redact: Callable[[str], str]) -> Callable[[str], str]:
     return redact.strictly if isinstance(redact, Redactor) else redact
 
 
-def redacted_json(text: str, redact: Callable[[str], str]) -> str:
-    """JSON with its texts redacted, and nothing between them: it is JSON still."""
-    said = redact(text)
-    if said == text:
-        return text
-    try:
-        return json.dumps(_redacted(json.loads(text), redact), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return said
-
-
-def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list):
-        return [_redacted(each, redact) for each in value]
-    if isinstance(value, dict):
-        return {redact(name): _redacted(each, redact) for name, each in value.items()}
-    return value
-
-
 def install(redactor: Callable[[str], str]) -> Callable[[], None]:
     """Scrub every log record as it is made, and what uncaught exceptions print. Returns the undo.
 

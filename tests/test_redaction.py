@@ -21,12 +21,13 @@ from core.errors import AllProvidersFailed
 from core.export import as_html, as_markdown
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
 from core.providers import connect
-from core.redaction import InPieces, Redactor, could_be_a_word, install, redacted_json
+from core.redaction import InPieces, Redactor, could_be_a_word, install
 from core.settings import read_settings
 from core.types import Message, Request
 from db.export import export_jsonl
 from db.history import SqliteHistory
 from db.queries import Archive
+from db.rows import storable_json
 from db.settings import Choices
 from tests import standin
 from tests.standin import CANARIES
@@ -233,13 +234,13 @@ def test_json_stays_json_whatever_the_secret_is(secret):
     value = {"steps": [{"a": 1, "say": f"x{secret}y"}], "list": [1, 2, 3]}
     hide = Redactor([secret])
     for ascii_only in (True, False):
-        said = json.loads(redacted_json(json.dumps(value, ensure_ascii=ascii_only), hide))
+        said = json.loads(storable_json(json.dumps(value, ensure_ascii=ascii_only), hide))
         assert said == {"steps": [{"a": 1, "say": "x[key]y"}], "list": [1, 2, 3]}
 
 
 def test_what_is_no_json_is_redacted_as_text():
-    assert redacted_json(f"not json {KEY}", redact) == "not json [key]"
-    assert redacted_json("[" * 100_000 + KEY, redact).endswith("[key]")
+    assert storable_json(f"not json {KEY}", redact) == "not json [key]"
+    assert storable_json("[" * 100_000 + KEY, redact).endswith("[key]")
 
 
 class Watches:
