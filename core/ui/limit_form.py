@@ -200,5 +200,9 @@ def ceiling(
     )
     if known is not None:
         st.button(
-            "No limit", key=f"without {key}", type="tertiary", on_click=done, args=(keep, None)
+            "Remove this limit",
+            key=f"without {key}",
+            type="tertiary",
+            on_click=done,
+            args=(keep, None),
         )

@@ -228,7 +228,7 @@ def test_a_field_that_is_cleared_or_given_letters_goes_back_and_nothing_is_kept(
     money = desk.get_by_role("spinbutton", name="Cost of a day, in US dollars")
     money.fill("5")
     money.press("Enter")
-    expect(desk.get_by_role("button", name="No limit")).to_be_visible()
+    expect(desk.get_by_role("button", name="Remove this limit")).to_be_visible()
     for label, value in numbers.items():
         field = desk.get_by_role("spinbutton", name=label)
         before = field.input_value()
@@ -246,7 +246,7 @@ def test_a_field_that_is_cleared_or_given_letters_goes_back_and_nothing_is_kept(
         if label != "Steps side by side":
             expect(desk.get_by_role("spinbutton", name=label)).to_have_value(value)
     expect(desk.get_by_text("Chosen here")).to_have_count(0)
-    desk.get_by_role("button", name="No limit").click()
+    desk.get_by_role("button", name="Remove this limit").click()
     expect(desk.get_by_role("spinbutton", name="Cost of a day, in US dollars")).to_have_value("")
     clean(desk, real)
 
