@@ -89,7 +89,9 @@ def _bindings(
             if binding := _one_line(line, known):
                 yield *binding, number
                 continue
-            if several := _several_lines(lines[number - 1 : number - 1 + _VALUE_LINES], known):
+            rest = lines[number - 1 : number - 1 + _VALUE_LINES]
+            # A file of nonsense shall not be read again from each of its lines.
+            if len(unread) < _NAMED_LINES and (several := _several_lines(rest, known)):
                 name, value, many = several
                 place += many - 1
                 yield name, value, number
