@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from core import health as healths
@@ -146,16 +147,18 @@ class MultiProviderStrategy:
         `attempts` are recent ones, oldest first; `totals` are per provider of the whole history:
         answers, failures, and the sum of the answers' latencies in ms.
         """
-        offset = self.clock() - self.wall()
+        now = self.wall()
+        offset = self.clock() - now
+        fold = partial(healths.rebuilt, now=now, clock_offset=offset, policy=self.policy)
         for name in {*self.healths, *totals}:
             ok, failed, latency_ms = totals.get(name, (0, 0, 0.0))
             blank = Health(name, succeeded=ok, failed=failed, latency_sum=latency_ms / 1000)
             mine = [attempt for attempt in attempts if attempt.provider == name]
-            folded = healths.rebuilt(blank, mine, clock_offset=offset, policy=self.policy)
+            folded = fold(blank, mine)
             current = [attempt for attempt in mine if attempt.config == self.configs.get(name, "")]
             if len(current) != len(mine):
                 # The circuit is of this address, model and key alone.
-                alone = healths.rebuilt(blank, current, clock_offset=offset, policy=self.policy)
+                alone = fold(blank, current)
                 folded = replace(
                     folded,
                     breaker=alone.breaker,

@@ -177,6 +177,57 @@ def test_a_restart_changes_nothing(kinds):
     assert again.health("a").succeeded == 1
 
 
+@pytest.mark.parametrize("ahead", [61, 400 * 86_400])
+def test_a_clock_that_was_set_back_makes_no_rest_longer(ahead):
+    clock, history = Clock(), Recorder()
+    clock.tick(ahead)
+    router = made(clock, history, a=Scripted(ErrorKind.CONNECTION), b=Scripted())
+    for _ in range(3):
+        call(router)
+        clock.tick(1)
+    asked = router.health("a").breaker.until
+    assert asked is not None
+    clock.tick(-ahead)
+
+    again = made(clock, a=Scripted(), b=Scripted())
+    again.remember(history.recent_attempts(), {})
+
+    health = again.health("a")
+    assert health.breaker.state(clock.now) == "open"
+    assert health.breaker.until <= clock.now + 60
+    assert health.last_used <= clock.now
+    assert again.health("b").last_answered <= clock.now
+    assert again.health("b").last_used <= clock.now
+
+
+def test_a_vendors_own_rest_is_no_longer_than_it_said_after_the_clock_was_set_back():
+    clock, history = Clock(), Recorder()
+    clock.tick(86_400)
+    limited = Scripted(ErrorKind.RATE_LIMITED, retry_after=90.0)
+    call(made(clock, history, a=limited, b=Scripted()))
+    clock.tick(-86_400)
+    again = made(clock, a=Scripted(), b=Scripted())
+    again.remember(history.recent_attempts(), {})
+    assert again.health("a").breaker.until <= clock.now + 90
+
+
+def test_what_came_after_the_clock_was_set_back_still_came_after():
+    clock, history = Clock(), Recorder()
+    clock.tick(86_400)
+    failing = Scripted(ErrorKind.CONNECTION, ErrorKind.CONNECTION, ErrorKind.CONNECTION, None)
+    router = made(clock, history, a=failing)
+    for _ in range(3):
+        with contextlib.suppress(AllProvidersFailed):
+            call(router)
+    clock.tick(-86_000)  # the answer comes by the right clock, before the failures by the wrong one
+    monotonic = clock.now
+    router.clock = lambda: monotonic + 86_400
+    call(router)
+    again = made(clock, a=Scripted())
+    again.remember(history.recent_attempts(), {})
+    assert again.health("a").breaker.state(clock.now) == "closed"
+
+
 def test_a_changed_key_is_given_another_chance_at_once():
     clock, history = Clock(), Recorder()
     call(made(clock, history, a=Scripted(ErrorKind.AUTH), b=Scripted()))
