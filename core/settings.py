@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from core.env_file import Problem, Written, read_env_file
 from core.keys import is_placeholder
-from core.providers import PROVIDERS
+from core.providers import PROVIDERS, certificates
 from core.redaction import could_be_a_word
 from core.strategies import STRATEGIES
 
@@ -329,6 +329,8 @@ def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
         problems.append(
             Problem("CONSOLE_PASSWORD", "The console stays locked until the password is mended.")
         )
+    stale = certificates.faults(environ)
+    problems.extend(Problem(name, sentence) for name, sentence in stale.items())
     attempt_timeout = _within_a_run(values, origin, written, problems)
     keys = {name: _first(values, spec.key_env) for name, spec in PROVIDERS.items()}
     return Settings(
