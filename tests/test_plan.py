@@ -283,12 +283,12 @@ FIRST = " (steps[0] is the first step)"
         (GOOD[: GOOD.index("Look.", 150) + 2], "the JSON object breaks off before its end"),
         (
             GOOD.replace("Because.", 'Be"cau"se.'),
-            'line 2 of the JSON object is broken near \'{\\n "reasoning": "Be"cau"se.",\': '
+            'line 2 of the JSON object is broken near \'{\\n "reasoning": "Be"cau"se.",\\n\': '
             "expecting ',' delimiter",
         ),
         (
             GOOD.replace('"', "'").replace("Because", "It's so"),
-            'line 2 of the JSON object is broken near \'{\\n "reasoning": "It"s so.\\\',\\n\': '
+            'line 2 of the JSON object is broken near \'{\\n "reasoning": "It"s so.",\\n "\': '
             "expecting ',' delimiter",
         ),
         (
