@@ -121,7 +121,8 @@ def _markdown(spans: Sequence[Span], look: Look) -> str:
             continue
         if can_be_followed(address):
             inside = f"[{inside}](<{address}>)"
-        shown = "" if _says_itself(same, address) else f" ({look.said(address)})"
+        # As code, which no reader of Markdown turns into a second link.
+        shown = "" if _says_itself(same, address) else f" ({_code(address)})"
         said.append(f"{inside}{shown}")
     return "".join(said)
 

