@@ -83,7 +83,9 @@ def _list(block: Block, look: Look, *, other: bool) -> list[str]:
 
 
 def _table(block: Block, look: Look) -> list[str]:
-    rows = [f"| {' | '.join(_cell(cell, look) for cell in row.parts)} |" for row in block.parts]
+    rows = [
+        f"| {' | '.join(_between_bars(each, look) for each in row.parts)} |" for row in block.parts
+    ]
     rules = [_RULES.get(cell.align, "---") for cell in block.parts[0].parts]
     return [rows[0], f"| {' | '.join(rules)} |", *rows[1:]]
 
@@ -91,9 +93,14 @@ def _table(block: Block, look: Look) -> list[str]:
 _RULES = {"left": ":--", "center": ":-:", "right": "--:"}
 
 
-def _cell(cell: Block, look: Look) -> str:
-    spans = tuple(span._replace(text=span.text.replace("\n", " / ")) for span in cell.spans)
-    return re.sub(r"(?<!\\)\|", r"\\|", _one_line(_markdown(spans, look)))
+def cell(block: Block, look: Look) -> str:
+    """A table's cell, in one line."""
+    spans = [span._replace(text=span.text.replace("\n", " / ")) for span in block.spans]
+    return _one_line(_markdown(spans, look))
+
+
+def _between_bars(block: Block, look: Look) -> str:
+    return re.sub(r"(?<!\\)\|", r"\\|", cell(block, look))
 
 
 def _one_line(text: str) -> str:
