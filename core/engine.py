@@ -329,7 +329,8 @@ class Engine:
             router = self.router(simulated=practising)
             for name in self.lineup.priority:
                 if name in router.providers and not self.stopping.is_set():
-                    with contextlib.suppress(ImportError):
+                    # One that cannot be imported is told as its first request's failure.
+                    with contextlib.suppress(Exception):
                         import_module(PROVIDERS[name].sdk)
 
         threading.Thread(target=load, name="switchyard-warm", daemon=True).start()

@@ -1,8 +1,9 @@
 """The router: what is known of each provider, and who is asked first.
 
 The router is the only thing that retries. It asks each provider at most once in a walk, but for
-one repeat without a parameter that the vendor rejected by name, one request to repair an answer
-that is not what was asked for, and one more turn for whoever has answered another run meanwhile.
+up to three repeats, each without one more parameter that the vendor rejected by name, one request
+to repair an answer that is not what was asked for, and one more turn for whoever has answered
+another run meanwhile.
 """
 
 from __future__ import annotations

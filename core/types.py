@@ -249,7 +249,11 @@ class Provider(Protocol):
     def model(self) -> str: ...
 
     async def prepare(self) -> None:
-        """Whatever a first request needs, such as importing an SDK; quick ever after."""
+        """Whatever a first request needs, such as importing an SDK; quick ever after.
+
+        Raises:
+            ProviderError: it cannot be asked, and a request would fail for the same reason.
+        """
         ...
 
     async def models(self) -> list[str]:

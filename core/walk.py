@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from core.multi_provider_strategy import MultiProviderStrategy
 
 
+_REPEATS = 3  # each without one more parameter that the vendor refused by name
 # What a vendor may refuse of a request. A value that it refuses says nothing of another value.
 Parameters = tuple[float | None, int, bool]  # temperature, max_tokens, and whether JSON is wanted
 
@@ -70,7 +72,8 @@ class Walk:
     deadline: float
     providers: Mapping[str, Provider]
     asking: Asking
-    objectors: set[str] = field(default_factory=set)  # who found the request itself wrong
+    # Who found the request itself wrong, by what it is that they object to.
+    objectors: dict[str, set[str]] = field(default_factory=dict)
     # When whoever was asked failed; for ever, where asking once more makes no sense.
     failed: dict[str, float] = field(default_factory=dict)
 
@@ -85,7 +88,7 @@ class Walk:
         resting: list[str] = []
         for place, name in enumerate(ordered):
             # Before the circuit is asked: between that and the lease nothing may be awaited.
-            await self.providers[name].prepare()
+            await self._prepare(name)
             if not router.healths[name].breaker.admits(clock()):
                 resting.append(name)
                 continue
@@ -99,12 +102,17 @@ class Walk:
             if not await self._somebody_may_be_back(ordered, ran_out=ran_out):
                 raise self._failed(ordered)
 
+    async def _prepare(self, name: str) -> None:
+        # Whatever fails here fails in its own request as well, where it is recorded and judged.
+        with contextlib.suppress(Exception):
+            await self.providers[name].prepare()
+
     async def _last_resort(self, ordered: Sequence[str]) -> Answer | None:
         """Ask who has a turn left, soonest back first."""
         left = self._left(ordered)
         left.sort(key=lambda name: self.router.healths[name].breaker.until or 0.0)
         for place, name in enumerate(left):
-            await self.providers[name].prepare()
+            await self._prepare(name)
             if self._after_all(name):
                 others = self._still_to_ask((), left[place + 1 :])
                 if answer := await self._try(name, others=others):
@@ -171,7 +179,7 @@ class Walk:
         return breaker.admits(now) or breaker.admits_last_resort(now)
 
     async def _try(self, name: str, *, others: int) -> Answer | None:
-        """One provider's turn: a request, and at most one repeat and one repair."""
+        """One provider's turn: a request, a few repeats at most, and one repair."""
         ask, router = self.ask, self.router
         whole = ask.request
         if ask.tailored:
@@ -181,7 +189,7 @@ class Walk:
             await self.asking.pretended(name, self.providers[name], request)
             self.failed[name] = math.inf
             return None
-        repeated = repaired = False
+        repeats, repaired = 0, False
         while True:
             dropped = router.dropped.get(name, {}).get(_parameters(request), frozenset())
             asked = replace(request, dropped=dropped) if dropped else request
@@ -195,8 +203,8 @@ class Walk:
                 assert reply is not None
                 return Answer(reply, name, sent.value, tuple(self.asking.attempts))
             self._note_objection(name, failure)
-            if failure.parameter is not None and not repeated:
-                repeated = True
+            if failure.parameter is not None and repeats < _REPEATS:
+                repeats += 1
                 refused = router.dropped.setdefault(name, {})
                 refused[_parameters(request)] = dropped | {failure.parameter}
             elif failure.kind is ErrorKind.INVALID_PLAN and reply and ask.repair and not repaired:
@@ -213,13 +221,17 @@ class Walk:
                 return None
 
     def _note_objection(self, name: str, failure: ProviderError) -> None:
-        """Two providers that find the request itself wrong are believed."""
-        if failure.kind not in _ABOUT_THE_REQUEST:
+        """Two providers that object to the same thing in the request itself are believed."""
+        if failure.kind not in _ABOUT_THE_REQUEST or failure.parameter is not None:
             return
-        if failure.parameter is None:
-            self.objectors.add(name)
-        if len(self.objectors) == 2:
-            raise self._objected(failure)
+        too_long = failure.kind is ErrorKind.CONTEXT_TOO_LONG
+        what = failure.kind if too_long else failure.field
+        if what is None:
+            return
+        objectors = self.objectors.setdefault(what, set())
+        objectors.add(name)
+        if len(objectors) == 2:
+            raise self._objected(failure, objectors)
 
     def _limit(self, now: float, *, others: int) -> float:
         """Seconds this attempt may take, so that everyone still to come gets a fair share."""
@@ -277,9 +289,9 @@ class Walk:
             attempts=self.asking.attempts,
         )
 
-    def _objected(self, failure: ProviderError) -> RunError:
+    def _objected(self, failure: ProviderError, objectors: set[str]) -> RunError:
         outcome = OUTCOMES[failure.kind]
-        names = " and ".join(sorted(label_of(name) for name in self.objectors))
+        names = " and ".join(sorted(label_of(name) for name in objectors))
         return AllProvidersFailed(
             f"{names} both found fault with the request: {failure.message[:200].rstrip('.')}.",
             outcome.action,
@@ -292,5 +304,7 @@ def _parameters(request: Request) -> Parameters:
 
 
 _ABOUT_THE_REQUEST = tuple(
-    kind for kind, outcome in OUTCOMES.items() if outcome.next_provider == "until two agree"
+    kind
+    for kind, outcome in OUTCOMES.items()
+    if outcome.next_provider == "until two object to the same"
 )
