@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from streamlit.testing.v1 import AppTest
 
 from core.reading import LONGEST, Block, Span, blocks
 from core.rendering import FILE, Look, as_html, as_markdown, literal
@@ -242,3 +243,43 @@ def test_reading_takes_its_time_at_most_in_step_with_the_length(piece):
     as_markdown(found)
     assert time.perf_counter() - began < 20
     assert blocks(text + "x" * LONGEST)[0].kind == "code"
+
+
+def shown_on_a_page(text: str) -> AppTest:
+    def page(text: str) -> None:
+        from core.ui.reading import read_view
+
+        read_view(text)
+
+    test = AppTest.from_function(page, args=(text,), default_timeout=30).run()
+    assert not test.exception
+    return test
+
+
+def test_a_table_and_a_block_of_code_have_room_of_their_own_on_a_page():
+    test = shown_on_a_page(
+        EVERYTHING + "\n```\nx | y\n```\n\n| a | a |\n|---|---|\n| b \\| c | d |"
+    )
+    table, same_names = (each.value for each in test.table)
+    assert list(table.columns) == ["Offer", "Price\u2060"]
+    assert table.iloc[0, 0] == "A **fast**"
+    assert table.iloc[1, 0] == "`a|b`"
+    assert list(same_names.iloc[0]) == [r"b \| c", "d"]
+    assert [code.value for code in test.code] == ["x | y"]
+    words = "\n".join(part.value for part in test.markdown)
+    for part in (
+        "#### Offers *today*",
+        "1. first\n   - nested\n     1. deeper",
+        "- ☐ to do",
+        "> - ",
+    ):
+        assert part in words
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_streamlits_own_words_do_nothing_on_a_page(text):
+    test = shown_on_a_page(f"{text}\n\n- :streamlit: `:material/home:` $x$ :red[y]")
+    words = "\n".join(part.value for part in test.markdown)
+    assert ":material/" not in words
+    assert ":streamlit:" not in words
+    assert not re.search(r"(?<!\\)\$(?![^`\n]*`)|(?<!\\):red\[", words)
