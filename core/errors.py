@@ -146,6 +146,9 @@ OUTCOMES: dict[ErrorKind, Outcome] = {
     ),
 }
 
+# What a success rate is of, everywhere: outcomes of a call that say something of its provider.
+RATED = frozenset({"ok", *(kind.value for kind, outcome in OUTCOMES.items() if outcome.rated)})
+
 
 class SwitchyardError(Exception):
     """Every error of ours."""
