@@ -13,9 +13,11 @@ from core.deadline import Deadline
 from core.drill import SAID
 from core.errors import ErrorKind, InvalidAnswer, ProviderError, RunError
 from core.health import Health
+from core.providers.failures import empty
 from core.providers.prices import cost_usd
 from core.redaction import InPieces
 from core.texts import sendable, vendors_words
+from core.thinking import told_apart
 from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher
 from core.words import seconds_in_words
 
@@ -33,7 +35,8 @@ _UNKNOWN = Usage()
 class Sent:
     """What came of one request. `value` is what the reply was read as."""
 
-    reply: Reply | None = None
+    reply: Reply | None = None  # without what the model thought aloud
+    written: str | None = None  # with it: what is recorded
     value: Any = None
     failure: ProviderError | None = None
 
@@ -69,7 +72,7 @@ class Asking:
             done = self._outcome(intent, sent, begun=begun, listener=listener)
         except asyncio.CancelledError:
             stopped = self._cut(intent, begun, "cancelled", ErrorKind.CANCELLED, "It was stopped.")
-            await self._end(stopped, sent.reply, begun=begun)
+            await self._end(stopped, sent.written, begun=begun)
             raise
         except RunError:
             # The history could not be written, so nothing was sent: only the lease goes back.
@@ -80,9 +83,9 @@ class Asking:
             # A bug of ours must not look like a broken vendor.
             words = "Switchyard itself failed here."
             failed = self._cut(intent, begun, "failed", ErrorKind.INTERNAL, words)
-            await self._end(failed, sent.reply, begun=begun)
+            await self._end(failed, sent.written, begun=begun)
             raise self._ours() from error
-        await self._end(done, sent.reply, begun=begun)
+        await self._end(done, sent.written, begun=begun)
         return sent
 
     async def pretended(self, name: str, provider: Provider, request: Request) -> None:
@@ -149,10 +152,14 @@ class Asking:
                 listener.end()
 
     def _read(self, sent: Sent, reply: Reply) -> None:
-        content = self.router.redact(reply.content)
+        sent.written = self.router.redact(reply.content)
+        content = told_apart(sent.written).answer
         if content is not reply.content:
             reply = replace(reply, content=content)
         sent.reply = reply
+        if not content.strip():
+            sent.failure = empty(truncated=reply.truncated)
+            return
         if self.ask.read is None:
             return
         try:
@@ -211,12 +218,12 @@ class Asking:
         latency = (self.router.clock() - begun) * 1000
         return replace(intent, status=status, error_kind=kind, message=said, latency_ms=latency)
 
-    async def _end(self, done: Attempt, reply: Reply | None, *, begun: float | None) -> None:
+    async def _end(self, done: Attempt, written: str | None, *, begun: float | None) -> None:
         if begun is not None:  # else nothing was sent, and nobody is judged by it
             self._settle(done, begun=begun)
         self.attempts.append(done)
         try:
-            await self.router.history.end(done, reply.content if reply else None)
+            await self.router.history.end(done, written)
         finally:
             # Once handed over it is written, even if this run is cancelled while it waits.
             if self.ask.watcher:

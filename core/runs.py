@@ -15,8 +15,9 @@ from core.errors import RunError
 from core.execution import StepView, Terms, results_of, status_of, steps_of
 from core.llm_planner import Planned
 from core.multi_provider_strategy import Answer
-from core.plan import Plan, json_text, read_plan
+from core.plan import Plan, json_text
 from core.skips import passed_over
+from core.thinking import told_apart
 from core.types import Attempt, Decision, RunRecord, RunStatus, Skip
 from core.words import skip_in_words
 
@@ -35,7 +36,8 @@ class Run:
 
     record: RunRecord
     attempts: list[Attempt] = field(default_factory=list)  # by ordinal, as they stand now
-    texts: dict[int, str] = field(default_factory=dict)  # by ordinal: what was written so far
+    # By ordinal: an answer, or what was written so far, with what the model thinks aloud.
+    texts: dict[int, str] = field(default_factory=dict)
     terms: Terms = field(default_factory=Terms)
     plan: Plan | None = None
     error: RunError | None = None
@@ -57,8 +59,9 @@ class Run:
         cls, record: RunRecord, attempts: list[Attempt], texts: Mapping[int, str] | None = None
     ) -> Run:
         """A run as the history has it. `texts` are what its steps were answered, by ordinal."""
-        run = cls(record, attempts, dict(texts or {}), Terms.read(record.execution))
-        run.plan = read_plan(record.plan) if record.plan else None
+        answers = {ordinal: told_apart(text).answer for ordinal, text in (texts or {}).items()}
+        run = cls(record, attempts, answers, Terms.read(record.execution))
+        run.plan = Plan.model_validate_json(record.plan) if record.plan else None
         if record.error:
             run.error = RunError(record.error, "Run it again.", attempts=attempts)
             run.error.kind = record.error_kind or "internal"
@@ -163,6 +166,9 @@ class Run:
 
     def attempt_ended(self, attempt: Attempt) -> None:
         at = next(i for i, known in enumerate(self.attempts) if known.id == attempt.id)
+        if attempt.status == "ok":  # first, so that nobody sees the thinking of one that is done
+            text = self.texts.get(attempt.ordinal, "")
+            self.texts[attempt.ordinal] = told_apart(text).answer
         self.attempts[at] = attempt
         if attempt.status != "ok":
             self._tell(

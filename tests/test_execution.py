@@ -18,10 +18,12 @@ from core.autonomous_orchestrator import AutonomousOrchestrator, Outcome
 from core.briefing import SKIPPED
 from core.engine import Engine
 from core.errors import BadRequest
+from core.export import as_html, as_json, as_markdown, steps_as_csv
 from core.llm_planner import LLMPlanner
 from core.meter import Limits
 from core.multi_provider_strategy import MultiProviderStrategy
 from core.plan_edit import edited_step, without_step
+from core.prompts import EXAMPLE_GOAL, PLAN_EXAMPLE
 from core.providers import connect
 from core.runs import Run
 from core.settings import read_settings
@@ -683,6 +685,65 @@ def test_half_of_a_character_in_an_answer_spoils_nothing(
         assert json.dumps(
             [one.as_json(), *(e.data for e in one._events)], ensure_ascii=False
         ).encode()
+
+
+THOUGHT = "<think>\nFirst I would guess 41.\n</think>\n\n"
+
+
+def test_what_a_model_thinks_aloud_is_no_result_but_is_kept_with_its_call(
+    desk: Desk, yard: Yard
+) -> None:
+    for name in WIRES:
+        yard[name].script = worker(lambda step: standin.answer(f"{THOUGHT}Result of step {step}."))
+    run = desk.ran()
+    for each in (run, desk.stored(run)):
+        assert each.results() == {step: f"Result of step {step}." for step in range(LAST + 1)}
+        taken_away = [as_markdown(each), as_html(each), as_json(each), steps_as_csv(each)]
+        assert not any("41" in text for text in taken_away)
+    assert not any("41" in received.prompt for received in yard.requests)
+    calls = desk.archive.calls_of(run.record.id)
+    kept = [desk.archive.call_text(call.id)[1] for call in calls if call.step is not None]
+    assert all(text.startswith(THOUGHT) for text in kept)
+
+
+@pytest.mark.parametrize(("finish", "kind"), [("stop", "bad_response"), ("length", "truncated")])
+def test_an_answer_of_thinking_alone_is_none_and_the_next_provider_is_asked(
+    finish: str, kind: str, tmp_path: Path, yard: Yard
+) -> None:
+    yard["anthropic"].script = worker(lambda step: standin.answer("<think>Hm, 41", finish=finish))
+    with desk_of(tmp_path, yard, "anthropic", "openai", LLM_STRATEGY="priority") as desk:
+        run = desk.ran()
+        assert run.record.status == "completed"
+        failed = [each for each in run.attempts if each.status == "failed"]
+        assert {each.error_kind for each in failed} == {kind}
+        assert desk.archive.call_text(failed[0].id)[1] == "<think>Hm, 41"
+
+
+def test_while_a_step_is_written_its_thinking_is_not_shown_as_its_result(
+    desk: Desk, yard: Yard
+) -> None:
+    slowly = standin.answer(f"{THOUGHT}{'Result. ' * 40}", interval=0.05)
+    for name in WIRES:
+        yard[name].script = worker(lambda step: slowly)
+    run_id = desk.start()
+    seen = set()
+    while not desk.engine.run(run_id).done.wait(0.02):
+        seen |= {view.text[:6] for view in desk.engine.run(run_id).steps()}
+    assert any(text.startswith("Resu") for text in seen)
+    assert not any("<" in text or "First" in text for text in seen)
+
+
+def test_the_example_of_the_instructions_is_no_plan_for_another_goal(
+    tmp_path: Path, yard: Yard
+) -> None:
+    yard["anthropic"].script = lambda _: standin.answer(PLAN_EXAMPLE)
+    with desk_of(tmp_path, yard, "anthropic", "openai", LLM_STRATEGY="priority") as desk:
+        run = desk.ran(execute=False)
+        same = desk.ran(EXAMPLE_GOAL, execute=False)
+    assert run.record.provider == "openai"
+    assert [each.error_kind for each in run.attempts] == ["invalid_plan", "invalid_plan", None]
+    assert "repeats the example" in run.attempts[0].message
+    assert same.record.provider == "anthropic"
 
 
 def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:

@@ -10,7 +10,6 @@ from core.estimate import Typical, estimate, in_a_row
 from core.fitting import fitted, kept_and_whole
 from core.plan import MAX_STEPS, Plan, json_text, read_plan
 from core.plan_edit import added_step, check_kept, edited_step, movable, moved_step, without_step
-from core.reading import blocks
 
 
 def plan_of(*needs: list[int]) -> Plan:
@@ -153,29 +152,6 @@ def test_it_fits_whatever_it_is_written_in_and_says_what_is_kept(letter: str) ->
     assert cut is not None
     assert cut == (shown.count(letter), 10_000)
     assert f"[shortened: {cut[0]:,} of 10,000 characters kept]" in shown
-
-
-# A model's Markdown
-
-
-def test_markdown_is_read_into_parts_and_nothing_is_lost() -> None:
-    found = blocks("# Head\n\nOne **two** `three`\nfour\n\n- a\n  1. b\n```py\nx = 1\n```\n| t |")
-    assert [block.kind for block in found] == [
-        "heading",
-        "paragraph",
-        "point",
-        "point",
-        "code",
-        "table",
-    ]
-    assert [span.style for span in found[1].spans] == ["plain", "strong", "plain", "code", "plain"]
-    assert (found[3].mark, found[3].level) == ("1.", 1)
-    assert found[4].spans[0].text == "x = 1"
-
-
-def test_reading_takes_time_in_step_with_the_length() -> None:
-    for nasty in ("*" * 100_000, "`" * 100_001, "**a" * 40_000, "- " * 50_000, "```\n" * 30_000):
-        assert sum(len(span.text) for block in blocks(nasty) for span in block.spans) > 0 or nasty
 
 
 # Estimates

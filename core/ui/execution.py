@@ -404,7 +404,8 @@ def _being_written(view: StepView) -> None:
     last = view.attempts[-1] if view.attempts else None
     if last is not None and last.status == "running":
         waited = seconds_in_words(max(0.0, time.time() - last.started_at))
-        st.caption(show.plain(f"{label_of(last.provider)} is writing · {waited}"))
+        doing = "writing" if view.text.strip() else "at work"
+        st.caption(show.plain(f"{label_of(last.provider)} is {doing} · {waited}"))
     if text := view.text.strip():
         st.code(text[-_LIVE_TEXT:], language=None, wrap_lines=True)
 

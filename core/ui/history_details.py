@@ -13,6 +13,7 @@ import streamlit as st
 from core.errors import OUTCOMES
 from core.providers import label_of
 from core.strategies import STRATEGIES
+from core.thinking import told_apart
 from core.types import Attempt, RunRecord
 from core.ui import again, show
 from core.ui.history_rows import CALL_STATUSES, RUN_STATUSES
@@ -177,12 +178,16 @@ def _texts(call: Attempt, look: _Look) -> None:
         st.caption(str(message.get("role", "")).capitalize())
         _text(str(message.get("content", "")), look, key=f"{call.id} asked {place}")
     st.markdown("##### Answer")
-    if response:
-        _text(response, look, key=f"{call.id} answered")
+    thinking, answer = told_apart(response or "")
+    if answer:
+        _text(answer, look, key=f"{call.id} answered")
     elif call.status == "running":
         st.caption("It is still being asked.")
     else:
         st.caption("There was no answer.")
+    if thinking:
+        with st.expander("What it thought first", icon=":material/psychology:"):
+            _text(thinking, look, key=f"{call.id} thought")
 
 
 def _messages(request: str) -> Sequence[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from core.errors import HistoryUnavailable
 from core.export import as_html, as_json, as_markdown, steps_as_csv
 from core.runs import Run
 from core.strategies import STRATEGIES
+from core.thinking import answer_so_far
 from core.ui import again, execution, show
 from core.ui.address import redraw
 from core.ui.copy_button import copy_button
@@ -104,7 +105,7 @@ def _under_way(run: Run) -> None:
     said = ticker(run.attempts, seconds=now - run.record.started_at)
     st.markdown(f":shimmer[{show.plain(said)}]{seconds}")
     if run.plan is None and run.attempts:
-        _writing(run.texts.get(run.attempts[-1].ordinal, "").strip())
+        _writing(answer_so_far(run.texts.get(run.attempts[-1].ordinal, "")).strip())
 
 
 def _writing(text: str) -> None:

@@ -18,9 +18,18 @@ from core.words import ago, exact_time, seconds_in_words
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
 
 
+# Streamlit puts pictures in their places even in code and after a backslash.
+_PICTURE = re.compile(r":(?=material/|streamlit:)")
+
+
 def plain(text: str) -> str:
     """Text of a model or a vendor, so that Markdown shows it as it stands."""
-    return _MARKDOWN.sub(r"\\\1", text).replace("\n", "  \n")
+    return _MARKDOWN.sub(r"\\\1", without_pictures(text)).replace("\n", "  \n")
+
+
+def without_pictures(text: str) -> str:
+    """The same to read; what Streamlit takes for the name of a picture is held apart unseen."""
+    return _PICTURE.sub(":\u2060", text)
 
 
 def when(moment: float, *, now: float | None = None, said: str = "") -> None:

@@ -16,6 +16,7 @@ from db.settings import Choices
 from tests import standin
 from tests.indexing import indexed
 from tests.pages.words import text
+from tests.test_execution import worker
 
 MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
 
@@ -266,6 +267,18 @@ def test_a_call_has_a_page_of_its_own_with_what_was_asked_and_answered(engine):
     assert "Google answered in" in text(page)
     assert any("![x](http://192.0.2.1/)" in code.value for code in page.code)
     assert not any("![x](" in part.value for part in page.markdown)
+
+
+def test_what_a_model_thought_first_stands_folded_beside_its_answer(engine, yard):
+    thought = standin.answer("<think>First :material/home: 41.</think>The answer is 42.")
+    yard["google"].script = worker(lambda step: thought)
+    run = engine.run(engine.submit("Add up", source="ui", execute=True))
+    assert run.done.wait(30)
+    call = next(each for each in run.attempts if each.step is not None)
+    page = shown("call", call=str(call.id))
+    assert "The answer is 42." in [code.value for code in page.code]
+    folded = next(each for each in page.expander if each.label == "What it thought first")
+    assert [code.value for code in folded.code] == ["First :material/home: 41."]
 
 
 @pytest.mark.parametrize("page", ["history", "call"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.export import rewritten
 from core.runs import Run
 from core.ui import execution, show
 from core.ui.address import redraw
@@ -44,7 +45,7 @@ def _read(run: Run, *, live: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if run.plan is not None and not live:
             if run.final_answer:
-                copy_button(run.final_answer, key="copy answer")
+                copy_button(rewritten(run.final_answer), key="copy answer")
             download_button(run)
         st.page_link(
             "views/run_plan.py",
