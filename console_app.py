@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 from streamlit import config
 
 from core.api import make_api
@@ -32,6 +33,7 @@ from core.ui.delivery import deliver_what_was_drawn
 from core.ui.services import Services, provide
 from db import export, queries
 from db.history import SqliteHistory
+from db.ours import why_not
 from db.performance import Performance
 from db.settings import Choices
 from db.upkeep import Upkeep
@@ -60,18 +62,24 @@ class Console:
 console = Console()
 
 
-def _open() -> Services:
+def _open(closing: ExitStack) -> Services:
+    """What `closing` closes, last first: SQLite leaves one file once nobody reads any more."""
     history = SqliteHistory.open(settings.database_path, redact=redact)
+    closing.callback(history.close)
     archive = queries.Archive(settings.database_path)
+    closing.callback(archive.stop)
     choices = Choices(history)
+    closing.callback(choices.close)
     note_keys(settings, choices)
+    console.upkeep = Upkeep(history, choices)
+    closing.callback(console.upkeep.close)
     console.engine = Engine(settings, history, archive, choices, redact=redact)
+    closing.callback(console.engine.close)
     notices = tuple(str(problem) for problem in settings.problems)
     if history.notice:
         notices = (history.notice, *notices)
     for sentence in console.engine.control.retired(date.today()):
         log.warning("%s", sentence)
-    console.upkeep = Upkeep(history, choices)
     console.upkeep.keep()
     return Services(console.engine, archive, Performance(archive), notices, console.upkeep)
 
@@ -80,18 +88,17 @@ def _open() -> Services:
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     if fault := check_bind(str(config.get_option("server.address") or ""), settings.password_text):
         _refuse_to_start(fault)
-    try:
-        services = _open()
-    except SwitchyardError as error:
-        _refuse_to_start(str(error))
-    provide(services)
-    _stop_engine_on_signals(services.engine)
-    threading.Thread(target=_warm, args=(services.engine,), daemon=True).start()
-    yield {}
-    services.engine.close()
-    provide(None)
-    console.upkeep.close()
-    services.engine.history.close()
+    with ExitStack() as closing:
+        try:
+            services = _open(closing)
+        except SwitchyardError as error:
+            closing.close()
+            _refuse_to_start(str(error))
+        provide(services)
+        closing.callback(provide, None)
+        _stop_engine_on_signals(services.engine)
+        threading.Thread(target=_warm, args=(services.engine,), daemon=True).start()
+        yield {}
 
 
 def _refuse_to_start(reason: str) -> None:
@@ -150,6 +157,18 @@ async def nothing_here(request: Request) -> JSONResponse:
     return JSONResponse(not_found(), 404)
 
 
+def _guarded(app: ASGIApp) -> Guard:
+    """Made as the server starts, and with it the key of the sign-ins, beside the history."""
+    if fault := why_not(settings.database_path):
+        _refuse_to_start(fault)
+    return Guard(
+        app,
+        hosts=frozenset(settings.allowed_hosts),
+        password=settings.password_text,
+        secret_file=settings.database_path.with_name("console.key"),
+    )
+
+
 api = make_api(
     lambda: console.engine,
     export_csv=lambda filters: export.export_csv(settings.database_path, filters),
@@ -165,14 +184,7 @@ app = st.App(
         Route("/autonomous", nothing_here),
         Mount("/autonomous", app=api),
     ],
-    middleware=[
-        Middleware(
-            Guard,
-            hosts=frozenset(settings.allowed_hosts),
-            password=settings.password_text,
-            secret_file=settings.database_path.with_name("console.key"),
-        )
-    ],
+    middleware=[Middleware(_guarded)],
     lifespan=lifespan,
 )
 

@@ -22,9 +22,14 @@ class Console:
     """Started with `streamlit run`; its history lives in `folder`. A context manager."""
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str] | None = None, *, wait: bool = True
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        wait: bool = True,
+        port: int | None = None,
     ) -> None:
-        self.port = closed_port()
+        self.port = port or closed_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = folder / "console.db"
         self.log = folder / "console.log"

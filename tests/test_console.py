@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sqlite3
 import statistics
 import subprocess
@@ -408,3 +409,44 @@ def test_ctrl_c_is_no_failure(tmp_path):
         assert "Aborted" not in console.log.read_text()
         log = console.database.with_name("console.db-wal")
         assert not log.exists() or log.stat().st_size == 0
+
+
+def left_beside(console: Console) -> list[str]:
+    """What is there of the history, besides its lock."""
+    names = (each.name for each in console.database.parent.glob("console.db*"))
+    return sorted(name for name in names if name != "console.db.lock")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_after_a_stop_the_history_is_one_file(tmp_path, how):
+    with Console(tmp_path) as console:
+        made = console.plan("Plan a picnic").json()
+        for path in ("status", f"runs/{made['run_id']}", "export.csv", "export.jsonl", "backup"):
+            assert console.client.get(f"/autonomous/{path}").status_code == 200
+        console.client.get("/")
+        console.process.send_signal(how)
+        console.process.wait(30)
+        assert left_beside(console) == ["console.db"]
+        assert "Traceback" not in console.log.read_text()
+
+
+def test_a_start_that_fails_leaves_one_file(tmp_path):
+    with Console(tmp_path) as console:
+        (second := tmp_path / "second").mkdir()
+        with Console(second, wait=False, port=console.port) as other:
+            assert other.process.wait(30) != 0
+            assert set(left_beside(other)) <= {"console.db"}
+
+
+@pytest.mark.parametrize("key", ["", " ", "\t  "])
+def test_an_empty_idempotency_key_is_none(practice, key):
+    def ask(goal: str) -> tuple[int, str]:
+        with closing(HTTPConnection("127.0.0.1", practice.port, timeout=60)) as connection:
+            body = json.dumps({"goal": goal})
+            connection.request("POST", "/autonomous/plan", body, {"Idempotency-Key": key})
+            answer = connection.getresponse()
+            return answer.status, json.load(answer)["run_id"]
+
+    answers = [ask(goal) for goal in ("Make tea", "Make tea", "Make coffee")]
+    assert [status for status, _ in answers] == [200] * 3
+    assert len({run_id for _, run_id in answers}) == 3
