@@ -19,7 +19,8 @@ from db.lists import hits
 from db.readers import Readers
 from db.rows import CALL_COLUMNS
 
-_CHUNK, _CHUNK_OF_TEXTS = 500, 100  # rows held at once
+_CHUNK, _CHUNK_OF_TEXTS = 500, 100  # rows held at once, at most
+_PIECE = 1 << 20  # characters, after which no more are
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def _jsonl(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
             yield "".join(
                 _line(dict(zip(names, row[1:], strict=True)), view.parsed) for row in rows
             )
+            del rows  # before the next are read
 
 
 def _line(record: dict[str, Any], parsed: Sequence[str]) -> str:
@@ -126,9 +128,21 @@ def _chunks(
     """The key and then the columns, oldest first. Nothing is held open between two chunks."""
     chunk = _chunk(view, wanted, names)
     last = 0
-    while chunk and (rows := readers.rows(chunk[0], *chunk[1], last, tally.MOST)):
+    while chunk and (rows := _piece(readers, chunk[0], [*chunk[1], last, tally.MOST])):
         last = rows[-1][0]
         yield rows
+
+
+def _piece(readers: Readers, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The first rows, until they are many or long."""
+    rows, size = [], 0
+    with readers.reading() as connection, closing(connection.execute(sql, values)) as found:
+        for row in found:
+            rows.append(row)
+            size += sum(len(value) for value in row if isinstance(value, str))
+            if size >= _PIECE:
+                break
+    return rows
 
 
 def _chunk(view: _View, wanted: Filter, names: Sequence[str]) -> tuple[str, list[Any]] | None:

@@ -9,7 +9,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from db import ours
@@ -159,11 +159,17 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 def is_sound(path: Path) -> bool:
     """Whether SQLite finds no damage in it. About 1 s per 100 MB."""
     try:
-        connection = connect_to_read(path)
-        try:
-            return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
-        finally:
-            connection.close()
+        with closing(connect_to_read(path)) as connection:
+            return finds_no_damage(connection)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        return False
+
+
+def finds_no_damage(connection: sqlite3.Connection) -> bool:
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:

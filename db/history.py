@@ -456,7 +456,10 @@ class SqliteHistory:
         self.notice = f"{self.notice} {sentence}" if self.notice else sentence
 
     def _check_in_use(self) -> None:
-        if not files.is_sound(self.path):
+        sound = True  # Through a reader, which is broken off when the history is closed.
+        with suppress(HistoryUnavailable), self._archive.reading() as connection:
+            sound = files.finds_no_damage(connection)
+        if not sound:
             self._suspect.touch()
             self._note("The history is damaged. Start Switchyard again to begin a new one.")
 
