@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -17,16 +19,16 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
 from core.api import make_api
 from core.changes import note_keys
 from core.engine import Engine
 from core.errors import SwitchyardError
-from core.guard import Guard, check_bind
+from core.guard import STRANGER, Guard, check_bind
 from core.redaction import Redactor, install
 from core.settings import read_settings
 from core.ui.delivery import deliver_what_was_drawn
@@ -139,16 +141,34 @@ def _stop_engine_on_signals(engine: Engine) -> None:
 async def healthz(request: Request) -> JSONResponse:
     reason = console.engine.complaint()
     body = {"status": "degraded" if reason else "ok", "reason": reason}
+    if request.scope.get(STRANGER):
+        del body["reason"]
     return JSONResponse(body)
 
 
-async def one_floor_up(request: Request) -> Response:
-    """Where a page opened by its own address looks for the server first.
+class _FloorUp:
+    """Answers where a page opened by its own address looks for the server first.
 
     Streamlit's page takes its address for the server's, and asks the next shorter one only after
     a refusal. Browsers put every status from 400 on into their console, so this is none of them.
     """
-    return Response(status_code=300)
+
+    def __init__(self, app: ASGIApp, base: str) -> None:
+        self._app = app
+        self._root = f"/{base.strip('/')}/".replace("//", "/")
+        self._page = re.compile(
+            rf"{re.escape(self._root)}[^/]+/_stcore/(?:health|host-config)", re.DOTALL
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif self._page.fullmatch(scope["path"]):
+            await Response(status_code=300)(scope, receive, send)
+        elif scope["path"] == "/" != self._root:
+            await RedirectResponse(self._root, 307)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 async def nothing_here(request: Request) -> JSONResponse:
@@ -161,11 +181,13 @@ def _guarded(app: ASGIApp) -> Guard:
     """Made as the server starts, and with it the key of the sign-ins, beside the history."""
     if fault := why_not(settings.database_path):
         _refuse_to_start(fault)
+    base = str(config.get_option("server.baseUrlPath") or "")
     return Guard(
-        app,
+        _FloorUp(app, base),
         hosts=frozenset(settings.allowed_hosts),
         password=settings.password_text,
         secret_file=settings.database_path.with_name("console.key"),
+        base=base,
     )
 
 
@@ -179,8 +201,6 @@ app = st.App(
     HERE / "core" / "ui" / "main.py",
     routes=[
         Route("/healthz", healthz),
-        Route("/{page}/_stcore/health", one_floor_up),
-        Route("/{page}/_stcore/host-config", one_floor_up),
         Route("/autonomous", nothing_here),
         Mount("/autonomous", app=api),
     ],
@@ -188,5 +208,24 @@ app = st.App(
     lifespan=lifespan,
 )
 
+
+def _options(arguments: Sequence[str]) -> dict[str, Any]:
+    """What Streamlit is told of the command line, by the names that `streamlit run` knows."""
+    parser = argparse.ArgumentParser("python console_app.py", allow_abbrev=False)
+    for names, kind, meaning in (
+        (("--server.port", "--port"), int, "the port to listen on"),
+        (("--server.address", "--address", "--host"), str, "the address to listen on"),
+        (("--server.baseUrlPath",), str, "what the path of every page begins with"),
+        (("--server.sslCertFile",), str, "a certificate, to serve https"),
+        (("--server.sslKeyFile",), str, "its key"),
+    ):
+        parser.add_argument(*names, dest=names[0], type=kind, metavar="VALUE", help=meaning)
+    given = vars(parser.parse_args(arguments))
+    asked = {name: value for name, value in given.items() if value is not None}
+    if not 0 < asked.get("server.port", 1) < 1 << 16:
+        parser.error("a port is a number from 1 to 65535")
+    return asked
+
+
 if __name__ == "__main__":
-    app.run()
+    app.run(config=_options(sys.argv[1:]))

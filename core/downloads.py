@@ -32,7 +32,7 @@ class Turns:
 
 
 class Download(Response):
-    """`pieces`, none of them empty, are made in a thread, one ahead; `close` is called whatever happens.
+    """`pieces`, none of them empty, are made in a thread, one ahead; `close` is always called.
 
     A client that leaves, that takes nothing for half a minute, or a server that stops ends it in
     the middle, so that no part of a file looks like the whole.

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx2
@@ -18,8 +18,14 @@ from tests.standin import closed_port
 ROOT = Path(__file__).parent.parent
 
 
+STREAMLIT = ("-m", "streamlit", "run", "console_app.py", "--server.port", "{port}")
+
+
 class Console:
-    """Started with `streamlit run`; its history lives in `folder`. A context manager."""
+    """Started with `streamlit run`, or as `command` says; its history lives in `folder`.
+
+    A context manager.
+    """
 
     def __init__(
         self,
@@ -28,6 +34,7 @@ class Console:
         *,
         wait: bool = True,
         port: int | None = None,
+        command: Sequence[str] = STREAMLIT,
     ) -> None:
         self.port = port or closed_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -37,10 +44,9 @@ class Console:
         environ = {name: value for name, value in os.environ.items() if name not in own}
         environ["DATABASE_URL"] = f"sqlite:///{self.database}"
         environ |= environment or {}
-        command = [sys.executable, "-m", "streamlit", "run", "console_app.py"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--server.port", str(self.port)],
+                [sys.executable, *(part.format(port=self.port) for part in command)],
                 cwd=ROOT,
                 env=environ,
                 stdout=log,
