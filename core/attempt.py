@@ -15,7 +15,7 @@ from core.errors import ErrorKind, InvalidAnswer, ProviderError, RunError
 from core.health import Health
 from core.providers.prices import cost_usd
 from core.redaction import InPieces
-from core.texts import sendable, vendors_words
+from core.texts import CAPPED, MAX_ANSWER, capped, sendable, vendors_words
 from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher
 from core.words import seconds_in_words
 
@@ -31,9 +31,10 @@ _UNKNOWN = Usage()
 
 @dataclass(slots=True)
 class Sent:
-    """What came of one request. `value` is what the reply was read as."""
+    """What came of one request. `value` is what the reply was read as, all of it."""
 
-    reply: Reply | None = None
+    reply: Reply | None = None  # as it is kept
+    capped: bool = False
     value: Any = None
     failure: ProviderError | None = None
 
@@ -152,7 +153,9 @@ class Asking:
         content = self.router.redact(reply.content)
         if content is not reply.content:
             reply = replace(reply, content=content)
-        sent.reply = reply
+        kept = capped(reply.content)
+        sent.capped = kept is not reply.content
+        sent.reply = replace(reply, content=kept) if sent.capped else reply
         if self.ask.read is None:
             return
         try:
@@ -180,6 +183,8 @@ class Asking:
             http_status = failure.http_status or http_status
             request_id = failure.request_id or request_id
             retry_after = failure.retry_after
+        elif sent.capped:
+            said = CAPPED
         elif reply is not None and reply.truncated:
             said = CUT_OFF
         return Attempt(  # spelt out: replace() takes twice as long
@@ -256,13 +261,14 @@ class Asking:
 
 
 class _Listener:
-    """Passes text on and keeps the moment of the first."""
+    """Passes text on, as much as is kept, and keeps the moment of the first."""
 
-    __slots__ = ("_ordinal", "_redact", "_router", "_watcher", "first_at")
+    __slots__ = ("_left", "_ordinal", "_redact", "_router", "_watcher", "first_at")
 
     def __init__(self, watcher: Watcher, ordinal: int, router: MultiProviderStrategy) -> None:
         self._watcher, self._ordinal, self._router = watcher, ordinal, router
         self._redact = InPieces(router.redact)
+        self._left = MAX_ANSWER
         self.first_at: float | None = None
 
     def text(self, text: str) -> None:
@@ -275,7 +281,9 @@ class _Listener:
 
     def _pass_on(self, piece: str, *, last: bool = False) -> None:
         try:
-            if text := self._redact(sendable(piece), last=last):
+            text = self._redact(sendable(piece), last=last)[: self._left]
+            self._left -= len(text)
+            if text:
                 self._watcher.token(self._ordinal, text)
         except Exception:  # noqa: BLE001 - the watcher's fault, whatever it is
             # Raised through the adapter it would look like the provider's failure.

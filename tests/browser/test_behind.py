@@ -10,7 +10,6 @@ from playwright.sync_api import expect
 from tests.browser.window import IN_CHROMIUM, settled
 from tests.process import STREAMLIT, Console
 
-
 pytestmark = IN_CHROMIUM
 PREFIX = "/tools/switchyard"
 
@@ -87,6 +86,7 @@ def links_of(page, root):
     found = [address_of(page, name) for name in ("CSV", "JSON")]
     page.goto(f"{root}/settings")
     settled(page)
+    page.get_by_role("tab", name="History").click()
     return [*found, address_of(page, "Download a copy")]
 
 
