@@ -159,7 +159,7 @@ def test_what_is_no_history_is_refused_and_untouched(make, tmp_path):
     assert everything_in(tmp_path) == before
 
 
-@pytest.mark.parametrize("make", [text, another_in_wal, link_to_text])
+@pytest.mark.parametrize("make", [text, another_in_wal, link_to_text, pipe])
 @pytest.mark.parametrize("password", ["", "a pass phrase"])
 def test_the_console_says_so_and_does_not_start(make, password, tmp_path):
     place = tmp_path / "place"
