@@ -210,7 +210,7 @@ app = st.App(
 
 
 def _options(arguments: Sequence[str]) -> dict[str, Any]:
-    """What Streamlit is told of the command line, by the names that `streamlit run` knows."""
+    """What Streamlit is told, by the names that `streamlit run` knows, in the environment, too."""
     parser = argparse.ArgumentParser("python console_app.py", allow_abbrev=False)
     for names, kind, meaning in (
         (("--server.port", "--port"), int, "the port to listen on"),
@@ -219,7 +219,12 @@ def _options(arguments: Sequence[str]) -> dict[str, Any]:
         (("--server.sslCertFile",), str, "a certificate, to serve https"),
         (("--server.sslKeyFile",), str, "its key"),
     ):
-        parser.add_argument(*names, dest=names[0], type=kind, metavar="VALUE", help=meaning)
+        option = names[0].removeprefix("--")
+        variable = "STREAMLIT_" + re.sub(r"(?<=[a-z])(?=[A-Z])|\.", "_", option).upper()
+        default = os.environ.get(variable) or None
+        parser.add_argument(
+            *names, dest=option, type=kind, default=default, metavar="VALUE", help=meaning
+        )
     given = vars(parser.parse_args(arguments))
     asked = {name: value for name, value in given.items() if value is not None}
     if not 0 < asked.get("server.port", 1) < 1 << 16:

@@ -56,7 +56,11 @@ class Console:
         self.begun = time.monotonic()
         self.client = httpx2.Client(base_url=self.url, timeout=60, trust_env=False)
         if wait:
-            self.ready_after = self._ready()
+            try:
+                self.ready_after = self._ready()
+            except BaseException:
+                self.kill()
+                raise
 
     def _ready(self) -> float:
         """Seconds from the start to the first 200 of /healthz."""
