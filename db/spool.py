@@ -157,8 +157,10 @@ def _rows(line: bytes, columns: Mapping[str, Mapping[str, _Column]]) -> dict[Tab
     for each in spooled:
         name, row = each
         table = TABLES[name]
-        if not isinstance(row, list) or len(row) != len(table.columns):
+        if not isinstance(row, list) or len(row) > len(table.columns):
             raise _Unreadable
+        # A version that did not have the last columns yet may have written it.
+        row += [None] * (len(table.columns) - len(row))
         for column, value in zip(table.columns, row, strict=True):
             columns[name][column].check(value)
         _check_meaning(table, row)
