@@ -16,7 +16,7 @@ from core.health import Health
 from core.providers.failures import empty
 from core.providers.prices import cost_usd
 from core.redaction import InPieces
-from core.texts import sendable, vendors_words
+from core.texts import CAPPED, MAX_ANSWER, capped, sendable, vendors_words
 from core.thinking import told_apart
 from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher
 from core.words import seconds_in_words
@@ -33,10 +33,11 @@ _UNKNOWN = Usage()
 
 @dataclass(slots=True)
 class Sent:
-    """What came of one request. `value` is what the reply was read as."""
+    """What came of one request. `value` is what the reply was read as, all of it."""
 
-    reply: Reply | None = None  # without what the model thought aloud
+    reply: Reply | None = None  # as it is kept, without what the model thought aloud
     written: str | None = None  # with it: what is recorded
+    capped: bool = False
     value: Any = None
     failure: ProviderError | None = None
 
@@ -152,11 +153,13 @@ class Asking:
                 listener.end()
 
     def _read(self, sent: Sent, reply: Reply) -> None:
-        sent.written = self.router.redact(reply.content)
-        content = told_apart(sent.written).answer
+        said = self.router.redact(reply.content)
+        sent.written = capped(said)
+        sent.capped = sent.written is not said
+        content = told_apart(said).answer
         if content is not reply.content:
             reply = replace(reply, content=content)
-        sent.reply = reply
+        sent.reply = replace(reply, content=capped(content)) if sent.capped else reply
         if not content.strip():
             sent.failure = empty(truncated=reply.truncated)
             return
@@ -187,6 +190,8 @@ class Asking:
             http_status = failure.http_status or http_status
             request_id = failure.request_id or request_id
             retry_after = failure.retry_after
+        elif sent.capped:
+            said = CAPPED
         elif reply is not None and reply.truncated:
             said = CUT_OFF
         return Attempt(  # spelt out: replace() takes twice as long
@@ -263,13 +268,14 @@ class Asking:
 
 
 class _Listener:
-    """Passes text on and keeps the moment of the first."""
+    """Passes text on, as much as is kept, and keeps the moment of the first."""
 
-    __slots__ = ("_ordinal", "_redact", "_router", "_watcher", "first_at")
+    __slots__ = ("_left", "_ordinal", "_redact", "_router", "_watcher", "first_at")
 
     def __init__(self, watcher: Watcher, ordinal: int, router: MultiProviderStrategy) -> None:
         self._watcher, self._ordinal, self._router = watcher, ordinal, router
         self._redact = InPieces(router.redact)
+        self._left = MAX_ANSWER
         self.first_at: float | None = None
 
     def text(self, text: str) -> None:
@@ -282,7 +288,9 @@ class _Listener:
 
     def _pass_on(self, piece: str, *, last: bool = False) -> None:
         try:
-            if text := self._redact(sendable(piece), last=last):
+            text = self._redact(sendable(piece), last=last)[: self._left]
+            self._left -= len(text)
+            if text:
                 self._watcher.token(self._ordinal, text)
         except Exception:  # noqa: BLE001 - the watcher's fault, whatever it is
             # Raised through the adapter it would look like the provider's failure.

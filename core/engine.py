@@ -125,6 +125,7 @@ class Engine:
             raise BadRequest("The goal is empty. Say in a sentence what you want to get done.")
         check_text(goal, "goal")
         check_text(context or "", "context")
+        idempotency_key = (idempotency_key or "").strip() or None
         goal = checked(goal, "goal", keys)
         context = checked(self._redact(context or ""), "context", keys) or None
         asked_strategy, strategy = strategy, strategy or self.lineup.strategy

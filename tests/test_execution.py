@@ -27,6 +27,7 @@ from core.prompts import EXAMPLE_GOAL, PLAN_EXAMPLE
 from core.providers import connect
 from core.runs import Run
 from core.settings import read_settings
+from core.texts import CAPPED, MAX_ANSWER
 from db.history import SqliteHistory
 from db.queries import Archive
 from db.settings import Choices
@@ -787,3 +788,27 @@ def test_the_orchestrator_plans_and_carries_out_a_goal_by_itself(yard: Yard) -> 
     assert outcome.results == tuple(f"Result of step {step}." for step in range(LAST))
     assert outcome.answer == f"Result of step {LAST}."
     assert outcome.planned.provider == "openai"
+
+
+def test_a_result_too_long_to_be_kept_is_cut_and_says_so(desk: Desk, yard: Yard) -> None:
+    long = "é" * (MAX_ANSWER + 500_000)
+
+    def act(step: int) -> Act:
+        return standin.answer(long if step == 0 else f"Result of step {step}.")
+
+    for name in yard:
+        yard[name].script = worker(act, [[], [0]])
+    run = desk.ran()
+    assert run.record.status == "completed"
+    text = run.steps()[0].text
+    assert len(text) < MAX_ANSWER + 100
+    assert text.endswith("\n\n[The rest was left out: 1,500,000 characters in all.]")
+    answered = run.steps()[0].answered
+    assert answered is not None
+    assert answered.message == CAPPED
+    assert run.steps()[1].answered is not None
+    told = sum(len(event.data["text"]) for event in run._events if event.type == "token")
+    assert told < MAX_ANSWER + 10_000
+    kept = desk.archive.call_text(answered.id)
+    assert kept is not None
+    assert kept[1] == text

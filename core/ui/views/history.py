@@ -128,14 +128,14 @@ def _export(now: Asked) -> None:
         st.caption(f"Every {one} that these filters let through, not only this page.")
         st.link_button(
             "Table (CSV)",
-            f"/autonomous/export.csv?{query}",
+            f"autonomous/export.csv?{query}",
             icon=":material/table:",
             help="For a spreadsheet: the numbers, without the texts.",
             width="stretch",
         )
         st.link_button(
             "JSON lines",
-            f"/autonomous/export.jsonl?{query}",
+            f"autonomous/export.jsonl?{query}",
             icon=":material/data_object:",
             help="For programs: with the texts.",
             width="stretch",
