@@ -16,7 +16,10 @@ from core.execution import StepView, Terms, results_of, status_of, steps_of
 from core.llm_planner import Planned
 from core.multi_provider_strategy import Answer
 from core.plan import Plan, json_text, read_plan
+from core.statuses import phase
+from core.totals import Pause, Totals, pauses, totals
 from core.types import Attempt, RunRecord, RunStatus
+from core.words import story
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,29 @@ class Run:
         """`planned`, `running`, `executed` or `partly`."""
         running = self.executing and self.record.status == "running" and self.terms.begun
         return status_of(self.steps(), running=running) if self.plan else "planned"
+
+    @property
+    def phase(self) -> str:
+        """Its row in core.statuses."""
+        return phase(self.record.status, planned=self.plan is not None, begun=self.terms.begun)
+
+    @property
+    def story(self) -> str:
+        """What came of it, in a sentence, wherever it is told."""
+        return story(
+            list(self.attempts),
+            self.record.decisions,
+            steps=len(self.plan.steps) if self.plan else None,
+            skipped=self.terms.skipped,
+        )
+
+    def totals(self, *, now: float | None = None) -> Totals:
+        return totals(list(self.attempts), simulated=self.record.simulated, now=now)
+
+    def pauses(self) -> list[Pause]:
+        """While nobody was asked."""
+        at_once = bool(self.record.options.get("execute")) and not self.terms.approve
+        return pauses(list(self.attempts), at_once=at_once, now=time.time())
 
     @property
     def final_answer(self) -> str | None:
@@ -287,6 +313,7 @@ class Run:
                 "status": "error",
                 "run_id": record.id,
                 "error": error,
+                "story": self.story,
                 "attempts": attempts,
             }
             return body | self._plan_as_json() if self.plan else body
@@ -298,6 +325,7 @@ class Run:
             "provider_used": record.provider,
             "model": record.model,
             "strategy": record.strategy,
+            "story": self.story,
             "attempts": attempts,
         }
         return (
