@@ -14,6 +14,7 @@ from core.execution import StepView
 from core.providers import label_of
 from core.reading import Block, Span, blocks
 from core.runs import Run
+from core.statuses import STATUSES
 
 Moment = Callable[[float], str]  # UTC seconds since the epoch -> text
 
@@ -25,7 +26,7 @@ def utc(moment: float) -> str:
 def as_markdown(run: Run, *, moment: Moment = utc) -> str:
     """Goal, answer, and each step with its result and who wrote it."""
     steps = run.steps()
-    parts = [f"# {_line(run.record.goal)}", _facts(run, moment)]
+    parts = [f"# {_line(run.record.goal)}", _facts(run, moment), run.story]
     if run.error:
         parts.append(f"**Not finished:** {_line(run.error.message)}")
     if answer := run.final_answer:
@@ -44,7 +45,10 @@ def as_markdown(run: Run, *, moment: Moment = utc) -> str:
 def as_html(run: Run, *, moment: Moment = utc) -> str:
     """The same as one page that needs nothing from elsewhere and runs nothing."""
     said = html.escape
-    parts = [f"<h1>{said(run.record.goal)}</h1><p class=facts>{said(_facts(run, moment))}</p>"]
+    parts = [
+        f"<h1>{said(run.record.goal)}</h1><p class=facts>{said(_facts(run, moment))}</p>",
+        f"<p>{said(run.story)}</p>",
+    ]
     if run.error:
         parts.append(f"<p><strong>Not finished:</strong> {said(run.error.message)}</p>")
     if answer := run.final_answer:
@@ -83,13 +87,14 @@ def steps_as_csv(run: Run) -> str:
 
 
 def _facts(run: Run, moment: Moment) -> str:
-    record = run.record
-    facts = [moment(record.finished_at or record.started_at)]
-    if record.provider:
-        facts.append(f"planned by {label_of(record.provider)}")
+    record, came_to = run.record, run.totals()
+    facts = [STATUSES[run.phase].word, moment(record.finished_at or record.started_at)]
     steps = run.steps()
     if steps and (by := steps[-1].answered):
         facts.append(f"answer by {label_of(by.provider)} ({_line(by.model)})")
+    if came_to.took:
+        facts.append(came_to.took)
+    facts += [came_to.asked, f"cost: {came_to.cost}"]
     if record.simulated:
         facts.append("practice: no model wrote this")
     if run.terms.private:
@@ -97,17 +102,13 @@ def _facts(run: Run, moment: Moment) -> str:
     return " · ".join(facts)
 
 
-_STATES = {
-    "waiting": "Not done.",
-    "running": "Under way.",
-    "failed": "Failed.",
-    "skipped": "Skipped.",
-}
-
-
 def _who(view: StepView) -> str:
     by = view.answered
-    return f"By {label_of(by.provider)} ({_line(by.model)})." if by else _STATES[view.state]
+    return (
+        f"By {label_of(by.provider)} ({_line(by.model)})."
+        if by
+        else f"{STATUSES[view.state].word}."
+    )
 
 
 def _notes(run: Run, view: StepView) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from core.briefing import SKIPPED, Cut, Goal, briefing, needed
 from core.errors import RunError
 from core.execution import StepView, Terms, results_of, status_of, steps_of
+from core.jobs import jobs_of
 from core.llm_planner import Planned
 from core.multi_provider_strategy import Answer
 from core.plan import Plan, json_text, read_plan
@@ -123,7 +124,8 @@ class Run:
     @property
     def phase(self) -> str:
         """Its row in core.statuses."""
-        return phase(self.record.status, planned=self.plan is not None, begun=self.terms.begun)
+        waits = self.plan is not None and self.terms.approve and not self.terms.begun
+        return phase(self.record.status, waits=waits)
 
     @property
     def story(self) -> str:
@@ -131,9 +133,19 @@ class Run:
         return story(
             list(self.attempts),
             self.record.decisions,
-            steps=len(self.plan.steps) if self.plan else None,
+            steps=self._number_of_steps,
             skipped=self.terms.skipped,
         )
+
+    def answered(self) -> dict[str, Attempt]:
+        """Who wrote the `plan` and who the `answer`, as far as they are there."""
+        jobs = jobs_of(list(self.attempts), self._number_of_steps)
+        written = {"plan": jobs.plan, "answer": jobs.answer if self.plan else None}
+        return {what: job.done for what, job in written.items() if job and job.done}
+
+    @property
+    def _number_of_steps(self) -> int | None:
+        return len(self.plan.steps) if self.plan else None
 
     def totals(self, *, now: float | None = None) -> Totals:
         return totals(list(self.attempts), simulated=self.record.simulated, now=now)

@@ -44,7 +44,7 @@ STATUSES: dict[str, Status] = {
     "failed": Status("Failed", "✕", "cancel", "bad"),
     "cancelled": Status("Stopped", "■", "stop_circle", "quiet"),
     "interrupted": Status("Interrupted", "■", "power_off", "quiet"),
-    # of a completed run whose plan nobody has had carried out
+    # of a completed run whose plan waits until somebody has looked at it
     "planned": Status("Plan ready", "▷", "fact_check", "yours"),
     # of steps
     "waiting": Status("Waiting", "·", "schedule", "quiet"),
@@ -53,6 +53,6 @@ STATUSES: dict[str, Status] = {
 }
 
 
-def phase(status: RunStatus | str, *, planned: bool, begun: bool) -> str:
-    """A run's row in the table. `begun`: its steps have been, whatever came of it."""
-    return "planned" if status == "completed" and planned and not begun else status
+def phase(status: RunStatus | str, *, waits: bool) -> str:
+    """A run's row in the table. `waits`: there is a plan to look at before anything is done."""
+    return "planned" if status == "completed" and waits else status

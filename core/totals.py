@@ -59,6 +59,12 @@ class Totals:
         return f"at least {money(self.usd)}, {calls} without a price"
 
     @property
+    def short_cost(self) -> str:
+        """The same where there is little room: `≥ $0.0067`."""
+        told = self.usd > 0 and self.unpriced and not self.simulated
+        return f"≥ {money(self.usd)}" if told else self.cost
+
+    @property
     def asked(self) -> str:
         """`8 calls`, `8 calls, and 1 pretended in a fire drill`."""
         said = f"{self.calls:,} call{'' if self.calls == 1 else 's'}"

@@ -153,7 +153,8 @@ DONE = each_step("google", "openai", "anthropic", "openai", "openai")
         (
             [(PLAN, name, DOWN) for name in ("anthropic", "kimi", "google", "nvidia")] + [OPENAI],
             3,
-            "4 calls to Anthropic, Kimi, Google and NVIDIA NIM failed, so OpenAI planned it in 0.9 s.",
+            "4 calls to Anthropic, Kimi, Google and NVIDIA NIM failed, so OpenAI planned it in"
+            " 0.9 s.",
         ),
         (
             [(PLAN, "google", BAD), GOOGLE],
@@ -367,7 +368,7 @@ def accused(told: str) -> set[str]:
     )
     for clause in re.split(r"[;.] ?", told):
         found.update(re.findall(rf"({names}) (?:{past})", clause))
-        if many := re.search(rf"calls? to (.*) failed", clause):
+        if many := re.search(r"calls? to (.*) failed", clause):
             found.update(re.findall(names, many[1]))
         if once_more := re.search(rf"({names}) [^,]*, asked (?:once more|again) because", clause):
             found.add(once_more[1])

@@ -241,7 +241,7 @@ def test_a_run_is_shown_beside_the_list_with_its_calls(engine, yard):
     yard["google"].script = lambda received: standin.status(402)
     run_id = finished(engine)
     page = shown(view="runs", run=run_id)
-    assert "Google is out of credit, so OpenAI answered" in text(page)
+    assert "Google was out of credit, so OpenAI planned it" in text(page)
     assert "There is no run at this address." in text(shown(view="runs", run="nonsense"))
 
 
