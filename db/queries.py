@@ -107,10 +107,11 @@ class Archive(Readers):
         answered), source, error_kind, error, snippet (where the wanted text was found, see
         `db.marks`; all str, empty where there is none), simulated (bool), started_at,
         finished_at (float64, UTC seconds since the epoch, NaN while it runs), steps (Int64, of
-        its plan, NA without one), waits (bool, whether they wait for a reader), calls (int64, sent),
-        latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN where the price of an
-        answer is unknown), attempts (its calls in order, each an Attempt), chain (the same, each
-        a list of provider, status, error_kind, step: the last two None where there is none).
+        its plan, NA without one), waits (bool, whether its plan waits for a reader), calls
+        (int64, sent), latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN where
+        the price of an answer is unknown), attempts (its calls in order, each an Attempt), chain
+        (the same, each a list of provider, status, error_kind, step: the last two None where
+        there is none).
         """
         with self.reading() as connection:
             return lists.page_of_runs(connection, wanted, limit=limit, page=page, ranked=ranked)

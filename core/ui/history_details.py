@@ -212,9 +212,10 @@ def _text(text: str, look: _Look, *, key: str) -> None:
 
 def _run_facts(told: Run) -> Mapping[str, str | None]:
     run, came_to = told.record, told.totals(now=time.time())
-    answered = told.answered()
+    answered, waited = told.answered(), sum(gap.seconds for gap in told.pauses() if gap.for_you)
     return {
         "Took": came_to.took,
+        "Waited for you": seconds_in_words(waited) if waited else None,
         "Calls": came_to.asked.partition(" ")[0],
         "Pretended in a fire drill": f"{came_to.drilled:,}" if came_to.drilled else None,
         "Strategy": STRATEGIES[run.strategy].label if run.strategy in STRATEGIES else run.strategy,

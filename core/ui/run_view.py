@@ -52,7 +52,9 @@ def watch(run_id: str) -> None:
 
     with st.container(key="one_run"):
         view()
-        into_view(run_id if again.looked_at(run_id) else "", around="one_run")
+        # Once when it begins, and once more when it waits for what only a person can say.
+        waits = f" {run.phase}" if execution.is_offered(run) else ""
+        into_view(f"{run_id}{waits}" if again.looked_at(run_id) else "", around="one_run")
 
 
 def _view(run: Run, *, live: bool) -> None:

@@ -115,7 +115,7 @@ def test_what_a_model_writes_is_shown_and_never_acted_on(browser, tmp_path):
             page.set_default_timeout(SLOWLY)
             page.on("dialog", lambda dialog: hits.append(dialog.message))
             opened(page, f"{console.url}/?run={made['run_id']}")
-            expect(page.get_by_text("Plan ready")).to_be_visible()
+            expect(page.get_by_text("Completed")).to_be_visible()
             expect(page.get_by_text("<script>").first).to_be_visible()
             for call in (1, 2):
                 opened(page, f"{console.url}/history?call={call}")

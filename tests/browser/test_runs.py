@@ -112,7 +112,8 @@ def test_the_story_has_one_thing_to_do_and_it_can_be_undone(browser, tmp_path, w
         with Console(tmp_path, environment) as console:
             begun(page, console)
             ended(page)
-            expect(page.get_by_text("Anthropic was overloaded, so OpenAI planned it")).to_be_visible()
+            said = page.get_by_text("Anthropic was overloaded, so OpenAI planned it")
+            expect(said).to_be_visible()
             assert attempts(page) == ["Anthropic", "OpenAI"]
             assert ordered(page)[:2] == ["Anthropic", "OpenAI"]
             page.get_by_text("Move Anthropic down", exact=True).click()
