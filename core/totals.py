@@ -10,7 +10,8 @@ from core.meter import cost_of, is_unpriced, stretches, working_seconds
 from core.types import Attempt
 from core.words import money, seconds_in_words
 
-_PAUSE = 1.0  # seconds without a call; shorter ones are the console's own work
+_PAUSE = 1.0  # seconds without a call that a person took
+_LONG_PAUSE = 5.0  # that nobody took: shorter ones are the console's own work
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +91,15 @@ def totals(
 def pauses(
     attempts: Sequence[Attempt], *, at_once: bool = False, now: float | None = None
 ) -> list[Pause]:
-    """Where nobody was asked for a second or more, in order.
+    """Where nobody was asked for long enough to be told, in order.
 
     `at_once`: the plan was to be carried out without anybody's looking at it first.
     """
     found, worked = [], 0.0
     for (start, end), (begins, _) in pairwise(stretches(attempts, now=now)):
         worked += end - start
-        if begins - end >= _PAUSE:
-            for_you = _was_a_persons(attempts, until=begins, at_once=at_once)
+        for_you = _was_a_persons(attempts, until=begins, at_once=at_once)
+        if begins - end >= (_PAUSE if for_you else _LONG_PAUSE):
             found.append(Pause(end, begins - end, worked, for_you))
     return found
 

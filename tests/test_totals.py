@@ -50,6 +50,7 @@ def test_what_is_under_way_has_worked_until_now():
         ([call(0, 1), call(1.5, 1, step=0)], False, []),  # too short to tell
         ([call(0, 1), call(61, 1, step=0)], False, ["Waited 60 s for you"]),
         ([call(0, 1), call(61, 1, step=0)], True, ["Waited 60 s"]),  # nobody was to look at it
+        ([failed(ErrorKind.OVERLOADED), call(4, 1)], False, []),  # the console's own work
         ([failed(ErrorKind.OVERLOADED), call(9, 1)], False, ["Waited 8 s"]),  # for a provider
         (
             [call(0, 1), call(1, 1, step=0, status="cancelled"), call(62, 1, step=0)],
