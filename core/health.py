@@ -17,6 +17,7 @@ from core.errors import OUTCOMES, ErrorKind
 from core.types import Attempt
 
 WINDOW = 50  # rated attempts that a success rate looks back on
+_JITTER = 0.01  # seconds by which two clocks may differ without either having been set
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,15 @@ class Health:
     recent: tuple[float | None, ...] = ()  # oldest first: seconds of a success, None for a failure
     streak: int = 0  # failures in a row that were its own
     succeeded: int = 0  # ever
-    failed: int = 0  # ever
+    failed: int = 0  # ever, of those that say something of it
     latency_sum: float = 0.0  # seconds, of all successes
     last_failure: Attempt | None = None  # since the last success
     last_answered: float | None = None
+
+    @property
+    def called(self) -> bool:
+        """Ever; it may be that no outcome said anything of it."""
+        return self.last_used is not None or self.succeeded + self.failed > 0
 
     @property
     def successes(self) -> int:
@@ -107,7 +113,7 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
         (*health.recent[1 - WINDOW :], None) if outcome.rated else health.recent,
         health.streak + (outcome.circuit != "neutral"),
         health.succeeded,
-        health.failed + 1,
+        health.failed + outcome.rated,
         health.latency_sum,
         attempt,
         health.last_answered,
@@ -115,15 +121,16 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
 
 
 def rebuilt(
-    health: Health, attempts: Iterable[Attempt], *, clock_offset: float, policy: Policy
+    health: Health, attempts: Iterable[Attempt], *, now: float, clock_offset: float, policy: Policy
 ) -> Health:
     """`health` after `attempts` of its provider, from the history, in the order they happened.
 
-    `clock_offset` turns the history's wall clock into the monotonic one. Totals stay as they
-    are: they come from the whole history, not from the attempts at hand.
+    `now` is by the history's wall clock, which `clock_offset` turns into the monotonic one.
+    Totals stay as they are: they come from the whole history, not from the attempts at hand.
     """
     folded = health
-    for _, stage in stages(health, attempts, clock_offset=clock_offset, policy=policy):
+    past = _as_they_happened(attempts, now=now)
+    for _, stage in stages(health, past, clock_offset=clock_offset, policy=policy):
         folded = stage
     return replace(
         folded,
@@ -137,13 +144,13 @@ def stages(
     health: Health, attempts: Iterable[Attempt], *, clock_offset: float, policy: Policy
 ) -> Iterator[tuple[float, Health]]:
     """Each moment at which an attempt began or ended, and `health` as it was from then on."""
-    events: list[tuple[float, int, Attempt]] = []
-    for attempt in attempts:
+    events: list[tuple[float, int, int, Attempt]] = []
+    for place, attempt in enumerate(attempts):
         start = attempt.started_at + clock_offset
-        events.append((start, 0, attempt))
+        events.append((start, place, 0, attempt))
         if attempt.latency_ms is not None:
-            events.append((start + attempt.latency_ms / 1000, 1, attempt))
-    for moment, is_end, attempt in sorted(events, key=lambda event: event[:2]):
+            events.append((start + attempt.latency_ms / 1000, place, 1, attempt))
+    for moment, _, is_end, attempt in sorted(events, key=lambda event: event[:3]):
         start = attempt.started_at + clock_offset
         if is_end:
             health = ended(health, attempt, began=start, now=moment, policy=policy)
@@ -151,6 +158,22 @@ def stages(
             lease = start + policy.attempt_timeout + 5.0
             health = began(health, now=start, lease_until=lease)
         yield moment, health
+
+
+def _as_they_happened(attempts: Iterable[Attempt], *, now: float) -> list[Attempt]:
+    """Oldest first, and none later than now or than the one after it.
+
+    A clock that was set back leaves attempts in what is the future now, and no rest may last
+    until then.
+    """
+    placed, latest = [], now
+    for attempt in sorted(attempts, key=lambda attempt: attempt.id, reverse=True):
+        start, took = attempt.started_at, (attempt.latency_ms or 0.0) / 1000
+        if start > latest + _JITTER or start + took > now + _JITTER:
+            attempt = replace(attempt, started_at=latest - took)
+        placed.append(attempt)
+        latest = attempt.started_at
+    return placed[::-1]
 
 
 def _cut_short(attempt: Attempt, policy: Policy) -> bool:

@@ -23,6 +23,8 @@ class Strategy:
     reason: Callable[[Health, int], str]  # why it stands there; the place counts from 0
     drawn: bool = False  # nobody can say beforehand who is first
     chance: str = ""  # a sentence where chance has a part in it
+    # Of those in priority order, and the order that was made: how probable that one was, 0..1.
+    probability: Callable[[Sequence[Health], Sequence[Health]], float] = lambda healths, made: 1.0
 
 
 def round_robin(healths: Sequence[Health], rng: Random) -> list[Health]:
@@ -46,8 +48,8 @@ def best_performance(healths: Sequence[Health], rng: Random) -> list[Health]:
     Rates are compared by their 95 % Wilson score intervals (Wilson 1927): a provider is worse
     only when the most it may have lies below the least that the best must have.
     """
-    proven = [health for health in healths if len(health.recent) >= PROVEN]
-    unproven = [health for health in healths if len(health.recent) < PROVEN]
+    proven = [health for health in healths if _is_proven(health)]
+    unproven = [health for health in healths if not _is_proven(health)]
     unproven.sort(key=lambda health: len(health.recent))
     ranges = {health.name: wilson(health.successes, len(health.recent)) for health in proven}
     floor = max((least for least, _ in ranges.values()), default=0.0)
@@ -58,6 +60,21 @@ def best_performance(healths: Sequence[Health], rng: Random) -> list[Health]:
     if unproven and rng.random() < EXPLORED:
         return [unproven[0], *level, *unproven[1:], *worse]
     return [*level, *unproven, *worse]
+
+
+def _of_any_order(healths: Sequence[Health], made: Sequence[Health]) -> float:
+    return 1 / math.factorial(len(made))
+
+
+def _of_trying(healths: Sequence[Health], made: Sequence[Health]) -> float:
+    """Of trying somebody unproven first, or of not doing so, where there was a choice."""
+    if len({_is_proven(health) for health in healths}) < 2:
+        return 1.0
+    return 1 - EXPLORED if _is_proven(made[0]) else EXPLORED
+
+
+def _is_proven(health: Health) -> bool:
+    return len(health.recent) >= PROVEN
 
 
 def wilson(ok: int, rated: int) -> tuple[float, float]:
@@ -115,6 +132,7 @@ STRATEGIES: dict[str, Strategy] = {
         best_performance,
         _record,
         chance=f"One run in {round(1 / EXPLORED)} tries somebody too little known to judge first.",
+        probability=_of_trying,
     ),
     "random": Strategy(
         "By lot",
@@ -123,6 +141,7 @@ STRATEGIES: dict[str, Strategy] = {
         _lot,
         drawn=True,
         chance="Each run draws the order anew, so any of them may be first.",
+        probability=_of_any_order,
     ),
     "priority": Strategy("My order", "Always your first choice first.", by_priority, _choice),
 }

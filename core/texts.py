@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.errors import BadRequest
+from core.redaction import strict
 
 MAX_MESSAGE = 500  # characters of a vendor's words that are kept
 
@@ -31,4 +32,4 @@ def sendable(text: str) -> str:
 
 def vendors_words(message: str, redact: Callable[[str], str]) -> str:
     """A vendor's message as it may be kept: cut after secrets are out, so that none is halved."""
-    return sendable(redact(message))[:MAX_MESSAGE]
+    return sendable(strict(redact)(message))[:MAX_MESSAGE]

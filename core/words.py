@@ -38,6 +38,94 @@ REASONS: dict[ErrorKind, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """Why somebody was passed over, in words that fit after the name: by itself, and as a clause.
+
+    A failure's own words stand for `{said}`. `set_up`: it could have been asked otherwise.
+    """
+
+    short: str
+    clause: str
+    set_up: bool = True
+
+
+SKIPS: dict[SkipReason, _Passed] = {
+    "resting": _Passed("resting", "is being tried by another run"),
+    "needs_attention": _Passed("{said}", "{said}"),
+    "switched_off": _Passed("switched off", "is switched off"),
+    "no_key": _Passed("no key", "has no key", set_up=False),
+    "drilled": _Passed("pretended down (fire drill)", "is pretended down in a fire drill"),
+    "private": _Passed("kept out: this goal is private", "is kept out because the goal is private"),
+    "not_asked_for": _Passed("not asked for", "was not asked for", set_up=False),
+}
+
+
+def skip_in_short(skip: Skip, *, back: str = "") -> str:
+    """What fits after the name: `resting, back at 14:03`. `back` says when: `at 14:03`."""
+    if skip.reason == "resting":
+        return f"resting, back {back}" if back else "rested, being tried"
+    if skip.reason == "no_key" and _runs_here(skip.provider):
+        return "not running"
+    return SKIPS[skip.reason].short.format(said=_said(skip))
+
+
+def skip_in_words(skip: Skip, *, zone: str | None = None) -> str:
+    """A sentence: `Google is overloaded and rests until 24 Nov 2026, 14:03:22 UTC.`
+
+    The moment is in the time zone of that name.
+    """
+    label = label_of(skip.provider)
+    if skip.reason == "resting" and skip.until is not None:
+        return f"{label} {_said(skip)} and rests until {exact_time(skip.until, zone)}."
+    if skip.reason == "needs_attention":
+        return f"{label} {_said(skip)}, so it was not asked."
+    return f"{label} {skip_clause(skip)}."
+
+
+def order_in_words(decisions: Sequence[Decision]) -> str:
+    """Of the first: `Anthropic, OpenAI, Google (chance had a part in it, 1 in 6)`."""
+    if not decisions:
+        return "not recorded then"
+    first = decisions[0]
+    how = ["chosen for this run"] if first.chosen else []
+    if first.drawn:
+        how.append(f"chance had a part in it{_odds(first.probability)}")
+    names = ", ".join(map(label_of, first.order)) or "nobody could be asked"
+    return f"{names} ({', '.join(how)})" if how else names
+
+
+def _odds(probability: float | None) -> str:
+    if probability is None:
+        return ""
+    if probability > 0.5:
+        return f", {probability * 100:.0f} %"
+    return f", 1 in {round(1 / probability):,}"
+
+
+def skip_clause(skip: Skip, *, now: float | None = None) -> str:
+    """What fits after the name or `which`: `rests for another 42 s`. `now` is in UTC seconds."""
+    if skip.reason == "resting" and skip.until is not None and now is not None:
+        return f"rests for another {seconds_in_words(max(skip.until - now, 1.0))}"
+    if skip.reason == "no_key" and _runs_here(skip.provider):
+        return "is not running"
+    return SKIPS[skip.reason].clause.format(said=_said(skip))
+
+
+def _runs_here(provider: str) -> bool:
+    return provider in PROVIDERS and PROVIDERS[provider].runs_here
+
+
+def _said(skip: Skip) -> str:
+    return OUTCOMES[skip.error_kind].said if skip.error_kind else "failed before"
+
+
+def help_with(kind: ErrorKind, provider: str) -> str:
+    """What to do about a failure of that provider's, by its name: `Top up the account with …`"""
+    label, action = label_of(provider), OUTCOMES[kind].action
+    return action.replace("this provider", label).replace("the provider", label)
+
+
 def seconds_in_words(seconds: float) -> str:
     """`0.8 s`, `42 s`, `3 min`, `2 h`."""
     if seconds < 10:
@@ -72,12 +160,24 @@ def bytes_in_words(number: float) -> str:
 
 def exact_time(moment: float, zone: str | None) -> str:
     """`24 Nov 2026, 14:03:22`, in the zone of that name, or UTC where there is none such."""
+    local, utc = _local(moment, zone)
+    return f"{local.day} {local:%b %Y, %H:%M:%S}{utc}"
+
+
+def moment_near(moment: float, other: float, zone: str | None) -> str:
+    """`14:03`, or with its day where that is not the other moment's: `25 Nov, 14:03`."""
+    local, utc = _local(moment, zone)
+    day = "" if local.date() == _local(other, zone)[0].date() else f"{local.day} {local:%b}, "
+    return f"{day}{local:%H:%M}{utc}"
+
+
+def _local(moment: float, zone: str | None) -> tuple[datetime, str]:
+    """And what to say of it where there is no zone of that name."""
     try:
         there = ZoneInfo(zone) if zone else None
     except (ZoneInfoNotFoundError, ValueError):
         there = None
-    local = datetime.fromtimestamp(moment, there or ZoneInfo("UTC"))
-    return f"{local.day} {local:%b %Y, %H:%M:%S}{'' if there else ' UTC'}"
+    return datetime.fromtimestamp(moment, there or ZoneInfo("UTC")), "" if there else " UTC"
 
 
 def money(dollars: float | None) -> str:
@@ -178,44 +278,6 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-# -- what was passed over
-
-_PASSED_OVER: dict[SkipReason, str] = {
-    "resting": "resting after failures",
-    "needs_attention": "needs you",
-    "switched_off": "switched off",
-    "no_key": "not set up",
-    "drilled": "pretended down in a fire drill",
-    "private": "the run is private",
-    "not_asked_for": "not in this run's order",
-}
-_NOT_TOLD: tuple[SkipReason, ...] = ("no_key", "not_asked_for")  # as was set, for every run
-
-
-def skip_in_words(skip: Skip) -> str:
-    """`Anthropic was not asked: out of credit.`"""
-    return f"{label_of(skip.provider)} was not asked: {_passed_over(skip)}."
-
-
-def _passed_over(skip: Skip) -> str:
-    if skip.error_kind is None or skip.reason not in ("resting", "needs_attention"):
-        return _PASSED_OVER[skip.reason]
-    why = REASONS[skip.error_kind]
-    return why[0].lower() + why[1:]
-
-
-def _not_asked(decisions: Iterable[Decision], attempts: Iterable[Attempt]) -> str:
-    """`Not asked: Anthropic (out of credit).`; empty where everyone had a turn."""
-    asked = {attempt.provider for attempt in attempts}
-    skips = {skip.provider: skip for decision in decisions for skip in decision.skipped}
-    why: dict[str, list[str]] = {}
-    for name, skip in skips.items():
-        if name not in asked and skip.reason not in _NOT_TOLD:
-            why.setdefault(_passed_over(skip), []).append(label_of(name))
-    told = [f"{listed(names)} ({reason})" for reason, names in why.items()]
-    return f"Not asked: {listed(told)}." if told else ""
-
-
 # -- the story of a run
 
 _MOST_REASONS = 3  # told at once; of more it is said how many, and whose
@@ -253,7 +315,7 @@ def story(
     those that a person left out. A second sentence names who was passed over.
 
     `Google planned it; OpenAI did the 6 steps; DeepSeek was overloaded in step 3, so OpenAI took
-    over; OpenAI wrote the answer. Not asked: Anthropic (out of credit).`
+    over; OpenAI wrote the answer. Not asked: Anthropic, out of credit.`
     """
     told = "; ".join(_joined(_clauses(attempts, steps, skipped))) or "nobody was asked"
     told = f"{told[0].upper()}{told[1:]}."
@@ -274,6 +336,28 @@ def _clauses(
         yield "", "the answer was left out"
     elif jobs.answer:
         yield from _one(jobs.answer, _LAST if steps is None else _ANSWER)
+
+
+def _not_asked(decisions: Iterable[Decision], attempts: Iterable[Attempt]) -> str:
+    """`Not asked: Anthropic, out of credit; Google and Kimi, resting.`; of those asked nothing."""
+    asked = {attempt.provider for attempt in attempts}
+    skips = {skip.provider: skip for decision in decisions for skip in decision.skipped}
+    names: dict[str, list[str]] = {}  # by why
+    for name, skip in skips.items():
+        if name not in asked and SKIPS[skip.reason].set_up:
+            names.setdefault(_why_not(skip), []).append(label_of(name))
+    told = "; ".join(f"{listed(those)}, {why}" for why, those in names.items())
+    return f"Not asked: {told}." if told else ""
+
+
+def _why_not(skip: Skip) -> str:
+    """Without the moment, which is past when the story is told."""
+    if skip.reason == "resting":
+        return "resting"
+    if skip.reason == "needs_attention" and skip.error_kind:
+        reason = REASONS[skip.error_kind]
+        return reason[0].lower() + reason[1:]
+    return skip_in_short(skip)
 
 
 def _joined(clauses: Iterable[_Clause]) -> Iterator[str]:

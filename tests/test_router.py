@@ -177,6 +177,57 @@ def test_a_restart_changes_nothing(kinds):
     assert again.health("a").succeeded == 1
 
 
+@pytest.mark.parametrize("ahead", [61, 400 * 86_400])
+def test_a_clock_that_was_set_back_makes_no_rest_longer(ahead):
+    clock, history = Clock(), Recorder()
+    clock.tick(ahead)
+    router = made(clock, history, a=Scripted(ErrorKind.CONNECTION), b=Scripted())
+    for _ in range(3):
+        call(router)
+        clock.tick(1)
+    asked = router.health("a").breaker.until
+    assert asked is not None
+    clock.tick(-ahead)
+
+    again = made(clock, a=Scripted(), b=Scripted())
+    again.remember(history.recent_attempts(), {})
+
+    health = again.health("a")
+    assert health.breaker.state(clock.now) == "open"
+    assert health.breaker.until <= clock.now + 60
+    assert health.last_used <= clock.now
+    assert again.health("b").last_answered <= clock.now
+    assert again.health("b").last_used <= clock.now
+
+
+def test_a_vendors_own_rest_is_no_longer_than_it_said_after_the_clock_was_set_back():
+    clock, history = Clock(), Recorder()
+    clock.tick(86_400)
+    limited = Scripted(ErrorKind.RATE_LIMITED, retry_after=90.0)
+    call(made(clock, history, a=limited, b=Scripted()))
+    clock.tick(-86_400)
+    again = made(clock, a=Scripted(), b=Scripted())
+    again.remember(history.recent_attempts(), {})
+    assert again.health("a").breaker.until <= clock.now + 90
+
+
+def test_what_came_after_the_clock_was_set_back_still_came_after():
+    clock, history = Clock(), Recorder()
+    clock.tick(86_400)
+    failing = Scripted(ErrorKind.CONNECTION, ErrorKind.CONNECTION, ErrorKind.CONNECTION, None)
+    router = made(clock, history, a=failing)
+    for _ in range(3):
+        with contextlib.suppress(AllProvidersFailed):
+            call(router)
+    clock.tick(-86_000)  # the answer comes by the right clock, before the failures by the wrong one
+    monotonic = clock.now
+    router.clock = lambda: monotonic + 86_400
+    call(router)
+    again = made(clock, a=Scripted())
+    again.remember(history.recent_attempts(), {})
+    assert again.health("a").breaker.state(clock.now) == "closed"
+
+
 def test_a_changed_key_is_given_another_chance_at_once():
     clock, history = Clock(), Recorder()
     call(made(clock, history, a=Scripted(ErrorKind.AUTH), b=Scripted()))
@@ -441,11 +492,72 @@ def test_who_needs_a_person_or_named_its_own_time_is_not_forced():
     assert failed.value.attempts == ()
 
 
-def test_two_who_find_the_request_wrong_end_the_walk():
+@pytest.mark.parametrize(
+    ("kind", "field"), [(ErrorKind.CONTEXT_TOO_LONG, None), (ErrorKind.BAD_REQUEST, "messages")]
+)
+def test_two_who_object_to_the_same_in_the_request_end_the_walk(kind, field):
     c = Scripted()
     with pytest.raises(AllProvidersFailed):
-        call(made(a=Scripted(ErrorKind.CONTEXT_TOO_LONG), b=Scripted(ErrorKind.BAD_REQUEST), c=c))
+        call(made(a=Scripted(kind, field=field), b=Scripted(kind, field=field), c=c))
     assert c.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Scripted(ErrorKind.CONTEXT_TOO_LONG), Scripted(ErrorKind.BAD_REQUEST, field="messages")),
+        (Scripted(ErrorKind.BAD_REQUEST), Scripted(ErrorKind.BAD_REQUEST)),
+        (
+            Scripted(ErrorKind.BAD_REQUEST, field="messages"),
+            Scripted(ErrorKind.BAD_REQUEST, field="temperature"),
+        ),
+        (Scripted(ErrorKind.REFUSED), Scripted(ErrorKind.REFUSED)),
+    ],
+)
+def test_two_who_object_to_different_things_leave_the_third_to_be_asked(first, second):
+    answer = call(made(a=first, b=second, c=Scripted()))
+
+    assert answer.provider == "c"
+
+
+def test_two_parameters_refused_one_after_the_other_are_both_left_out():
+    class Picky(Scripted):
+        async def complete(self, request, *, on_text=None):
+            self.asked += 1
+            for name in ("temperature", "response_format"):
+                if name not in request.dropped:
+                    raise ProviderError(ErrorKind.BAD_REQUEST, f"no {name}", parameter=name)
+            return Reply("hello", "model")
+
+    router = made(a=Picky())
+
+    assert [attempt.status for attempt in call(router).attempts] == ["failed", "failed", "ok"]
+    assert [attempt.status for attempt in call(router).attempts] == ["ok"]
+
+
+def test_who_finds_ever_more_parameters_to_refuse_is_left_alone():
+    class Insatiable(Scripted):
+        async def complete(self, request, *, on_text=None):
+            self.asked += 1
+            raise ProviderError(ErrorKind.BAD_REQUEST, "no", parameter=f"p{self.asked}")
+
+    insatiable = Insatiable()
+
+    assert call(made(a=insatiable, b=Scripted())).provider == "b"
+    assert insatiable.asked == 4
+
+
+def test_who_cannot_be_prepared_fails_as_itself_and_the_next_is_asked():
+    class Broken(Scripted):
+        async def prepare(self) -> None:
+            raise FileNotFoundError("cacert.pem")
+
+    answer = call(made(a=Broken(ErrorKind.CONNECTION), b=Scripted()))
+
+    assert [(a.provider, a.error_kind) for a in answer.attempts] == [
+        ("a", ErrorKind.CONNECTION),
+        ("b", None),
+    ]
 
 
 def test_a_parameter_refused_by_name_is_dropped_once_and_remembered():

@@ -17,7 +17,7 @@ from core.statuses import STATUSES
 from core.ui import acting, again, forecast, show
 from core.ui.editing import editor
 from core.ui.going_on import carry_on, fault_view
-from core.ui.limit_form import CEILINGS
+from core.ui.limit_form import CEILINGS, ceiling
 from core.ui.plan_graph import plan_graph
 from core.ui.reading import read_view
 from core.ui.services import services
@@ -87,31 +87,30 @@ def _limits() -> Limits:
 
 
 def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
-    """The four limits as fields; an empty one is none. `kept`: each becomes the choice for every
-    run as soon as it is changed."""
+    """The four limits as fields. `kept`: each becomes the choice for every run as soon as it is
+    changed, and one that is set is taken away by a button; else an empty one is none."""
     left, right = st.columns(2)
 
     def field(where: Any, name: str, label: str, *, unit: float = 1, **how: Any) -> Any:
         """`unit`: how much of the limit is one of the field's."""
         row, known, own = CEILINGS[name], getattr(now, name), f"{key} {name}"
-        kind = int if row.whole else float
-        value = None if known is None else kind(known / unit)
 
-        def keep() -> None:
-            changed = st.session_state[own]
-            limits = replace(_limits(), **{name: changed and changed * unit})
-            acting.done(services().engine.control.choose, "limits", limits.as_json())
+        def keep(value: float | None) -> None:
+            change: dict[str, Any] = {name: value}
+            limits = replace(_limits(), **change)
+            services().engine.control.choose("limits", limits.as_json())
 
         if kept:
-            acting.follow(own, value)
+            with where:
+                ceiling(name, label, known, keep, key=own, unit=unit, **how)
+            return known
+        kind = int if row.whole else float
         amount = where.number_input(
             label,
             min_value=kind(min(row.least, known or row.least) / unit),
-            value=None if kept else value,  # what has a value of its own cannot be emptied
-            format="%d" if row.whole else "%.4g",
+            value=None if known is None else kind(known / unit),
             key=own,
-            on_change=keep if kept else None,
-            **{"placeholder": "No limit", **how},
+            **{"format": "%d" if row.whole else "%.4g", "placeholder": "No limit", **how},
         )
         return amount and amount * unit
 
@@ -123,9 +122,10 @@ def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
             "Minutes of work",
             unit=60,
             step=1.0,
+            format="%.4g",
             placeholder=f"{patience:.2g}, as for any run",
         ),
-        field(right, "calls", "Calls", step=1),
+        field(right, "calls", "Calls"),
         field(
             left,
             "usd",

@@ -20,8 +20,16 @@ from core.totals import totals
 from core.types import Attempt, RunRecord
 from core.ui import again, show
 from core.ui.marked_text import marked_text
+from core.ui.passed_over import passed_over_view
 from core.ui.services import services
-from core.words import attempt_in_words, chain, listed, seconds_in_words, step_in_words
+from core.words import (
+    attempt_in_words,
+    chain,
+    listed,
+    order_in_words,
+    seconds_in_words,
+    step_in_words,
+)
 from db import marks
 from db.words import terms_of
 
@@ -85,6 +93,7 @@ def run_view(run: RunRecord) -> None:
     steps = len(told.plan.steps) if told.plan else None
     for call in told.attempts:
         _call_line(call, steps)
+    passed_over_view(run)
 
 
 def run_again(run: RunRecord, *, after: str | None = None) -> None:
@@ -219,6 +228,9 @@ def _run_facts(told: Run) -> Mapping[str, str | None]:
         "Calls": came_to.asked.partition(" ")[0],
         "Pretended in a fire drill": f"{came_to.drilled:,}" if came_to.drilled else None,
         "Strategy": STRATEGIES[run.strategy].label if run.strategy in STRATEGIES else run.strategy,
+        "Order": None
+        if run.status == "running" and not run.decisions
+        else order_in_words(run.decisions),
         "Started from": {"ui": "this console", "api": "the API", "python": "Python"}[run.source],
         "Answered by": _who_wrote_what(answered),
         "Model": ", ".join(dict.fromkeys(each.model for each in answered.values())),

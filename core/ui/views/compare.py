@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from core.comparison import in_a_row, only_here
-from core.errors import BadRequest, HistoryUnavailable, RunError
+from core.errors import BadRequest, HistoryUnavailable, KeyFound, RunError
+from core.keys import Keys
 from core.providers import label_of
 from core.runs import Run
 from core.totals import totals
-from core.ui import show
+from core.ui import again, show
 from core.ui.address import redraw
 from core.ui.going_on import asked, fault_view
 from core.ui.services import services
@@ -35,6 +37,7 @@ def _form() -> None:
         height=90,
         persist_state="session",
         placeholder="Say what you want to get done. Each provider plans it by itself.",
+        on_change=again.forget_key,
     )
     chosen = st.pills(
         "Providers, two or three",
@@ -47,12 +50,16 @@ def _form() -> None:
     if st.button(
         "Compare plans", type="primary", icon=":material/compare_arrows:", key="compare plans"
     ):
+        again.forget_key()
         _begin(goal or "", chosen)
+    again.key_question("compare")
 
 
-def _begin(goal: str, chosen: Sequence[str]) -> None:
+def _begin(goal: str, chosen: Sequence[str], keys: Keys = "refuse") -> None:
     try:
-        ids = services().engine.compare(goal, chosen)
+        ids = services().engine.compare(goal, chosen, keys=keys)
+    except KeyFound:
+        again.ask_about_key("compare", partial(_begin, goal, chosen))
     except BadRequest as error:
         st.error(show.plain(str(error)))
     except RunError as error:
