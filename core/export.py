@@ -17,6 +17,7 @@ from core.rendering import as_html as html_of
 from core.rendering import as_markdown as markdown_of
 from core.rendering import literal
 from core.runs import Run
+from core.statuses import STATUSES
 
 Moment = Callable[[float], str]  # UTC seconds since the epoch -> text
 
@@ -28,7 +29,7 @@ def utc(moment: float) -> str:
 def as_markdown(run: Run, *, moment: Moment = utc) -> str:
     """Goal, answer, and each step with its result and who wrote it."""
     steps = run.steps()
-    parts = [f"# {_said(run.record.goal)}", _said(_facts(run, moment))]
+    parts = [f"# {_said(run.record.goal)}", _said(_facts(run, moment)), _said(run.story)]
     if run.error:
         parts.append(f"**Not finished:** {_said(run.error.message)}")
     if answer := run.final_answer:
@@ -52,7 +53,10 @@ def rewritten(text: str) -> str:
 def as_html(run: Run, *, moment: Moment = utc) -> str:
     """The same as one page that needs nothing from elsewhere and runs nothing."""
     said = html.escape
-    parts = [f"<h1>{said(run.record.goal)}</h1><p class=facts>{said(_facts(run, moment))}</p>"]
+    parts = [
+        f"<h1>{said(run.record.goal)}</h1><p class=facts>{said(_facts(run, moment))}</p>",
+        f"<p>{said(run.story)}</p>",
+    ]
     if run.error:
         parts.append(f"<p><strong>Not finished:</strong> {said(run.error.message)}</p>")
     if answer := run.final_answer:
@@ -91,13 +95,14 @@ def steps_as_csv(run: Run) -> str:
 
 
 def _facts(run: Run, moment: Moment) -> str:
-    record = run.record
-    facts = [moment(record.finished_at or record.started_at)]
-    if record.provider:
-        facts.append(f"planned by {label_of(record.provider)}")
+    record, came_to = run.record, run.totals()
+    facts = [STATUSES[run.phase].word, moment(record.finished_at or record.started_at)]
     steps = run.steps()
     if steps and (by := steps[-1].answered):
         facts.append(f"answer by {label_of(by.provider)} ({_line(by.model)})")
+    if came_to.took:
+        facts.append(came_to.took)
+    facts += [came_to.asked, f"cost: {came_to.cost}"]
     if record.simulated:
         facts.append("practice: no model wrote this")
     if run.terms.private:
@@ -105,17 +110,13 @@ def _facts(run: Run, moment: Moment) -> str:
     return " · ".join(facts)
 
 
-_STATES = {
-    "waiting": "Not done.",
-    "running": "Under way.",
-    "failed": "Failed.",
-    "skipped": "Skipped.",
-}
-
-
 def _who(view: StepView) -> str:
     by = view.answered
-    return f"By {label_of(by.provider)} ({_line(by.model)})." if by else _STATES[view.state]
+    return (
+        f"By {label_of(by.provider)} ({_line(by.model)})."
+        if by
+        else f"{STATUSES[view.state].word}."
+    )
 
 
 def _notes(run: Run, view: StepView) -> list[str]:

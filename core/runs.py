@@ -13,13 +13,16 @@ from typing import Any
 from core.briefing import SKIPPED, Cut, Goal, briefing, needed
 from core.errors import RunError
 from core.execution import StepView, Terms, results_of, status_of, steps_of
+from core.jobs import jobs_of
 from core.llm_planner import Planned
 from core.multi_provider_strategy import Answer
 from core.plan import Plan, json_text
 from core.skips import passed_over
+from core.statuses import phase
 from core.thinking import told_apart
+from core.totals import Pause, Totals, pauses, totals
 from core.types import Attempt, Decision, RunRecord, RunStatus, Skip
-from core.words import skip_in_words
+from core.words import skip_in_words, story
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,40 @@ class Run:
         """`planned`, `running`, `executed` or `partly`."""
         running = self.executing and self.record.status == "running" and self.terms.begun
         return status_of(self.steps(), running=running) if self.plan else "planned"
+
+    @property
+    def phase(self) -> str:
+        """Its row in core.statuses."""
+        waits = self.plan is not None and self.terms.approve and not self.terms.begun
+        return phase(self.record.status, waits=waits)
+
+    @property
+    def story(self) -> str:
+        """What came of it, in a sentence, wherever it is told."""
+        return story(
+            list(self.attempts),
+            self.record.decisions,
+            steps=self._number_of_steps,
+            skipped=self.terms.skipped,
+        )
+
+    def answered(self) -> dict[str, Attempt]:
+        """Who wrote the `plan` and who the `answer`, as far as they are there."""
+        jobs = jobs_of(list(self.attempts), self._number_of_steps)
+        written = {"plan": jobs.plan, "answer": jobs.answer if self.plan else None}
+        return {what: job.done for what, job in written.items() if job and job.done}
+
+    @property
+    def _number_of_steps(self) -> int | None:
+        return len(self.plan.steps) if self.plan else None
+
+    def totals(self, *, now: float | None = None) -> Totals:
+        return totals(list(self.attempts), simulated=self.record.simulated, now=now)
+
+    def pauses(self) -> list[Pause]:
+        """While nobody was asked."""
+        at_once = bool(self.record.options.get("execute")) and not self.terms.approve
+        return pauses(list(self.attempts), at_once=at_once, now=time.time())
 
     @property
     def final_answer(self) -> str | None:
@@ -303,6 +340,7 @@ class Run:
                 "status": "error",
                 "run_id": record.id,
                 "error": error,
+                "story": self.story,
                 "attempts": attempts,
                 "skipped": self._skipped_as_json(),
             }
@@ -315,6 +353,7 @@ class Run:
             "provider_used": record.provider,
             "model": record.model,
             "strategy": record.strategy,
+            "story": self.story,
             "attempts": attempts,
             "skipped": self._skipped_as_json(),
         }

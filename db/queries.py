@@ -106,10 +106,12 @@ class Archive(Readers):
         Columns: id, goal (its first 500 characters), status, strategy, provider, model (who
         answered), source, error_kind, error, snippet (where the wanted text was found, see
         `db.marks`; all str, empty where there is none), simulated (bool), started_at,
-        finished_at (float64, UTC seconds since the epoch, NaN while it runs), calls (int64),
-        latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN where the price of an
-        answer is unknown), chain (its calls in order, each a list of provider, status,
-        error_kind, step: the last two None where there is none).
+        finished_at (float64, UTC seconds since the epoch, NaN while it runs), steps (Int64, of
+        its plan, NA without one), waits (bool, whether its plan waits for a reader), calls
+        (int64, sent), latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN where
+        the price of an answer is unknown), attempts (its calls in order, each an Attempt), chain
+        (the same, each a list of provider, status, error_kind, step: the last two None where
+        there is none).
         """
         with self.reading() as connection:
             return lists.page_of_runs(connection, wanted, limit=limit, page=page, ranked=ranked)
@@ -165,6 +167,19 @@ class Archive(Readers):
             *run_ids,
         )
         return {run_id: json.loads(calls) for run_id, calls in rows}
+
+    def steps_of(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """How many steps the plans of these runs have; those without a plan are left out."""
+        rows = self.rows(
+            f"""
+            SELECT id, json_array_length(plan, '$.steps')
+              FROM run
+             WHERE id IN ({", ".join("?" * len(run_ids))}) AND json_valid(plan)
+             ORDER BY id
+            """,
+            *run_ids,
+        )
+        return {run_id: steps for run_id, steps in rows if steps is not None}
 
     def models(self) -> list[str]:
         """Every model that was called, by name."""

@@ -75,7 +75,7 @@ def test_an_empty_console_says_what_to_do_first(engine):
 
 def test_a_finished_run_is_told_with_its_plan(engine):
     page = shown(run=finished(engine))
-    assert "OpenAI answered" in text(page)
+    assert "OpenAI planned it in" in text(page)
     assert "Confidence **90 %**" in text(page)
 
 
@@ -318,7 +318,7 @@ def test_a_history_that_cannot_be_read_is_said_and_a_run_in_memory_still_shows(e
     path.rename(path.with_suffix(".away"))
     path.mkdir()
     try:
-        assert "OpenAI answered" in text(shown(run=run_id))
+        assert "OpenAI planned it in" in text(shown(run=run_id))
         page = shown(run="0" * 32)
         assert any("history" in error.value for error in page.error)
         assert page.text_area[0].label == "Goal"

@@ -14,7 +14,7 @@ from core.runs import Run
 from core.ui import show
 from core.ui.services import services
 
-_BEGUN = "begun here"
+_LOOKED_AT = "looked at here"
 _KEY = "key in question"  # on which page, and what goes on once that is answered
 _KEPT = ("temperature", "max_tokens", "context", "timeout", "execute")  # options of a run
 
@@ -38,7 +38,7 @@ def start(begin: Callable[..., str], *values: Any, **named: Any) -> None:
         except RunError as error:
             st.error(show.plain(f"{error.message} {error.action}"))
         else:
-            st.session_state[_BEGUN] = run_id
+            look_at(run_id)
             st.switch_page("views/run_plan.py", query_params={"run": run_id})
 
     forget_key()
@@ -71,9 +71,13 @@ def key_question(page: str) -> None:
         go("remove" if without else "keep")
 
 
-def begun_here(run_id: str) -> bool:
-    """Whether this window started it, and no other since."""
-    return bool(st.session_state.get(_BEGUN) == run_id)
+def look_at(run_id: str) -> None:
+    """Somebody wants to see this run in this window: who started it, or followed a link to it."""
+    st.session_state[_LOOKED_AT] = run_id
+
+
+def looked_at(run_id: str) -> bool:
+    return bool(st.session_state.get(_LOOKED_AT) == run_id)
 
 
 def run_again(run: Run, *, first: str | None = None, max_tokens: int | None = None) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from core.plan import Plan
 from core.preview import Standing
 from core.providers import label_of
+from core.statuses import STATUSES
 from core.ui.plan_graph import plan_graph
 from core.ui.services import services
 from core.words import ago, exact_time, seconds_in_words
@@ -89,20 +90,10 @@ def standing_icon(standing: Standing) -> str:
     return f":{colour}[:material/{icon}:]"
 
 
-# How a run or a call stands, by its status: icon, colour, word.
-STATUSES = {
-    "ok": (":material/check_circle:", "green", "Answered"),
-    "running": (":material/progress_activity:", "blue", "Running"),
-    "failed": (":material/cancel:", "red", "Failed"),
-    "cancelled": (":material/stop_circle:", "gray", "Stopped"),
-    "interrupted": (":material/power_off:", "gray", "Interrupted"),
-    "completed": (":material/check_circle:", "green", "Completed"),
-}
-
-
-def status_badge(status: str, label: str | None = None) -> None:
-    icon, colour, word = STATUSES[status]
-    st.badge(label or word, icon=icon, color=colour)  # type: ignore[arg-type] # a str of the table above
+def status_badge(status: str) -> None:
+    """`status` is a row of core.statuses."""
+    row = STATUSES[status]
+    st.badge(row.word, icon=row.material, color=row.colour)
 
 
 def agent(name: str) -> str:

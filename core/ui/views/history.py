@@ -46,6 +46,7 @@ class Reading:
     pages: int
     frame: pd.DataFrame
     chains: dict[str, list[list[Any]]]
+    steps: dict[str, int]
     models: list[str]
     ever: bool  # has anything ever run?
 
@@ -97,13 +98,15 @@ def _read_anew(records: Records, question: Question) -> Reading:
     page = min(now.page, pages)
     ask = records.page_of_calls if calls else records.page_of_runs
     frame = ask(wanted=wanted, limit=_PAGE, page=page, ranked=now.ranked)
+    runs = [run for run in frame["run_id"].unique() if run] if calls else []
     return Reading(
         question,
         count,
         page,
         pages,
         frame,
-        records.chains([run for run in frame["run_id"].unique() if run]) if calls else {},
+        records.chains(runs),
+        records.steps_of(runs),
         records.models(),
         ever=count > 0 or records.count_calls(EVERY_CALL) + records.count_runs(EVERY_RUN) > 0,
     )
@@ -167,7 +170,7 @@ def _list(reading: Reading) -> None:
     columns = rows.columns(rows.CALL_COLUMNS if calls else rows.RUN_COLUMNS, searching=searching)
     how = rows.How(st.context.timezone, address, searching)
     shown = (
-        rows.call_rows(reading.frame, reading.chains, how=how)
+        rows.call_rows(reading.frame, reading.chains, reading.steps, how=how)
         if calls
         else rows.run_rows(reading.frame, how=how)
     )

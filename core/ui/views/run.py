@@ -33,12 +33,14 @@ def _read(run: Run, *, live: bool) -> None:
     record = run.record
     st.title(show.plain(record.goal[:200]), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        show.status_badge(record.status)
+        show.status_badge(run.phase)
         if record.simulated:
             show.practice_badge()
         if run.terms.private:
             execution.private_badge()
         show.when(record.started_at)
+    if not live:
+        st.markdown(show.plain(run.story))
     if run.error is not None:
         st.markdown(show.plain(run.error.message))
     execution.reading(run)

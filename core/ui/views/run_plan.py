@@ -135,6 +135,8 @@ def _result(*, private: bool) -> None:
     if not run_id:
         _nothing_yet(private=private)
         return
+    if st.session_state.get("last_run") != run_id:
+        again.look_at(run_id)
     st.session_state["last_run"] = run_id
     if st.query_params.get("run") != run_id:
         st.query_params["run"] = run_id
