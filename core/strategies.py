@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from core.health import Health
+from core.words import count, percent, seconds_in_words
 
 Order = Callable[[Sequence[Health], Random], list[Health]]  # input comes in priority order
 
@@ -95,9 +96,9 @@ def record_in_words(health: Health) -> str:
     if rate is None:
         return "not tried yet"
     n = len(health.recent)
-    words = f"{rate * 100:.0f} % of {n} call{'s' if n != 1 else ''}"
+    words = f"{percent(rate, digits=0)} of {count(n, 'call')}"
     if latency is not None:
-        words += f", {latency:.1f} s"
+        words += f", {seconds_in_words(latency, aligned=True)}"
     return words if n >= PROVEN else f"{words}: too few to judge"
 
 
