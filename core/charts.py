@@ -34,7 +34,7 @@ from core.chart_parts import (
 )
 from core.errors import ErrorKind
 from core.periods import Scale, bucket_in_words, in_words
-from core.strategies import PROVEN
+from core.ranking import PROVEN
 from core.types import Period
 from core.words import REASONS, seconds_in_words
 

@@ -14,6 +14,7 @@ from statistics import median
 from core import breaker as circuit
 from core.breaker import Breaker, Policy
 from core.errors import OUTCOMES, ErrorKind
+from core.ranking import Record
 from core.types import Attempt
 
 WINDOW = 50  # rated attempts that a success rate looks back on
@@ -35,25 +36,15 @@ class Health:
     last_answered: float | None = None
 
     @property
-    def successes(self) -> int:
-        return _successes(self.recent)[0]
-
-    @property
-    def success_rate(self) -> float | None:
-        """0..1 over the recent window; None without a rated attempt."""
-        return self.successes / len(self.recent) if self.recent else None
-
-    @property
-    def latency(self) -> float | None:
-        """Median seconds of recent successes."""
-        return _successes(self.recent)[1]
+    def record(self) -> Record:
+        """Over the recent window."""
+        return _record(self.recent)
 
 
 @lru_cache(maxsize=256)  # asked about everybody at each choice, and one of them has changed
-def _successes(recent: tuple[float | None, ...]) -> tuple[int, float | None]:
-    """How many there are, and their median seconds."""
+def _record(recent: tuple[float | None, ...]) -> Record:
     latencies = [seconds for seconds in recent if seconds is not None]
-    return len(latencies), median(latencies) if latencies else None
+    return Record(len(latencies), len(recent), median(latencies) if latencies else None)
 
 
 def began(health: Health, *, now: float, lease_until: float) -> Health:

@@ -11,7 +11,7 @@ from core import charts
 from core.chart_parts import LOOKS, NEUTRAL, STRANGER
 from core.periods import Scale
 from core.providers import PROVIDERS
-from core.strategies import PROVEN
+from core.ranking import PROVEN
 
 DAY = 86_400.0
 START = 1_790_035_200.0  # a midnight in UTC

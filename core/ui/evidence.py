@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.periods import DAY, midnight
+from core.ranking import Record
 from core.strips import Cell, Count, cells, rests
-from core.suggest import Record
 from core.types import Period
 from core.ui.services import Services
 

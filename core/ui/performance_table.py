@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.chart_parts import count, known_first
 from core.providers import label_of
-from core.strategies import PROVEN, wilson
+from core.ranking import PROVEN, wilson
 from core.ui.performance_links import Scope
 from core.ui.performance_reading import Reading
 

@@ -11,8 +11,9 @@ import streamlit as st
 from core.errors import HistoryUnavailable
 from core.periods import zone
 from core.providers import label_of
+from core.ranking import Record, evidence, reasons
 from core.strategies import STRATEGIES
-from core.suggest import Record, evidence, suggest
+from core.suggest import suggest
 from core.ui import provider_card, show, who
 from core.ui.acting import done
 from core.ui.evidence import LOOKS_BACK, Evidence, gather
@@ -82,6 +83,7 @@ def _suggestion(found: Evidence) -> None:
 
 def _evidence(order: Sequence[str], names: Sequence[str], found: Evidence) -> None:
     now = list(services().engine.lineup.priority)
+    records = [found.records.get(name, Record()) for name in names]
     st.markdown(
         "Whoever answers more reliably comes first; where the rates cannot be told apart, whoever "
         "answers faster. Who cannot be judged yet stays in place."
@@ -92,7 +94,8 @@ def _evidence(order: Sequence[str], names: Sequence[str], found: Evidence) -> No
                 "Suggested": [order.index(name) + 1 for name in names],
                 "Now": [now.index(name) + 1 for name in names],
                 "Provider": [label_of(name) for name in names],
-                "Answered": [evidence(found.records.get(name, Record())) for name in names],
+                "Answered": [evidence(record) for record in records],
+                "Against the next": reasons(records),
             }
         ),
         border="horizontal",
