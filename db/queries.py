@@ -141,12 +141,12 @@ class Archive(Readers):
             )
 
     def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int:
-        """Those with a text to look for up to `lists.COUNTED_TO`, which then means: or more."""
+        """Where counting is costly up to `lists.COUNTED_TO`, which then means: or more."""
         with self.reading() as connection:
             return lists.count_runs(connection, wanted)
 
     def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int:
-        """Those with a text to look for up to `lists.COUNTED_TO`, which then means: or more."""
+        """Where counting is costly up to `lists.COUNTED_TO`, which then means: or more."""
         with self.reading() as connection:
             return lists.count_calls(connection, wanted)
 

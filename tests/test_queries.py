@@ -146,8 +146,16 @@ def test_an_empty_page_of_runs_has_its_types(archive):
     ("wanted", "found"),
     [
         ({}, ["r3", "r2", "r1", "r0"]),
-        ({"provider": ("google", "kimi")}, ["r2", "r1"]),
+        ({"provider": ("google", "kimi")}, ["r3", "r2", "r1"]),
+        ({"provider": ("anthropic",)}, ["r3", "r1"]),  # asked, whoever answered
+        ({"provider": ("deepseek",)}, []),
+        ({"answered_by": ("google", "kimi")}, ["r2", "r1"]),
+        ({"answered_by": ("anthropic",)}, []),
+        ({"provider": ("anthropic",), "answered_by": ("google",)}, ["r1"]),
+        ({"provider": ("anthropic",), "status": ("failed",)}, ["r3"]),
         ({"model": ("gpt-5",)}, ["r2"]),
+        ({"model": ("claude",)}, ["r3", "r1"]),
+        ({"provider": ("google",), "model": ("claude",)}, []),  # which is not google's
         ({"strategy": ("priority",)}, ["r3"]),
         ({"status": ("failed", "cancelled")}, ["r3", "r0"]),
         ({"error_kind": ("deadline",)}, ["r3"]),
@@ -155,6 +163,7 @@ def test_an_empty_page_of_runs_has_its_types(archive):
         ({"since": START + 1, "until": START + 3}, ["r2", "r1"]),
         ({"text": "tea"}, ["r2", "r1"]),
         ({"text": "tea", "provider": ("kimi",)}, ["r2"]),
+        ({"text": "tea", "answered_by": ("google",)}, ["r1"]),
     ],
 )
 def test_a_filter_finds_its_runs(wanted, found, history, archive):
@@ -165,9 +174,21 @@ def test_a_filter_finds_its_runs(wanted, found, history, archive):
         a_run("r2", 2, **done, provider="kimi", model="gpt-5", goal="make tea"),
         a_run("r3", 3, status="failed", error_kind="deadline", strategy="priority"),
     ]
-    fill(history, runs=runs)
+    fill(
+        history,
+        failed(run_id="r1", provider="anthropic", model="claude"),
+        {"run_id": "r1", "provider": "google", "model": "gemini", "simulated": True},
+        {"run_id": "r2", "provider": "kimi", "model": "gpt-5"},
+        failed(run_id="r3", provider="anthropic", model="claude"),
+        failed(run_id="r3", provider="kimi", model="k3"),
+        runs=runs,
+    )
     frame = archive.page_of_runs(limit=100, wanted=RunFilter(**wanted))
     assert frame["id"].tolist() == found
+    asked = {name: v if isinstance(v, tuple) else (str(v).lower(),) for name, v in wanted.items()}
+    exported = export.export_jsonl(history.path, {"view": ("runs",), **asked})
+    lines = [json.loads(line)["id"] for line in "".join(exported).splitlines()]
+    assert lines == found[::-1]
     assert archive.count_runs(RunFilter(**wanted)) == len(found)
 
 
