@@ -23,10 +23,8 @@ from core.chart_parts import (
     Mark,
     Spec,
     by_look,
-    count,
     framed,
     known_first,
-    percent,
     provider_colour,
     rows_of,
     short,
@@ -36,7 +34,7 @@ from core.errors import ErrorKind
 from core.periods import Scale, bucket_in_words, in_words
 from core.ranking import PROVEN
 from core.types import Period
-from core.words import REASONS, seconds_in_words
+from core.words import REASONS, count, percent, seconds_in_words
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.errors import LimitReached
 from core.types import Attempt
-from core.words import seconds_in_words
+from core.words import count, money, seconds_in_words
 
 _ACTION = "Raise this limit and continue; what is done is kept."
 
@@ -67,15 +67,15 @@ class Meter:
         limits = self._limits
         made = self._made - sum(attempt.drilled for attempt in self._attempts)
         if limits.calls is not None and made >= limits.calls:
-            calls = "call" if made == 1 else "calls"
-            raise LimitReached(f"The run has made {made} {calls}, its limit.", _ACTION)
+            raise LimitReached(f"The run has made {count(made, 'call')}, its limit.", _ACTION)
         if limits.usd is not None and (spent := cost_of(self._attempts)) >= limits.usd:
             raise LimitReached(
-                f"The run has cost ${spent:.2f}; its limit is ${limits.usd:.2f}.", _ACTION
+                f"The run has cost {money(spent)}; its limit is {money(limits.usd)}.", _ACTION
             )
         if limits.usd_per_day is not None and (today := self._spent_today()) >= limits.usd_per_day:
             raise LimitReached(
-                f"${today:.2f} were spent today; the limit for a day is ${limits.usd_per_day:.2f}.",
+                f"{money(today)} were spent today; the limit for a day is"
+                f" {money(limits.usd_per_day)}.",
                 "Raise this limit and continue, or continue tomorrow; what is done is kept.",
             )
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from core.chart_parts import count, percent
-from core.words import seconds_in_words
+from core.words import count, percent, percent_range, seconds_in_words
 
 PROVEN = 10  # rated attempts from which on a success rate is worth comparing
 
@@ -94,14 +93,13 @@ def wilson(ok: int, rated: int) -> tuple[float, float]:
 
 
 def evidence(record: Record) -> str:
-    """`98 % of 212 calls (95.3 to 99.2 %), 1.9 s`"""
+    """`98 % of 212 calls (95.2 to 99.2 %), 1.9 s`"""
     if not record.rated:
         return "not asked yet"
     calls = count(record.rated, "call")
     if not record.proven:
         return f"{calls}: too few to judge"
-    low, high = (f"{bound * 100:.1f}".removesuffix(".0") for bound in record.range)
-    said = f"{percent(record.rate)} of {calls} ({low} to {high} %)"
+    said = f"{percent(record.rate)} of {calls} ({percent_range(*record.range)})"
     return said if record.latency is None else f"{said}, {seconds_in_words(record.latency)}"
 
 

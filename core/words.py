@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -35,24 +35,48 @@ REASONS: dict[ErrorKind, str] = {
 }
 
 
-def seconds_in_words(seconds: float) -> str:
-    """`0.8 s`, `42 s`, `3 min`, `2 h`."""
-    if seconds < 10:
+def seconds_in_words(seconds: float, *, aligned: bool = False) -> str:
+    """`4 ms`, `0.8 s`, `42 s`, `3 min`, `2 h`, `42 days`; aligned, for a column: `42.0 s`."""
+    if 0 < seconds < 0.095:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "<1 ms"
+    if aligned:
+        return f"{seconds:,.1f} s"
+    if seconds < 9.95:
         return f"{seconds:.1f} s".replace(".0 s", " s")
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h"
+    for size, up_to, unit in ((1, 120, "s"), (60, 120, "min"), (3600, 48, "h")):
+        if round(seconds / size) < up_to:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:,.0f} days"
 
 
 def ago(seconds: float) -> str:
     """How long something is past: `just now`, `42 s ago`, `3 min ago`, `2 h ago`, `5 days ago`."""
-    if seconds < 5:
-        return "just now"
-    if seconds < 48 * 3600:
-        return f"{seconds_in_words(round(seconds))} ago"
-    return f"{seconds / 86400:.0f} days ago"
+    return "just now" if seconds < 5 else f"{seconds_in_words(round(seconds))} ago"
+
+
+def count(number: float, thing: str) -> str:
+    """`1 call`, `1,204 calls`."""
+    return f"{number:,.0f} {thing}{'' if number == 1 else 's'}"
+
+
+def percent(rate: float, *, digits: int = 1, aligned: bool = False) -> str:
+    """`98.4 %`, `95 %`; never 100 unless it is all of them, never 0 unless it is none.
+
+    Aligned, for a column: `95.0 %`.
+    """
+    said = _hundredths(rate, digits)
+    return f"{said if aligned else said.removesuffix('.0')} %"
+
+
+def percent_range(low: float, high: float, *, digits: int = 1) -> str:
+    """`96.8 to 98.3 %`"""
+    return f"{_hundredths(low, digits)} to {_hundredths(high, digits)} %"
+
+
+def _hundredths(rate: float, digits: int) -> str:
+    least = 10.0**-digits
+    hundredths = min(max(rate * 100, least), 100 - least) if 0 < rate < 1 else rate * 100
+    return f"{hundredths:.{digits}f}"
 
 
 def bytes_in_words(number: float) -> str:
@@ -67,6 +91,16 @@ def bytes_in_words(number: float) -> str:
     return f"{number:.0f} bytes"
 
 
+def day_in_words(moment: date, *, year: bool = False) -> str:
+    """`28 Nov`, `28 Nov 2026`."""
+    return f"{moment.day} {moment:%b %Y}" if year else f"{moment.day} {moment:%b}"
+
+
+def sentence(words: str) -> str:
+    """With a capital to begin with; `capitalize` would make the names inside small."""
+    return words[:1].upper() + words[1:]
+
+
 def exact_time(moment: float, zone: str | None) -> str:
     """`24 Nov 2026, 14:03:22`, in the zone of that name, or UTC where there is none such."""
     try:
@@ -74,16 +108,30 @@ def exact_time(moment: float, zone: str | None) -> str:
     except (ZoneInfoNotFoundError, ValueError):
         there = None
     local = datetime.fromtimestamp(moment, there or ZoneInfo("UTC"))
-    return f"{local.day} {local:%b %Y, %H:%M:%S}{'' if there else ' UTC'}"
+    return f"{day_in_words(local, year=True)}, {local:%H:%M:%S}{'' if there else ' UTC'}"
 
 
 def money(dollars: float | None) -> str:
-    """`$0.0042`, `$1.20`; what is unknown is not nothing."""
+    """`$0.0042`, `$1,204.50`; what is unknown is not nothing."""
     if dollars is None:
         return "unknown"
     if 0 < dollars < 0.00005:
         return "<$0.0001"
-    return "$0" if dollars == 0 else f"${dollars:.4f}" if dollars < 0.01 else f"${dollars:.2f}"
+    return "$0" if dollars == 0 else f"${dollars:.4f}" if dollars < 0.01 else f"${dollars:,.2f}"
+
+
+def cost(dollars: float | None, *, unpriced: int = 0, simulated: bool = False) -> str:
+    """What calls came to: `$1.20`, `at least $0.0067, 5 calls without a price`.
+
+    `dollars` are those of the calls whose price is known, `unpriced` how many more there were.
+    Practice costs nothing, whatever the price lists know.
+    """
+    if simulated:
+        return "nothing (practice)"
+    if not unpriced:
+        return money(dollars)
+    known = f"at least {money(dollars)}" if dollars else "unknown"
+    return f"{known}, {count(unpriced, 'call')} without a price"
 
 
 _MARKS = {"ok": "✓", "failed": "✕", "running": "…", "cancelled": "■", "interrupted": "■"}

@@ -138,8 +138,8 @@ def test_best_so_far_and_the_suggestion_are_of_one_mind():
 def test_the_evidence_shows_the_doubt_that_the_order_is_made_by():
     assert evidence(Record()) == "not asked yet"
     assert evidence(Record(1, 1, 2.0)) == "1 call: too few to judge"
-    assert evidence(Record(98, 100, 1.9)) == "98 % of 100 calls (93 to 99.4 %), 1.9 s"
-    assert evidence(Record(0, 20, None)) == "0 % of 20 calls (0 to 16.1 %)"
+    assert evidence(Record(98, 100, 1.9)) == "98 % of 100 calls (93.0 to 99.4 %), 1.9 s"
+    assert evidence(Record(0, 20, None)) == "0 % of 20 calls (0.0 to 16.1 %)"
     assert evidence(Record(11573, 11809, 3.9)) == ("98 % of 11,809 calls (97.7 to 98.2 %), 3.9 s")
 
 

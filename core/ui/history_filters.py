@@ -29,7 +29,7 @@ from core.ui.history_rows import (
     reason,
 )
 from core.ui.services import services
-from core.words import exact_time
+from core.words import exact_time, sentence
 from db.filters import CHOICES, YES_OR_NO, CallFilter, RunFilter, filter_from, run_filter_from
 
 View = Literal["runs", "calls"]
@@ -358,7 +358,7 @@ def _between(since: float | None, until: float | None) -> str:
         for word, moment in (("from", since), ("until", until))
         if moment is not None
     ]
-    return " ".join(parts).capitalize()
+    return sentence(" ".join(parts))
 
 
 # -- a widget follows the address, and the address a widget

@@ -10,16 +10,17 @@ function element(name, className, text) {
   return made;
 }
 
+// As core/words.py says it.
 function seconds(value) {
-  if (value < 10) return `${value.toFixed(1).replace(".0", "")} s`;
-  if (value < 120) return `${value.toFixed(0)} s`;
-  if (value < 7200) return `${(value / 60).toFixed(0)} min`;
-  return `${(value / 3600).toFixed(0)} h`;
+  if (value < 9.95) return `${value.toFixed(1).replace(".0", "")} s`;
+  for (const [size, upTo, unit] of [[1, 120, "s"], [60, 120, "min"], [3600, 48, "h"]])
+    if (Math.round(value / size) < upTo) return `${(value / size).toFixed(0)} ${unit}`;
+  return `${(value / DAY).toFixed(0)} days`;
 }
 
 function ago(past) {
   if (past < 5) return "just now";
-  return `${past < 2 * DAY ? seconds(past) : `${(past / DAY).toFixed(0)} days`} ago`;
+  return `${seconds(past)} ago`;
 }
 
 const CELLS = {

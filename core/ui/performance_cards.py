@@ -7,11 +7,10 @@ from typing import Literal
 
 import streamlit as st
 
-from core.chart_parts import count, percent
 from core.ui import show
 from core.ui.performance_links import Link, Scope
 from core.ui.performance_reading import Reading
-from core.words import money, seconds_in_words
+from core.words import count, money, percent, seconds_in_words
 
 Colour = Literal["green", "red", "gray"]
 _ALIKE = 0.0005  # rates this near are shown as the same

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.chart_parts import count
 from core.types import Period
 from core.ui import show
+from core.words import count
 
 _COUNTED = {"counted": "true"}  # as the figures count: not under way, and no fire drill's
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core.chart_parts import count, known_first
+from core.chart_parts import known_first
 from core.providers import label_of
 from core.ranking import PROVEN, wilson
 from core.ui.performance_links import Scope
 from core.ui.performance_reading import Reading
+from core.words import count
 
 _SECONDS = "%.1f s"
 _NUMBERS = {

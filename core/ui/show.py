@@ -13,7 +13,7 @@ from core.preview import Standing
 from core.providers import label_of
 from core.ui.plan_graph import plan_graph
 from core.ui.services import services
-from core.words import ago, exact_time, seconds_in_words
+from core.words import ago, exact_time, percent, seconds_in_words
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
 
@@ -105,7 +105,7 @@ def plan_facts(plan: Plan) -> None:
     """How sure its author is, how long it would take, and of how many steps it is."""
     steps = f"**{len(plan.steps)}** step{'' if len(plan.steps) == 1 else 's'}"
     st.markdown(
-        f"Confidence **{plan.confidence * 100:.0f} %** · Estimated time"
+        f"Confidence **{percent(plan.confidence, digits=0)}** · Estimated time"
         f" **{seconds_in_words(plan.estimated_duration)}** · {steps}",
         help="Confidence and time are what the provider itself said of its plan.",
     )
