@@ -9,14 +9,14 @@ import streamlit as st
 
 from core.comparison import in_a_row, only_here
 from core.errors import BadRequest, HistoryUnavailable, RunError
-from core.meter import cost_of
+from core.meter import cost_of, is_unpriced, working_seconds
 from core.providers import label_of
 from core.runs import Run
 from core.ui import show
 from core.ui.address import redraw
 from core.ui.going_on import asked, fault_view
 from core.ui.services import services
-from core.words import money, seconds_in_words, story, ticker
+from core.words import cost, seconds_in_words, story, ticker
 
 _EVERY = 0.5  # seconds between two looks at runs under way
 _MOST = 3  # plans side by side
@@ -131,9 +131,10 @@ def _plan(run: Run, alone: set[int]) -> None:
             st.markdown(f":red[:material/error:] {show.plain(run.error.message)}")
         return
     planning = [attempt for attempt in run.attempts if attempt.step is None]
-    took = sum((attempt.latency_ms or 0.0) / 1000 for attempt in planning)
-    cost = "practice" if run.record.simulated else money(cost_of(planning))
-    st.caption(show.plain(f"{seconds_in_words(took)} · {cost} · {story(planning)}"))
+    took = seconds_in_words(working_seconds(planning))
+    unpriced = sum(map(is_unpriced, planning))
+    price = cost(cost_of(planning), unpriced=unpriced, simulated=run.record.simulated)
+    st.caption(show.plain(f"{took} · {price} · {story(planning)}"))
     show.plan_facts(run.plan)
     if run.record.status != "running":
         _pick(run)
