@@ -6,6 +6,7 @@ Reads never wait for the writer, and never see half of a commit.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 _CALL = ", ".join(CALL_COLUMNS)
 _RUN = ", ".join(RUN_COLUMNS)
+# FROM and WHERE of what the figures count.
+_COUNTED = """
+    call INDEXED BY call_outcome
+     WHERE status <> 'running' AND simulated = :simulated AND NOT drilled
+"""
 
 
 class Archive(Readers):
@@ -29,21 +35,49 @@ class Archive(Readers):
     Each raises HistoryUnavailable when the file cannot be read.
     """
 
-    def first_call(self, *, simulated: bool) -> float | None:
-        """When the oldest call that is in the figures began (UTC seconds); None without one."""
-        # Whether there is one at all comes first: without one the index would be read to its end.
-        if not self.rows("SELECT 1 FROM call WHERE simulated = ? LIMIT 1", simulated):
-            return None
-        rows = self.rows(
-            """
-            SELECT started_at FROM call INDEXED BY call_outcome
-             WHERE status <> 'running' AND simulated = ? AND NOT drilled
+    def first_figure(self, *, simulated: bool) -> float | None:
+        """When the oldest stretch began that anything is counted in; None without one.
+
+        UTC seconds. Figures stay when their calls are removed.
+        """
+        ((first,),) = self.rows(
+            "SELECT min(start) FROM call_rollup WHERE simulated = ? AND span = ?",
+            simulated,
+            rollup.SHORTEST,
+        )
+        return None if first is None else float(first)
+
+    def removed_until(self, *, simulated: bool) -> float | None:
+        """Calls from before then (UTC seconds) were removed, and the figures count them still.
+
+        Infinity where none is left, None where none was removed.
+        """
+        # A run that goes on keeps its calls, however old: they say nothing of the others.
+        oldest = self.rows(
+            f"""
+            SELECT started_at FROM {_COUNTED}
+               AND coalesce(run_id, '') NOT IN (SELECT id FROM run WHERE status = 'running')
              ORDER BY started_at
              LIMIT 1
             """,
-            simulated,
+            simulated=simulated,
         )
-        return rows[0][0] if rows else None
+        first = oldest[0][0] if oldest else math.inf
+        gone = self.rows(
+            f"""
+            SELECT 1 FROM call_rollup AS figure
+             WHERE simulated = :simulated AND span = :span AND start <= :first
+               AND calls > (
+                   SELECT count(*) FROM {_COUNTED}
+                      AND started_at >= figure.start AND started_at < figure.start + :span
+                      AND provider = figure.provider AND model = figure.model)
+             LIMIT 1
+            """,
+            simulated=simulated,
+            span=rollup.SHORTEST,
+            first=first,
+        )
+        return first if gone else None
 
     def run(self, run_id: str) -> RunRecord | None:
         rows = self.rows(f"SELECT {_RUN} FROM run WHERE id = ?", run_id)

@@ -16,6 +16,7 @@ from db import export, precedence
 from db.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from db.history import SqliteHistory
 from db.queries import Archive
+from db.rollup import SHORTEST
 from db.rows import CALL_COLUMNS
 from tests.indexing import indexed
 
@@ -203,11 +204,12 @@ def test_every_model_that_was_called_is_named_once(history, archive):
     assert archive.models() == ["a", "gpt-4o", "gpt-5"]
 
 
-def test_the_first_call_is_the_oldest_that_counts(history, archive):
-    assert archive.first_call(simulated=False) is None
+def test_the_first_figure_is_of_the_oldest_that_counts(history, archive):
+    assert archive.first_figure(simulated=False) is None
     fill(history, {"drilled": True}, {"status": "running"}, failed(), {}, {"simulated": True})
-    assert archive.first_call(simulated=False) == START + 2
-    assert archive.first_call(simulated=True) == START + 4
+    quarter = START // SHORTEST * SHORTEST
+    assert archive.first_figure(simulated=False) == quarter
+    assert archive.first_figure(simulated=True) == quarter
 
 
 def test_what_is_not_there_is_none(archive):

@@ -87,9 +87,9 @@ def _day(text: str | None) -> date | None:
 
 
 def kinds() -> dict[bool, float]:
-    """Practice and real: when the first call of each was made, of those that were."""
+    """Practice and real: from when on each is counted, of those that are."""
     records = services().records
-    firsts = {kind: records.first_call(simulated=kind) for kind in (False, True)}
+    firsts = {kind: records.first_figure(simulated=kind) for kind in (False, True)}
     return {kind: first for kind, first in firsts.items() if first is not None}
 
 

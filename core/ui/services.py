@@ -51,8 +51,15 @@ class Records(Protocol):
 
     def models(self) -> list[str]: ...
 
-    def first_call(self, *, simulated: bool) -> float | None:
-        """When the oldest call that is in the figures began (UTC seconds), if there is one."""
+    def first_figure(self, *, simulated: bool) -> float | None:
+        """When the oldest stretch began that anything is counted in (UTC seconds), if any."""
+        ...
+
+    def removed_until(self, *, simulated: bool) -> float | None:
+        """Calls from before then (UTC seconds) were removed, and the figures count them still.
+
+        Infinity where none is left, None where none was removed.
+        """
         ...
 
     def one_moment(self) -> AbstractContextManager[None]:
@@ -79,7 +86,13 @@ class Performance(Protocol):
 
     def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
 
+    def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
+
     def over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool, by_model: bool = False
+    ) -> pd.DataFrame: ...
+
+    def latency_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame: ...
 
