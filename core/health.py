@@ -18,6 +18,7 @@ from core.ranking import Record
 from core.types import Attempt
 
 WINDOW = 50  # rated attempts that a success rate looks back on
+Recent = tuple[float | None, ...]  # oldest first: seconds of a success, None for a failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Health:
     name: str
     breaker: Breaker = field(default_factory=Breaker)
     last_used: float | None = None
-    recent: tuple[float | None, ...] = ()  # oldest first: seconds of a success, None for a failure
+    recent: Recent = ()  # of the model that is asked now
     streak: int = 0  # failures in a row that were its own
     succeeded: int = 0  # ever
     failed: int = 0  # ever
@@ -42,7 +43,7 @@ class Health:
 
 
 @lru_cache(maxsize=256)  # asked about everybody at each choice, and one of them has changed
-def _record(recent: tuple[float | None, ...]) -> Record:
+def _record(recent: Recent) -> Record:
     latencies = [seconds for seconds in recent if seconds is not None]
     return Record(len(latencies), len(recent), median(latencies) if latencies else None)
 
