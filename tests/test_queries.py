@@ -583,3 +583,16 @@ def test_each_index_serves_its_question_without_a_sort(sql, index, archive):
     plan = " ".join(row[-1] for row in archive.rows(f"EXPLAIN QUERY PLAN {sql}"))
     assert index in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_what_surrounds_a_failure_is_found_however_much_came_since(history, archive):
+    calls = [{"started_at": START + at} for at in range(300)]
+    for at in (10, 11, 200):
+        calls[at] |= {"status": "failed", "error_kind": ErrorKind.TIMEOUT}
+    calls[201] |= {"provider": "google"}
+    calls[205] |= {"status": "failed", "error_kind": ErrorKind.TIMEOUT, "drilled": True}
+    calls[250] |= {"status": "failed", "error_kind": ErrorKind.TIMEOUT, "simulated": True}
+    fill(history, *calls)
+    found = archive.around_failures(START + 11, simulated=False)
+    assert [attempt.id for attempt in found] == [12, 13, 14, 15, 201, 203, 204, 205]
+    assert archive.around_failures(START + 300, simulated=False) == []
