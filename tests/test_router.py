@@ -668,3 +668,21 @@ def test_a_restart_takes_up_the_record_of_the_present_model():
 
     router.replace_providers({"a": Old()}, {"a": "old"})
     assert router.health("a").record.rated == 20
+
+
+def test_walks_that_begin_at_once_take_turns_even_with_providers_not_used_before():
+    class Importing(Scripted):
+        async def prepare(self):
+            await asyncio.sleep(0)  # as the first import of an SDK does
+
+    async def at_once(router):
+        ask = Ask(Request((Message("user", "hello"),)), "round_robin")
+        answers = await asyncio.gather(*(router.ask(ask) for _ in range(3)))
+        return [answer.provider for answer in answers]
+
+    router = made(a=Importing(), b=Importing(), c=Importing(), d=Importing())
+    assert asyncio.run(at_once(router)) == ["a", "b", "c"]
+    router = made(a=Importing(), b=Importing(), c=Importing(), d=Importing())
+    router.pretends_down = lambda name: name == "a"
+    assert "a" not in asyncio.run(at_once(router))
+    assert router.health("a").last_used is None  # nobody asked it
