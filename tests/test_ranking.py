@@ -156,4 +156,9 @@ def test_what_is_shown_alike_is_not_told_apart():
 
 def test_each_is_said_to_be_better_than_the_next_that_can_be_judged():
     records = [GOOGLE, Record(3, 3, 1.0), Record(11573, 11809, 3.9), Record(176, 181, 4.5)]
-    assert reasons(records) == ["more reliable", "", "as reliable, and no slower", ""]
+    assert reasons(records) == [
+        "more reliable than the next",
+        "",
+        "as reliable as the next, and faster",
+        "",
+    ]

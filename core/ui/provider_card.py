@@ -80,7 +80,7 @@ def _full(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
     _head(name, place, health, now=router.clock())
     if gone := models.retired(name, model):
         _offer(name, models.in_words(gone, today=date.today()), gone.successor)
-    figures, hours, days = st.columns([5, 5, 2], gap="medium")
+    figures, hours, days = st.columns([6, 5, 2], gap="medium")
     with figures:
         _figures(evidence.today.get(name, Today()))
     for column, label, form, cells in (

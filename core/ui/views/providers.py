@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from core.errors import HistoryUnavailable
@@ -88,19 +87,13 @@ def _evidence(order: Sequence[str], names: Sequence[str], found: Evidence) -> No
         "Whoever answers more reliably comes first; where the rates cannot be told apart, whoever "
         "answers faster. Who cannot be judged yet stays in place."
     )
-    st.table(
-        pd.DataFrame(
-            {
-                "Suggested": [order.index(name) + 1 for name in names],
-                "Now": [now.index(name) + 1 for name in names],
-                "Provider": [label_of(name) for name in names],
-                "Answered": [evidence(record) for record in records],
-                "Against the next": reasons(records),
-            }
-        ),
-        border="horizontal",
-        hide_index=True,
-    )
+    for name, record, reason in zip(names, records, reasons(records), strict=True):
+        place, before = order.index(name) + 1, now.index(name) + 1
+        was = "" if place == before else f", now {before}"
+        said = " · ".join(filter(None, (evidence(record), reason)))
+        st.markdown(
+            f"**{place}. {show.plain(label_of(name))}**{was}  \n:small[:gray[{show.plain(said)}]]"
+        )
 
 
 def _last_change() -> None:
