@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.types import Period
@@ -187,6 +188,15 @@ def bucket_in_words(cut: Scale, place: int, zone: tzinfo) -> str:
         case _:
             words = f"{day_in_words(start)}, {start:%H:%M} to {end:%H:%M}{again}"
     return words
+
+
+@lru_cache(maxsize=4)  # each chart of a page asks for the same
+def buckets_in_words(cut: Scale, zone: tzinfo) -> tuple[str, ...]:
+    """All of them; one that is cut off says so."""
+    return tuple(
+        bucket_in_words(cut, place, zone) + ("" if whole else f" (part of the {cut.bucket})")
+        for place, whole in enumerate(cut.whole)
+    )
 
 
 def in_words(period: Period, zone: tzinfo) -> str:

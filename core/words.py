@@ -126,12 +126,22 @@ def cost(dollars: float | None, *, unpriced: int = 0, simulated: bool = False) -
     `dollars` are those of the calls whose price is known, `unpriced` how many more there were.
     Practice costs nothing, whatever the price lists know.
     """
+    value, note = cost_parts(dollars, unpriced=unpriced, simulated=simulated)
     if simulated:
-        return "nothing (practice)"
+        return f"{value} ({note})"
+    return f"{value}, {note}" if note else value
+
+
+def cost_parts(
+    dollars: float | None, *, unpriced: int = 0, simulated: bool = False
+) -> tuple[str, str]:
+    """The same in two: the sum, and what there is to be said of it."""
+    if simulated:
+        return "nothing", "practice"
     if not unpriced:
-        return money(dollars)
+        return money(dollars), ""
     known = f"at least {money(dollars)}" if dollars else "unknown"
-    return f"{known}, {count(unpriced, 'call')} without a price"
+    return known, f"{count(unpriced, 'call')} without a price"
 
 
 _MARKS = {"ok": "✓", "failed": "✕", "running": "…", "cancelled": "■", "interrupted": "■"}

@@ -350,7 +350,8 @@ def _summed(values: Sequence[float] | Array, begins: Sequence[int] | None) -> Ar
     import numpy as np
 
     each = _floats(values)
-    return np.add.reduceat(each, begins, axis=0) if begins else each
+    alone = not begins or len(begins) == len(each)
+    return each if alone else np.add.reduceat(each, begins, axis=0)
 
 
 def _texts(values: Sequence[str]) -> pd.Series[str]:

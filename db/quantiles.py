@@ -28,6 +28,8 @@ def told(
     """The same as `quantiles`; NaN where the calls are too few to tell, see FEWEST."""
     import numpy as np
 
+    if begins is not None and len(begins) == len(texts):
+        begins = None  # each is one of its own, and to add them up would take its time
     _, often = dense(texts)
     calls = often.sum(axis=1)
     if begins is not None and calls.size:

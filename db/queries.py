@@ -51,7 +51,7 @@ class Archive(Readers):
     def removed_until(self, *, simulated: bool) -> float | None:
         """Calls from before then (UTC seconds) were removed, and the figures count them still.
 
-        Infinity where none is left, None where none was removed.
+        To a quarter of an hour where nothing was called since; None where none was removed.
         """
         # A run that goes on keeps its calls, however old: they say nothing of the others.
         oldest = self.rows(
@@ -66,19 +66,20 @@ class Archive(Readers):
         first = oldest[0][0] if oldest else math.inf
         gone = self.rows(
             f"""
-            SELECT 1 FROM call_rollup AS figure
+            SELECT start + span FROM call_rollup AS figure
              WHERE simulated = :simulated AND span = :span AND start <= :first
                AND calls > (
                    SELECT count(*) FROM {_COUNTED}
                       AND started_at >= figure.start AND started_at < figure.start + :span
                       AND provider = figure.provider AND model = figure.model)
+             ORDER BY start DESC
              LIMIT 1
             """,
             simulated=simulated,
             span=rollup.SHORTEST,
             first=first,
         )
-        return first if gone else None
+        return min(first, float(gone[0][0])) if gone else None
 
     def run(self, run_id: str) -> RunRecord | None:
         rows = self.rows(f"SELECT {_RUN} FROM run WHERE id = ?", run_id)

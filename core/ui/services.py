@@ -58,7 +58,7 @@ class Records(Protocol):
     def removed_until(self, *, simulated: bool) -> float | None:
         """Calls from before then (UTC seconds) were removed, and the figures count them still.
 
-        Infinity where none is left, None where none was removed.
+        None where none was removed.
         """
         ...
 

@@ -305,3 +305,9 @@ def test_a_history_that_cannot_be_read_is_said_so_with_what_to_do(engine, tmp_pa
     failing = shown(page, call="1")
     assert "The history cannot be read just now." in text(failing)
     assert any(button.label == "Try again" for button in failing.button)
+
+
+def test_a_moment_within_a_day_keeps_its_months_capital(engine):
+    finished(engine)
+    page = shown(since="1764201600.5", until="1999999999.5")
+    assert "From 27 Nov 2025, 00:00:00 UTC until " in text(page)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import streamlit as st
 
 from core.errors import BadRequest, HistoryUnavailable
+from core.periods import zone
+from core.types import Period
 from core.ui import history_details as details
 from core.ui import history_filters as filters
 from core.ui import history_rows as rows
@@ -18,6 +20,7 @@ from core.ui import show
 from core.ui.address import redraw
 from core.ui.history_filters import Asked
 from core.ui.history_table import table
+from core.ui.removed import removed_in_words
 from core.ui.services import Records, services
 from db.filters import EVERY_CALL, EVERY_RUN, CallFilter
 from db.lists import COUNTED_TO, RANKED_AMONG
@@ -65,6 +68,8 @@ def _history() -> None:
     _top(reading)
     filters.bar(now, reading.models)
     _count_line(reading)
+    if removed := _removed(reading.question.wanted):
+        st.caption(removed)
     if reading.count:
         _list(reading)
     else:
@@ -158,6 +163,15 @@ def _count_line(reading: Reading) -> None:
         if now.text:
             st.space("stretch")
             filters.sort_switch(now)
+
+
+def _removed(wanted: Any) -> str:
+    """What is no longer there of what a figure counts, where its link was followed."""
+    if not wanted.counted or wanted.simulated is None or wanted.since is None:
+        return ""
+    until = services().records.removed_until(simulated=wanted.simulated)
+    period = Period(wanted.since, wanted.until or time.time())
+    return removed_in_words(period, until, zone(st.context.timezone))
 
 
 def _list(reading: Reading) -> None:
