@@ -350,8 +350,9 @@ def _summed(values: Sequence[float] | Array, begins: Sequence[int] | None) -> Ar
     import numpy as np
 
     each = _floats(values)
-    alone = not begins or len(begins) == len(each)
-    return each if alone else np.add.reduceat(each, begins, axis=0)
+    if not begins or len(begins) == len(each):
+        return each
+    return np.add.reduceat(each, begins, axis=0)
 
 
 def _texts(values: Sequence[str]) -> pd.Series[str]:
