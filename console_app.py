@@ -28,6 +28,7 @@ from core.errors import SwitchyardError
 from core.guard import Guard, check_bind
 from core.redaction import Redactor, install
 from core.settings import read_settings
+from core.skips import not_asked_in_words
 from core.ui.delivery import deliver_what_was_drawn
 from core.ui.services import Services, provide
 from db import export, queries
@@ -152,7 +153,9 @@ async def nothing_here(request: Request) -> JSONResponse:
 
 api = make_api(
     lambda: console.engine,
-    export_csv=lambda filters: export.export_csv(settings.database_path, filters),
+    export_csv=lambda filters: export.export_csv(
+        settings.database_path, filters, not_asked=not_asked_in_words
+    ),
     export_jsonl=lambda filters: export.export_jsonl(settings.database_path, filters),
     backup=lambda target: console.upkeep.backup(target),
 )

@@ -19,11 +19,12 @@ from starlette.exceptions import HTTPException
 
 from core import export
 from core.engine import Engine
-from core.errors import BadRequest, RunError
+from core.errors import RATED, BadRequest, ErrorKind, RunError
 from core.providers import PROVIDERS
 from core.runs import Run
 from core.strategies import STRATEGIES
 from core.texts import check_text
+from core.words import SKIPS
 
 Export = Callable[[Mapping[str, list[str]]], Iterator[str]]  # the page's filters -> pieces of text
 
@@ -58,6 +59,21 @@ class PlanRequest(BaseModel):
     context: str | None = Field(None, description="Background that the plan should heed.")
     execute: bool = Field(False, description="Carry the plan out, too.")
     timeout: float | None = Field(None, gt=0, le=3600, description="Seconds the run may take.")
+
+
+_STATUS_SAID = (
+    "`available_providers` may be asked now: who rests, needs a person, is switched off or is"
+    " pretended down is not among them. The success rate, here and everywhere, is of the calls that"
+    " say something of the provider: those that ended as "
+    f"{', '.join(kind.value for kind in ErrorKind if kind.value not in RATED)} do not, and are in"
+    " none of `total_calls`, `failed_calls` and `success_rate`, which is null where no call says"
+    " anything. `avg_latency` is of answers."
+)
+_RUN_SAID = (
+    "`skipped` names the providers that were set up and yet passed over, each with `provider`,"
+    f" `reason` ({', '.join(reason for reason, row in SKIPS.items() if row.set_up)}), `message`"
+    " and `until` (UTC seconds, or null). It is null for runs of versions that did not record it."
+)
 
 
 class _Refused(Exception):
@@ -109,7 +125,9 @@ def _add_plans(api: FastAPI, engine: Callable[[], Engine]) -> None:
     # The body is read by hand: a script need not say that it sends JSON.
     body = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
-    @api.post("/plan", summary="Plan a goal", openapi_extra=body)
+    said = _RUN_SAID
+
+    @api.post("/plan", summary="Plan a goal", description=said, openapi_extra=body)
     async def plan(request: Request, idempotency_key: _Key = None) -> JSONResponse:
         run_id = await _submit(engine(), await _read(request), idempotency_key)
         return await _result(engine(), run_id)
@@ -143,7 +161,7 @@ def _add_going_on(api: FastAPI, engine: Callable[[], Engine]) -> None:
 
 
 def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
-    @api.get("/status", summary="How the providers are doing")
+    @api.get("/status", summary="How the providers are doing", description=_STATUS_SAID)
     async def status() -> dict[str, Any]:
         return await asyncio.to_thread(engine().status)
 
@@ -158,7 +176,9 @@ def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
         run = await _find(engine(), run_id)
         return HTMLResponse(await asyncio.to_thread(export.as_html, run))
 
-    @api.get("/runs/{run_id}", summary="One run with its plan, its steps and its attempts")
+    summary = "One run with its plan, its steps and its attempts"
+
+    @api.get("/runs/{run_id}", summary=summary, description=_RUN_SAID)
     async def run(run_id: str) -> JSONResponse:
         return JSONResponse((await _find(engine(), run_id)).as_json())
 
@@ -357,7 +377,7 @@ def _download(
 
 def _error(kind: str, message: str, action: str) -> dict[str, Any]:
     error = {"kind": kind, "message": message, "action": action}
-    return {"status": "error", "run_id": None, "error": error, "attempts": []}
+    return {"status": "error", "run_id": None, "error": error, "attempts": [], "skipped": []}
 
 
 def _docs_page(schema: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from core import limits as patience
 from core.autonomous_orchestrator import AutonomousOrchestrator, Work
 from core.control import Control
-from core.errors import BadRequest, RunCancelled, RunError
+from core.errors import BadRequest, NoProviderConfigured, RunCancelled, RunError
 from core.execution import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Terms
 from core.ledger import Ledger
 from core.lineup import Lineup, check
@@ -33,7 +33,18 @@ from core.providers import PROVIDERS, Connected, connect_practice, connect_real,
 from core.runs import Run
 from core.settings import Settings
 from core.texts import check_text
-from core.types import Archive, Choices, History, Request, RunRecord, RunStatus, Source, run_id_at
+from core.types import (
+    Archive,
+    Choices,
+    Decision,
+    History,
+    Request,
+    RunRecord,
+    RunStatus,
+    Skip,
+    Source,
+    run_id_at,
+)
 
 _log = logging.getLogger("switchyard")
 _KEPT = 200  # finished runs kept in memory; older ones are read from the history
@@ -303,7 +314,7 @@ class Engine:
             "status": "operational",
             "llm_providers": {
                 **self._real.get_stats_summary(),
-                "available_providers": list(self.lineup.eligible(simulated=False)),
+                "available_providers": self._available(self._real),
             },
             "timestamp": time.time(),
         }
@@ -311,9 +322,12 @@ class Engine:
             practice = self.router(simulated=True)
             body["practice_providers"] = {
                 **practice.get_stats_summary(),
-                "available_providers": list(self.lineup.eligible(simulated=True)),
+                "available_providers": self._available(practice),
             }
         return body
+
+    def _available(self, router: MultiProviderStrategy) -> list[str]:
+        return router.available(self.lineup.eligible(simulated=router.simulated))
 
     def complaint(self) -> str | None:
         """What is not as it should be, in one sentence; None when all is well."""
@@ -329,7 +343,8 @@ class Engine:
             router = self.router(simulated=practising)
             for name in self.lineup.priority:
                 if name in router.providers and not self.stopping.is_set():
-                    with contextlib.suppress(ImportError):
+                    # One that cannot be imported is told as its first request's failure.
+                    with contextlib.suppress(Exception):
                         import_module(PROVIDERS[name].sdk)
 
         threading.Thread(target=load, name="switchyard-warm", daemon=True).start()
@@ -387,12 +402,14 @@ class Engine:
         if terms.limits.usd_per_day is not None:
             await asyncio.to_thread(self._ledger.begin)
         deadline = router.clock() + self._seconds(run)
+        order, absent = self._lineup_of(run)
         ask = Ask(
             Request(()),
             strategy=record.strategy,
-            order=self.lineup.order(
-                record.options["priority"], private=terms.private, simulated=record.simulated
-            ),
+            order=order,
+            absent=absent,
+            chosen=record.options["priority"] is not None and not terms.private,
+            decided=lambda decision: self._note(run, decision),
             deadline=min(deadline, router.clock() + self.policy.run_timeout),
             run_id=record.id,
             ordinals=Meter(terms.limits, run.attempts, spent_today=self._ledger.today),
@@ -417,6 +434,22 @@ class Engine:
                 raise out_of_time(terms.limits) from error
             raise
 
+    def _lineup_of(self, run: Run) -> tuple[tuple[str, ...], tuple[Skip, ...]]:
+        """Whom it asks, and whom it does not, and why."""
+        record, terms = run.record, run.terms
+        asked, simulated = record.options["priority"], record.simulated
+        absent = self.lineup.absent(asked, private=terms.private, simulated=simulated)
+        try:
+            order = self.lineup.order(asked, private=terms.private, simulated=simulated)
+        except NoProviderConfigured:
+            self._note(run, Decision(record.strategy, (), absent))
+            raise
+        return order, absent
+
+    def _note(self, run: Run, decision: Decision) -> None:
+        run.decided(decision)
+        self.history.decided(run.record)
+
     def _seconds(self, run: Run) -> float:
         """How long it may work from now on."""
         waited = time.time() - run.begun_at
@@ -435,7 +468,8 @@ class Engine:
         if run.terms.private and first not in PRIVATE:
             return ask
         others = tuple(name for name in ask.order or () if name != first)
-        return replace(ask, strategy="priority", order=(first, *others))
+        absent = tuple(skip for skip in ask.absent if skip.provider != first)
+        return replace(ask, strategy="priority", order=(first, *others), absent=absent, chosen=True)
 
     async def _keep(self, record: RunRecord) -> None:
         await self.history.begin_run(record)
@@ -492,7 +526,7 @@ class Engine:
             policy=self.policy,
             simulated=connected.simulated,
             redact=self._redact,
-            pretends_down=self.control.drills.down,
+            pretends_down=self.control.drills.until,
         )
         simulated = connected.simulated
         router.remember(

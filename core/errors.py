@@ -53,7 +53,7 @@ Circuit = Literal["counts", "rests", "opens", "neutral"]
 class Outcome:
     """What a kind of failure does."""
 
-    next_provider: Literal["yes", "until two agree", "no"]
+    next_provider: Literal["yes", "until two object to the same", "no"]
     circuit: Circuit
     rated: bool  # does it lower the provider's success rate?
     said: str  # a sentence's rest: "Anthropic <said>"
@@ -69,7 +69,7 @@ def _failure(said: str, action: str, *, circuit: Circuit = "counts") -> Outcome:
 
 
 def _not_its_fault(
-    next_provider: Literal["yes", "until two agree", "no"],
+    next_provider: Literal["yes", "until two object to the same", "no"],
     said: str,
     action: str,
     *,
@@ -115,10 +115,14 @@ OUTCOMES: dict[ErrorKind, Outcome] = {
         "Check the provider's address; a proxy or a sign-in page may be in the way.",
     ),
     ErrorKind.BAD_REQUEST: _not_its_fault(
-        "until two agree", "did not understand the request", "Change the goal or the options."
+        "until two object to the same",
+        "did not understand the request",
+        "Change the goal or the options.",
     ),
     ErrorKind.CONTEXT_TOO_LONG: _not_its_fault(
-        "until two agree", "found the request too long", "Shorten the goal or its context."
+        "until two object to the same",
+        "found the request too long",
+        "Shorten the goal or its context.",
     ),
     ErrorKind.REFUSED: _not_its_fault("yes", "declined to answer", "Put the goal in other words."),
     ErrorKind.TRUNCATED: _not_its_fault(
@@ -142,6 +146,9 @@ OUTCOMES: dict[ErrorKind, Outcome] = {
     ),
 }
 
+# What a success rate is of, everywhere: outcomes of a call that say something of its provider.
+RATED = frozenset({"ok", *(kind.value for kind, outcome in OUTCOMES.items() if outcome.rated)})
+
 
 class SwitchyardError(Exception):
     """Every error of ours."""
@@ -150,8 +157,9 @@ class SwitchyardError(Exception):
 class ProviderError(SwitchyardError):
     """A provider gave no usable answer.
 
-    `retry_after` is in seconds. `parameter` names the one parameter that the vendor rejected,
-    where it did. `models` are those on offer instead, where that is known.
+    `retry_after` is in seconds. `parameter` names the one parameter that the vendor rejected and
+    that it could do without, where it did. `field` is what of the request itself it objects to, in
+    one name for all vendors. `models` are those on offer instead, where that is known.
     """
 
     def __init__(
@@ -163,6 +171,7 @@ class ProviderError(SwitchyardError):
         retry_after: float | None = None,
         request_id: str | None = None,
         parameter: str | None = None,
+        field: str | None = None,
         models: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
@@ -172,6 +181,7 @@ class ProviderError(SwitchyardError):
         self.retry_after = retry_after
         self.request_id = request_id
         self.parameter = parameter
+        self.field = field
         self.models = tuple(models)
 
 

@@ -31,7 +31,7 @@ class Health:
     recent: Recent = ()  # of the model that is asked now
     streak: int = 0  # failures in a row that were its own
     succeeded: int = 0  # ever
-    failed: int = 0  # ever
+    failed: int = 0  # ever, of those that say something of it
     latency_sum: float = 0.0  # seconds, of all successes
     last_failure: Attempt | None = None  # since the last success
     last_answered: float | None = None
@@ -40,6 +40,11 @@ class Health:
     def record(self) -> Record:
         """Over the recent window."""
         return _record(self.recent)
+
+    @property
+    def called(self) -> bool:
+        """Ever; it may be that no outcome said anything of it."""
+        return self.last_used is not None or self.succeeded + self.failed > 0
 
 
 @lru_cache(maxsize=256)  # asked about everybody at each choice, and one of them has changed
@@ -99,7 +104,7 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
         (*health.recent[1 - WINDOW :], None) if outcome.rated else health.recent,
         health.streak + (outcome.circuit != "neutral"),
         health.succeeded,
-        health.failed + 1,
+        health.failed + outcome.rated,
         health.latency_sum,
         attempt,
         health.last_answered,

@@ -1,8 +1,9 @@
 """The router: what is known of each provider, and who is asked first.
 
 The router is the only thing that retries. It asks each provider at most once in a walk, but for
-one repeat without a parameter that the vendor rejected by name, one request to repair an answer
-that is not what was asked for, and one more turn for whoever has answered another run meanwhile.
+up to three repeats, each without one more parameter that the vendor rejected by name, one request
+to repair an answer that is not what was asked for, and one more turn for whoever has answered
+another run meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from core import health as healths
+from core import skips
 from core.attempt import Asking
 from core.breaker import Breaker, Policy
 from core.deadline import Deadlines
@@ -24,7 +26,7 @@ from core.health import Health, Recent
 from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.texts import check_text
-from core.types import Attempt, Calls, Message, Provider, Reply, Request
+from core.types import Attempt, Calls, Message, Provider, Reply, Request, Skip
 from core.walk import Answer, Ask, Parameters, Walk
 
 __all__ = ["Answer", "Ask", "MultiProviderStrategy"]
@@ -48,12 +50,13 @@ class MultiProviderStrategy:
         wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
         redact: Callable[[str], str] = lambda text: text,
-        pretends_down: Callable[[str], bool] = lambda name: False,
+        pretends_down: Callable[[str], float | None] = lambda name: None,
     ) -> None:
         self.providers = llm_provider
         self.policy = policy or Policy()
         self.simulated = simulated
-        self.pretends_down = pretends_down  # a fire drill: asked before anything is sent
+        # A fire drill, and until when (UTC seconds): asked before anything is sent.
+        self.pretends_down = pretends_down
         self.clock = clock
         self.history = history or _Unrecorded()
         self.configs = configs or {}
@@ -97,11 +100,24 @@ class MultiProviderStrategy:
         asking = Asking(self, ask, self.configs)
         return await Walk(self, ask, deadline, self.providers, asking).run()
 
-    def order(self, strategy: str, names: Iterable[str] | None = None) -> list[Health]:
-        """Everyone in `names` (by priority), in the order the strategy would ask them now."""
+    def known(self, names: Iterable[str] | None = None) -> list[Health]:
+        """What is known of those in `names` that are here, or of all, in that order."""
         asked = self.providers if names is None else (n for n in names if n in self.providers)
-        known = [self.healths[name] for name in asked]
-        return STRATEGIES[strategy].order(known, self.rng)
+        return [self.healths[name] for name in asked]
+
+    def why_not(self, name: str) -> Skip | None:
+        """Why it is not asked now; None where it may be."""
+        if until := self.pretends_down(name):
+            return Skip(name, "drilled", until=round(until, 1))
+        return skips.why_not(self.healths[name], now=self.clock(), wall=self.wall())
+
+    def available(self, names: Iterable[str] | None = None) -> list[str]:
+        """Those of `names`, or of all, that may be asked now and need nobody to see to them."""
+        return [
+            health.name
+            for health in self.known(names)
+            if not health.breaker.needs_you and self.why_not(health.name) is None
+        ]
 
     def health(self, name: str) -> Health:
         return self.healths.get(name) or Health(name)
@@ -165,13 +181,16 @@ class MultiProviderStrategy:
         return self.shelf.pop((name, asked.model), ()) if asked else ()
 
     def get_stats_summary(self) -> dict[str, Any]:
-        """Per provider that was ever called: counts, rates and circuit, in the API's form."""
+        """Per provider that was ever called: counts, rates and circuit, in the API's form.
+
+        What is counted are answers, and failures that say something of the provider.
+        """
         now = self.clock()
-        called = {name: h for name, h in self.healths.items() if h.succeeded + h.failed}
+        called = {name: h for name, h in self.healths.items() if h.called}
         return {
             "providers": {name: _stats(health, now) for name, health in called.items()},
             "total_calls": sum(h.succeeded + h.failed for h in called.values()),
-            "available_providers": list(self.providers),
+            "available_providers": self.available(),
         }
 
 
@@ -211,7 +230,7 @@ def _stats(health: Health, now: float) -> dict[str, Any]:
         "total_calls": total,
         "successful_calls": health.succeeded,
         "failed_calls": health.failed,
-        "success_rate": f"{100 * health.succeeded / total:.1f}%",
+        "success_rate": f"{100 * health.succeeded / total:.1f}%" if total else None,
         "avg_latency": f"{average:.2f}s",
         "is_healthy": breaker.until is None,
         "consecutive_failures": health.streak,

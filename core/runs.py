@@ -16,7 +16,9 @@ from core.execution import StepView, Terms, results_of, status_of, steps_of
 from core.llm_planner import Planned
 from core.multi_provider_strategy import Answer
 from core.plan import Plan, json_text, read_plan
-from core.types import Attempt, RunRecord, RunStatus
+from core.skips import passed_over
+from core.types import Attempt, Decision, RunRecord, RunStatus, Skip
+from core.words import skip_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Run:
     task: Future[None] | None = None
     done: threading.Event = field(default_factory=threading.Event)
     _under_way: set[int] = field(default_factory=set)  # steps
+    _walks: dict[int | None, int] = field(default_factory=dict)  # this go's decisions, by step
     _failed: dict[int, str] = field(default_factory=dict)  # steps of this go, and why
     _steps: dict[int, int | None] = field(default_factory=dict)  # by ordinal
     _events: list[Event] = field(default_factory=list)
@@ -165,6 +168,13 @@ class Run:
             self._tell(
                 "attempt_failed", ordinal=attempt.ordinal, step=attempt.step, **as_json(attempt)
             )
+
+    def decided(self, decision: Decision) -> None:
+        """Of a walk that begins, or of one under way, whose decision it then replaces."""
+        decisions = list(self.record.decisions)
+        place = self._walks.setdefault(decision.step, len(decisions))
+        decisions[place : place + 1] = [decision]
+        self.record = replace(self.record, decisions=tuple(decisions))
 
     # -- the steps' watcher
 
@@ -288,6 +298,7 @@ class Run:
                 "run_id": record.id,
                 "error": error,
                 "attempts": attempts,
+                "skipped": self._skipped_as_json(),
             }
             return body | self._plan_as_json() if self.plan else body
         body = {
@@ -299,6 +310,7 @@ class Run:
             "model": record.model,
             "strategy": record.strategy,
             "attempts": attempts,
+            "skipped": self._skipped_as_json(),
         }
         return (
             body
@@ -310,6 +322,12 @@ class Run:
                 "timestamp": record.finished_at or record.started_at,
             }
         )
+
+    def _skipped_as_json(self) -> list[dict[str, Any]] | None:
+        """None: it is a run of an earlier version, which did not record it."""
+        if self.task is None and not self.record.decisions:
+            return None
+        return [skip_as_json(skip) for skip in passed_over(self.record.decisions)]
 
     def _plan_as_json(self) -> dict[str, Any]:
         steps = self.steps()
@@ -358,4 +376,14 @@ def as_json(attempt: Attempt) -> dict[str, Any]:
         "http_status": attempt.http_status,
         "message": attempt.message,
         "latency_ms": None if attempt.latency_ms is None else round(attempt.latency_ms, 1),
+    }
+
+
+def skip_as_json(skip: Skip) -> dict[str, Any]:
+    """One that was passed over, in the API's form; its moment in words is in UTC."""
+    return {
+        "provider": skip.provider,
+        "reason": skip.reason,
+        "message": skip_in_words(skip),
+        "until": skip.until,
     }

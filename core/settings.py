@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 
-from core.providers import PROVIDERS
+from core.providers import PROVIDERS, certificates
 from core.strategies import STRATEGIES
 
 ROOT = Path(__file__).resolve().parent.parent  # the folder of console_app.py
@@ -321,6 +321,8 @@ def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
         problems.append(
             Problem("CONSOLE_PASSWORD", "The console stays locked until the password is mended.")
         )
+    stale = certificates.faults(environ)
+    problems.extend(Problem(name, sentence) for name, sentence in stale.items())
     keys = {name: _first(values, spec.key_env) for name, spec in PROVIDERS.items()}
     return Settings(
         keys={name: key for name, key in keys.items() if key},

@@ -23,6 +23,8 @@ class Strategy:
     reason: Callable[[Health, int], str]  # why it stands there; the place counts from 0
     drawn: bool = False  # nobody can say beforehand who is first
     chance: str = ""  # a sentence where chance has a part in it
+    # Of those in priority order, and the order that was made: how probable that one was, 0..1.
+    probability: Callable[[Sequence[Health], Sequence[Health]], float] = lambda healths, made: 1.0
 
 
 def round_robin(healths: Sequence[Health], rng: Random) -> list[Health]:
@@ -53,6 +55,17 @@ def best_performance(healths: Sequence[Health], rng: Random) -> list[Health]:
 
 def _record_of(health: Health) -> Record:
     return health.record
+
+
+def _of_any_order(healths: Sequence[Health], made: Sequence[Health]) -> float:
+    return 1 / math.factorial(len(made))
+
+
+def _of_trying(healths: Sequence[Health], made: Sequence[Health]) -> float:
+    """Of trying somebody unproven first, or of not doing so, where there was a choice."""
+    if len({health.record.proven for health in healths}) < 2:
+        return 1.0
+    return 1 - EXPLORED if made[0].record.proven else EXPLORED
 
 
 def _first_worse(records: Sequence[Record]) -> int:
@@ -92,6 +105,7 @@ STRATEGIES: dict[str, Strategy] = {
         best_performance,
         _record,
         chance=f"One run in {round(1 / EXPLORED)} tries somebody too little known to judge first.",
+        probability=_of_trying,
     ),
     "random": Strategy(
         "By lot",
@@ -100,6 +114,7 @@ STRATEGIES: dict[str, Strategy] = {
         _lot,
         drawn=True,
         chance="Each run draws the order anew, so any of them may be first.",
+        probability=_of_any_order,
     ),
     "priority": Strategy("My order", "Always your first choice first.", by_priority, _choice),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from core.errors import OUTCOMES, ErrorKind
 from core.providers import PROVIDERS, label_of
 from core.providers.catalog import Found
-from core.types import Attempt
+from core.types import Attempt, Decision, Skip, SkipReason
 
 # Reasons as they stand alone: in a list, on an axis, as a filter's choice.
 REASONS: dict[ErrorKind, str] = {
@@ -33,6 +34,94 @@ REASONS: dict[ErrorKind, str] = {
     ErrorKind.INTERRUPTED: "Switchyard stopped",
     ErrorKind.INTERNAL: "Switchyard failed",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """Why somebody was passed over, in words that fit after the name: by itself, and as a clause.
+
+    A failure's own words stand for `{said}`. `set_up`: it could have been asked otherwise.
+    """
+
+    short: str
+    clause: str
+    set_up: bool = True
+
+
+SKIPS: dict[SkipReason, _Passed] = {
+    "resting": _Passed("resting", "is being tried by another run"),
+    "needs_attention": _Passed("{said}", "{said}"),
+    "switched_off": _Passed("switched off", "is switched off"),
+    "no_key": _Passed("no key", "has no key", set_up=False),
+    "drilled": _Passed("pretended down (fire drill)", "is pretended down in a fire drill"),
+    "private": _Passed("kept out: this goal is private", "is kept out because the goal is private"),
+    "not_asked_for": _Passed("not asked for", "was not asked for", set_up=False),
+}
+
+
+def skip_in_short(skip: Skip, *, back: str = "") -> str:
+    """What fits after the name: `resting, back at 14:03`. `back` says when: `at 14:03`."""
+    if skip.reason == "resting":
+        return f"resting, back {back}" if back else "rested, being tried"
+    if skip.reason == "no_key" and _runs_here(skip.provider):
+        return "not running"
+    return SKIPS[skip.reason].short.format(said=_said(skip))
+
+
+def skip_in_words(skip: Skip, *, zone: str | None = None) -> str:
+    """A sentence: `Google is overloaded and rests until 24 Nov 2026, 14:03:22 UTC.`
+
+    The moment is in the time zone of that name.
+    """
+    label = label_of(skip.provider)
+    if skip.reason == "resting" and skip.until is not None:
+        return f"{label} {_said(skip)} and rests until {exact_time(skip.until, zone)}."
+    if skip.reason == "needs_attention":
+        return f"{label} {_said(skip)}, so it was not asked."
+    return f"{label} {skip_clause(skip)}."
+
+
+def order_in_words(decisions: Sequence[Decision]) -> str:
+    """Of the first: `Anthropic, OpenAI, Google (chance had a part in it, 1 in 6)`."""
+    if not decisions:
+        return "not recorded then"
+    first = decisions[0]
+    how = ["chosen for this run"] if first.chosen else []
+    if first.drawn:
+        how.append(f"chance had a part in it{_odds(first.probability)}")
+    names = ", ".join(map(label_of, first.order)) or "nobody could be asked"
+    return f"{names} ({', '.join(how)})" if how else names
+
+
+def _odds(probability: float | None) -> str:
+    if probability is None:
+        return ""
+    if probability > 0.5:
+        return f", {probability * 100:.0f} %"
+    return f", 1 in {round(1 / probability):,}"
+
+
+def skip_clause(skip: Skip, *, now: float | None = None) -> str:
+    """What fits after the name or `which`: `rests for another 42 s`. `now` is in UTC seconds."""
+    if skip.reason == "resting" and skip.until is not None and now is not None:
+        return f"rests for another {seconds_in_words(max(skip.until - now, 1.0))}"
+    if skip.reason == "no_key" and _runs_here(skip.provider):
+        return "is not running"
+    return SKIPS[skip.reason].clause.format(said=_said(skip))
+
+
+def _runs_here(provider: str) -> bool:
+    return provider in PROVIDERS and PROVIDERS[provider].runs_here
+
+
+def _said(skip: Skip) -> str:
+    return OUTCOMES[skip.error_kind].said if skip.error_kind else "failed before"
+
+
+def help_with(kind: ErrorKind, provider: str) -> str:
+    """What to do about a failure of that provider's, by its name: `Top up the account with …`"""
+    label, action = label_of(provider), OUTCOMES[kind].action
+    return action.replace("this provider", label).replace("the provider", label)
 
 
 def seconds_in_words(seconds: float, *, aligned: bool = False) -> str:
@@ -103,12 +192,24 @@ def sentence(words: str) -> str:
 
 def exact_time(moment: float, zone: str | None) -> str:
     """`24 Nov 2026, 14:03:22`, in the zone of that name, or UTC where there is none such."""
+    local, utc = _local(moment, zone)
+    return f"{day_in_words(local, year=True)}, {local:%H:%M:%S}{utc}"
+
+
+def moment_near(moment: float, other: float, zone: str | None) -> str:
+    """`14:03`, or with its day where that is not the other moment's: `25 Nov, 14:03`."""
+    local, utc = _local(moment, zone)
+    day = "" if local.date() == _local(other, zone)[0].date() else f"{day_in_words(local)}, "
+    return f"{day}{local:%H:%M}{utc}"
+
+
+def _local(moment: float, zone: str | None) -> tuple[datetime, str]:
+    """And what to say of it where there is no zone of that name."""
     try:
         there = ZoneInfo(zone) if zone else None
     except (ZoneInfoNotFoundError, ValueError):
         there = None
-    local = datetime.fromtimestamp(moment, there or ZoneInfo("UTC"))
-    return f"{day_in_words(local, year=True)}, {local:%H:%M:%S}{'' if there else ' UTC'}"
+    return datetime.fromtimestamp(moment, there or ZoneInfo("UTC")), "" if there else " UTC"
 
 
 def money(dollars: float | None) -> str:

@@ -31,6 +31,7 @@ from db.migrations import MIGRATIONS
 from db.records import Record, put, settle
 from db.rows import (
     CALL,
+    DECIDED,
     INTENT,
     REQUEST,
     RUN,
@@ -40,6 +41,7 @@ from db.rows import (
     Row,
     Table,
     call_row,
+    decided_row,
     intent_row,
     request_text,
     run_row,
@@ -98,6 +100,7 @@ class SqliteHistory:
         self._commits = 0  # since the last checkpoint
         self._requests: dict[int, str] = {}  # theirs, should the rows of their intents be gone
         self._runs: set[str] = set()  # that began here and have not been told to end
+        self._decided: dict[str, RunRecord] = {}  # decisions to go with the run's next record
         self._leave_alone_until = 0.0  # the disk was too slow for a write in place
         self._thread = threading.Thread(target=self._attend, name="switchyard-history", daemon=True)
 
@@ -127,7 +130,12 @@ class SqliteHistory:
 
     def begin(self, attempt: Attempt, messages: Sequence[Message]) -> Awaitable[None]:
         request = self._requests[attempt.id] = request_text(messages, self._redact)
-        rows = ((INTENT, intent_row(attempt, self._redact)), (REQUEST, (attempt.id, request)))
+        rows: tuple[tuple[Table, Row], ...] = (
+            (INTENT, intent_row(attempt, self._redact)),
+            (REQUEST, (attempt.id, request)),
+        )
+        if decided := self._decided.pop(attempt.run_id or "", None):
+            rows = (*rows, (DECIDED, decided_row(decided)))
         waiter = self._awaitable(Record(rows, outcome=False))
         if not waiter.done():
             waiter.add_done_callback(lambda done: self._forget_refused(done, attempt.id))
@@ -147,8 +155,12 @@ class SqliteHistory:
         self._runs.add(run.id)
         return self._awaitable(Record(((RUN, run_row(run, self._redact)),), outcome=False))
 
+    def decided(self, run: RunRecord) -> None:
+        self._decided[run.id] = run
+
     def end_run(self, run: RunRecord) -> Awaitable[None]:
         self._runs.discard(run.id)
+        self._decided.pop(run.id, None)
         return self._awaitable(Record(((RUN, run_row(run, self._redact)),)))
 
     def submit(self, act: Callable[[sqlite3.Connection], _T]) -> Future[_T]:
@@ -458,7 +470,10 @@ class SqliteHistory:
             except json.JSONDecodeError:
                 continue  # cut off as it was written, so nobody was told that it is safe
             for name, row in spooled:
-                rows[TABLES[name]].append(tuple(row))
+                table = TABLES[name]
+                # A version that did not have the last columns yet may have written it.
+                row += [None] * (len(table.columns) - len(row))
+                rows[table].append(tuple(row))
         connection.execute("BEGIN IMMEDIATE")
         put(connection, rows)
         connection.execute("COMMIT")

@@ -273,13 +273,16 @@ class Archive(Readers):
         return [attempt_from(row) for row in json.loads(packed)]
 
     def totals(self, *, simulated: bool) -> dict[str, tuple[int, int, float]]:
-        """Per provider: answers, failures, and the sum of the answers' latencies in ms."""
+        """Per provider: answers, failures, and the sum of the answers' latencies in ms.
+
+        Failures that say nothing of the provider are not among them; who only has such is here.
+        """
         with self.reading() as connection:
             pieces = rollup.longest(connection, simulated=simulated)
             rows = connection.execute(
                 f"""
                 WITH piece(width, low, high) AS (VALUES {", ".join(["(?, ?, ?)"] * len(pieces))})
-                SELECT provider, sum(ok), sum(failed), total(latency_ms)
+                SELECT provider, sum(ok), sum(rated - ok), total(latency_ms)
                   FROM piece CROSS JOIN call_rollup
                     ON simulated = ? AND span = width AND start >= low AND start < high
                  GROUP BY provider

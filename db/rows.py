@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import ErrorKind
 from core.types import Attempt, Message, RunRecord, Usage
+from db.decisions import decisions_from, decisions_text
 
 Row = tuple[Any, ...]
 Redact = Callable[[str], str]
@@ -32,7 +33,7 @@ TEXT_COLUMNS = ["call_id", "request", "response"]
 RUN_COLUMNS = [
     "id", "goal", "status", "strategy", "provider", "model", "started_at", "finished_at",
     "source", "simulated", "error_kind", "error", "plan", "options", "idempotency_key",
-    "request_digest", "execution",
+    "request_digest", "execution", "decisions",
 ]
 # fmt: on
 
@@ -57,6 +58,17 @@ class Table:
             connection.execute(_put(self, len(some)), tuple(chain.from_iterable(some)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Amended(Table):
+    """Rows that are there have their other columns changed; the last one with a key counts."""
+
+    def put(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        latest = [*{row[0]: row for row in rows}.values()]
+        for start in range(0, len(latest), _AT_ONCE):
+            some = latest[start : start + _AT_ONCE]
+            connection.execute(_amend(self, len(some)), tuple(chain.from_iterable(some)))
+
+
 @cache
 def _put(table: Table, rows: int) -> str:
     # One statement for many rows: CPython gives up the interpreter lock at every step, and a
@@ -70,6 +82,17 @@ def _put(table: Table, rows: int) -> str:
     """
 
 
+@cache
+def _amend(table: Amended, rows: int) -> str:
+    key, *columns = table.columns
+    row = f"({', '.join('?' * len(table.columns))})"
+    news = ", ".join(f"{name} = news.{name}" for name in columns)
+    return f"""
+        WITH news({", ".join(table.columns)}) AS (VALUES {", ".join([row] * rows)})
+        UPDATE {table.name} SET {news} FROM news WHERE {table.name}.{key} = news.{key}
+    """
+
+
 _OUTCOME = ["status", *(name for name in CALL_COLUMNS if name not in INTENT_COLUMNS)]
 INTENT = Table("call", INTENT_COLUMNS)
 CALL = Table("call", CALL_COLUMNS, _OUTCOME)
@@ -77,6 +100,7 @@ REQUEST = Table("call_text", TEXT_COLUMNS[:2])
 TEXT = Table("call_text", TEXT_COLUMNS, TEXT_COLUMNS[2:])
 _AS_ASKED = ("id", "goal", "idempotency_key", "request_digest")
 RUN = Table("run", RUN_COLUMNS, [name for name in RUN_COLUMNS if name not in _AS_ASKED])
+DECIDED = Amended("run", ("id", "decisions"))
 TABLES = {table.name: table for table in (CALL, TEXT, RUN)}
 
 
@@ -165,7 +189,12 @@ def run_row(run: RunRecord, redact: Redact) -> Row:
         key_digest(run.idempotency_key),
         request_digest(run),
         None if run.execution is None else storable(_encode(dict(run.execution)), redact),
+        decisions_text(run.decisions, strategy=run.strategy),
     )
+
+
+def decided_row(run: RunRecord) -> Row:
+    return run.id, decisions_text(run.decisions, strategy=run.strategy)
 
 
 def run_from(row: Sequence[Any]) -> RunRecord:
@@ -174,7 +203,14 @@ def run_from(row: Sequence[Any]) -> RunRecord:
     del named["request_digest"]
     options, simulated = json.loads(named.pop("options")), bool(named.pop("simulated"))
     execution = json.loads(named.pop("execution") or "null")
-    return RunRecord(**named, options=options, simulated=simulated, execution=execution)
+    decisions = decisions_from(named.pop("decisions"), strategy=named["strategy"])
+    return RunRecord(
+        **named,
+        options=options,
+        simulated=simulated,
+        execution=execution,
+        decisions=decisions,
+    )
 
 
 def key_digest(key: str | None) -> str | None:

@@ -42,6 +42,8 @@ class Run(SQLModel, table=True):
     idempotency_key: str | None = Field(default=None, sa_type=Text)  # its SHA-256
     request_digest: str = Field(sa_type=Text)  # SHA-256 of goal, strategy and options
     execution: str | None = Field(default=None, sa_type=Text)  # JSON: on what terms, how far
+    # JSON, see `db.decisions`: who was to be asked, and who was not; NULL: was not recorded.
+    decisions: str | None = Field(default=None, sa_type=Text)
 
 
 class Call(SQLModel, table=True):

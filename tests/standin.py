@@ -16,6 +16,7 @@ import json
 import random
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -115,8 +116,16 @@ class StandIn:
     of the request. Lists of models, and BitNet's health, are answered without it.
     """
 
-    def __init__(self, wire: Wire, script: Script | None = None, *, port: int = 0) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        script: Script | None = None,
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.wire = wire
+        self._tls = tls
         self.script = script
         self.models = [f"{wire}-large", f"{wire}-small"]
         self.listing: Act | None = None  # instead of the list of models
@@ -127,7 +136,8 @@ class StandIn:
         self._loop = _loop()
         self._server = self._on_loop(self._listen(port))
         self.port: int = self._server.sockets[0].getsockname()[1]
-        self.base_url = f"http://127.0.0.1:{self.port}" + ("/v1" if wire == "openai" else "")
+        host = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.base_url = host + ("/v1" if wire == "openai" else "")
 
     @property
     def script(self) -> Script | None:
@@ -185,7 +195,7 @@ class StandIn:
 
     async def _listen(self, port: int) -> asyncio.Server:
         return await self._loop.create_server(
-            lambda: _Connection(self), "127.0.0.1", port, backlog=1024
+            lambda: _Connection(self), "127.0.0.1", port, backlog=1024, ssl=self._tls
         )
 
     async def _stop(self) -> None:

@@ -228,8 +228,19 @@ def test_thinking_is_no_part_of_the_answer(name, streamed):
                 "prompt_cache_hit_tokens": 0,
                 "prompt_cache_miss_tokens": 50,
             },
-            Usage(50, 40, None),
+            Usage(50, 40, 0),
         ),
+        (
+            "deepseek",
+            {"prompt_tokens": 50, "completion_tokens": 40, "prompt_cache_hit_tokens": 32},
+            Usage(50, 40, 32),
+        ),
+        (
+            "kimi",
+            {"prompt_tokens": 50, "completion_tokens": 40, "cached_tokens": 32},
+            Usage(50, 40, 32),
+        ),
+        ("openai", {"prompt_tokens": 50, "prompt_tokens_details": "none"}, Usage(50)),
     ],
 )
 def test_usage_counts_cached_input_and_thinking(name, counted, usage, streamed):
@@ -317,6 +328,8 @@ def test_models_on_offer_are_listed(name):
     ("listing", "kind"),
     [
         (status(401), ErrorKind.AUTH),
+        (status(404), ErrorKind.BAD_RESPONSE),
+        (status(404, "404 page not found"), ErrorKind.BAD_RESPONSE),
         (status(500), ErrorKind.SERVER_ERROR),
         (reset(), ErrorKind.CONNECTION),
         (html(), ErrorKind.BAD_RESPONSE),
@@ -613,10 +626,14 @@ def test_the_words_of_a_vendor_are_believed_before_its_status(name, act, kind, s
 
 
 @every_provider
-def test_an_error_inside_a_plain_200_is_no_answer(name):
-    failure = fail(name, error_mid_stream(message="The machine is on fire"))
+@pytest.mark.parametrize(
+    ("code", "kind"), [(500, K.SERVER_ERROR), (429, K.RATE_LIMITED), (401, K.AUTH)]
+)
+def test_an_error_inside_a_plain_200_is_read_like_any_other(name, code, kind):
+    failure = fail(name, error_mid_stream(code, message="The machine is on fire"))
 
-    assert failure.kind is K.BAD_RESPONSE
+    assert failure.kind is kind
+    assert failure.message == "The machine is on fire"
 
 
 @pytest.mark.parametrize(

@@ -441,11 +441,72 @@ def test_who_needs_a_person_or_named_its_own_time_is_not_forced():
     assert failed.value.attempts == ()
 
 
-def test_two_who_find_the_request_wrong_end_the_walk():
+@pytest.mark.parametrize(
+    ("kind", "field"), [(ErrorKind.CONTEXT_TOO_LONG, None), (ErrorKind.BAD_REQUEST, "messages")]
+)
+def test_two_who_object_to_the_same_in_the_request_end_the_walk(kind, field):
     c = Scripted()
     with pytest.raises(AllProvidersFailed):
-        call(made(a=Scripted(ErrorKind.CONTEXT_TOO_LONG), b=Scripted(ErrorKind.BAD_REQUEST), c=c))
+        call(made(a=Scripted(kind, field=field), b=Scripted(kind, field=field), c=c))
     assert c.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Scripted(ErrorKind.CONTEXT_TOO_LONG), Scripted(ErrorKind.BAD_REQUEST, field="messages")),
+        (Scripted(ErrorKind.BAD_REQUEST), Scripted(ErrorKind.BAD_REQUEST)),
+        (
+            Scripted(ErrorKind.BAD_REQUEST, field="messages"),
+            Scripted(ErrorKind.BAD_REQUEST, field="temperature"),
+        ),
+        (Scripted(ErrorKind.REFUSED), Scripted(ErrorKind.REFUSED)),
+    ],
+)
+def test_two_who_object_to_different_things_leave_the_third_to_be_asked(first, second):
+    answer = call(made(a=first, b=second, c=Scripted()))
+
+    assert answer.provider == "c"
+
+
+def test_two_parameters_refused_one_after_the_other_are_both_left_out():
+    class Picky(Scripted):
+        async def complete(self, request, *, on_text=None):
+            self.asked += 1
+            for name in ("temperature", "response_format"):
+                if name not in request.dropped:
+                    raise ProviderError(ErrorKind.BAD_REQUEST, f"no {name}", parameter=name)
+            return Reply("hello", "model")
+
+    router = made(a=Picky())
+
+    assert [attempt.status for attempt in call(router).attempts] == ["failed", "failed", "ok"]
+    assert [attempt.status for attempt in call(router).attempts] == ["ok"]
+
+
+def test_who_finds_ever_more_parameters_to_refuse_is_left_alone():
+    class Insatiable(Scripted):
+        async def complete(self, request, *, on_text=None):
+            self.asked += 1
+            raise ProviderError(ErrorKind.BAD_REQUEST, "no", parameter=f"p{self.asked}")
+
+    insatiable = Insatiable()
+
+    assert call(made(a=insatiable, b=Scripted())).provider == "b"
+    assert insatiable.asked == 4
+
+
+def test_who_cannot_be_prepared_fails_as_itself_and_the_next_is_asked():
+    class Broken(Scripted):
+        async def prepare(self) -> None:
+            raise FileNotFoundError("cacert.pem")
+
+    answer = call(made(a=Broken(ErrorKind.CONNECTION), b=Scripted()))
+
+    assert [(a.provider, a.error_kind) for a in answer.attempts] == [
+        ("a", ErrorKind.CONNECTION),
+        ("b", None),
+    ]
 
 
 def test_a_parameter_refused_by_name_is_dropped_once_and_remembered():

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from core.errors import ErrorKind, ProviderError
+import httpx2
+
+from core.errors import ProviderError
 from core.providers import failures
-from core.providers.http import READ_TIMEOUT, make_client, was_sent, without_sdk_variables
+from core.providers.endings import cut_off
+from core.providers.frames import DONE, frames, whole
+from core.providers.http import make_client, was_sent, without_sdk_variables
 from core.providers.profiles import profile_of
 from core.providers.shape import sound
 from core.types import Reply, Request, Usage
+
+_PATH = "/v1/messages"
 
 
 class Anthropic:
@@ -30,21 +36,15 @@ class Anthropic:
     async def complete(
         self, request: Request, *, on_text: Callable[[str], None] | None = None
     ) -> Reply:
-        arguments = self._arguments(request)
+        body = self._body(request, stream=on_text is not None)
         was_sent.set(False)
         try:
-            client = self._sdk or await self._connect()
-            if on_text is None:
-                # Without a time-out of ours the SDK refuses to wait for a long answer.
-                answer = await client.messages.create(**arguments, timeout=READ_TIMEOUT)
-                reply = self._read(answer)
-            else:
-                reply = await self._stream(client, arguments, on_text)
-            return sound(reply, asked=self.model)
+            await self.prepare()
+            return sound(await self._ask(body, on_text), asked=self.model)
         except ProviderError:
             raise
         except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
-            raise self._translated(error, optional=arguments) from None
+            raise self._translated(error, sent=body) from None
 
     async def models(self) -> list[str]:
         """Names of the models on offer, newest first.
@@ -53,23 +53,24 @@ class Anthropic:
             ProviderError: the vendor did not tell.
         """
         try:
-            client = self._sdk or await self._connect()
-            return [model.id async for model in client.models.list()]
+            await self.prepare()
+            return [model.id async for model in self._sdk.models.list()]
         except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
-            raise self._translated(error) from None
+            raise failures.from_sdk(error, provider="anthropic", listing=True) from None
 
     async def prepare(self) -> None:
-        if self._sdk is None:
-            await self._connect()
+        try:
+            if self._sdk is None:
+                await self._connect()
+        except Exception as error:  # noqa: BLE001 - an SDK may fail at anything here
+            raise failures.not_started(error) from None
 
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def _connect(self) -> Any:
+    async def _connect(self) -> None:
         anthropic = await asyncio.to_thread(import_module, "anthropic")
         if self._sdk is None:
-            # That a model is about to retire is told in the console, by its own words.
-            warnings.filterwarnings("ignore", message="The model '", category=DeprecationWarning)
             with without_sdk_variables():
                 self._sdk = anthropic.AsyncAnthropic(
                     api_key=self._key,
@@ -77,18 +78,18 @@ class Anthropic:
                     max_retries=0,
                     http_client=self._http,
                 )
-        return self._sdk
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
+    def _body(self, request: Request, *, stream: bool) -> dict[str, Any]:
         profile = self._profile
-        extra: dict[str, Any] = {}
-        if profile.temperature and request.temperature is not None:
-            # Gone from the SDK's signature; older models still take it, up to 1.
-            extra["temperature"] = min(request.temperature, 1.0)
         optional: dict[str, Any] = dict(profile.extra)
+        if profile.temperature and request.temperature is not None:
+            # Older models take it, up to 1.
+            optional["temperature"] = min(request.temperature, 1.0)
         if request.json_schema is not None and profile.json_mode == "schema":
             form = {"type": "json_schema", "schema": request.json_schema}
             optional["output_config"] = {"format": form}
+        if stream:
+            optional["stream"] = True
         system = "\n\n".join(m.content for m in request.messages if m.role == "system")
         return {
             "model": self.model,
@@ -100,102 +101,96 @@ class Anthropic:
             ],
             **({"system": system} if system else {}),
             **{name: value for name, value in optional.items() if name not in request.dropped},
-            "extra_body": {k: v for k, v in extra.items() if k not in request.dropped},
         }
 
-    def _read(self, answer: Any) -> Reply:
-        content = getattr(answer, "content", None)
-        if not isinstance(content, list) or isinstance(answer, list):
-            raise failures.not_an_answer(answer)
-        text = "".join(block.text for block in content if block.type == "text")
-        return _reply(
-            text,
-            answer.stop_reason,
-            answer,
-            usage=_usage(answer.usage),
-            request_id=answer._request_id,
+    async def _ask(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> Reply:
+        stream = "stream" in body
+        # The SDK's own post(), and the bytes that came: its create() knows only today's parameters
+        # and its models only today's answers.
+        response = await self._sdk.post(_PATH, body=body, cast_to=httpx2.Response, stream=stream)
+        heard = _Heard(on_text)
+        try:
+            if stream:
+                async for frame in frames(response):
+                    heard.take(frame)
+            else:
+                heard.take(await whole(response))
+        finally:
+            await response.aclose()
+        return heard.reply(
+            self.model, allowed=body["max_tokens"], request_id=response.headers.get("request-id")
         )
 
-    async def _stream(
-        self, client: Any, arguments: dict[str, Any], on_text: Callable[[str], None]
-    ) -> Reply:
-        stream = await client.messages.create(**arguments, stream=True)
-        if not hasattr(stream, "__aiter__"):
-            raise failures.not_an_answer(stream)
-        pieces: list[str] = []
-        message: Any = None
-        stop_reason, output_tokens, last = None, None, None
-        async with stream:
-            async for event in stream:
-                if event.type == "message_start":
-                    message = event.message
-                elif event.type == "content_block_delta" and event.delta.type == "text_delta":
-                    pieces.append(event.delta.text)
-                    on_text(event.delta.text)
-                elif event.type == "message_delta":
-                    last = event.delta
-                    stop_reason = event.delta.stop_reason
-                    output_tokens = event.usage.output_tokens if event.usage else None
-        if message is None or stop_reason is None:
+    def _translated(self, error: Exception, *, sent: Mapping[str, Any]) -> ProviderError:
+        return failures.from_sdk(
+            error, provider="anthropic", optional=[name for name in sent if name not in _NEEDED]
+        )
+
+
+_NEEDED = ("model", "messages", "max_tokens", "system")
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What has come of an answer, in events or whole."""
+
+    on_text: Callable[[str], None] | None
+    pieces: list[str] = field(default_factory=list)
+    message: Mapping[str, Any] | None = None
+    end: Mapping[str, Any] = field(default_factory=dict)  # what holds the stop reason
+    over: bool = False
+    written: Any = None
+    odd: Any = None
+
+    def take(self, frame: Any) -> None:
+        if frame is DONE or frame.get("type") == "message_stop":
+            self.over = True
+        elif frame.get("type") == "message_start":
+            self.message = frame.get("message")
+        elif frame.get("type") == "content_block_delta":
+            self._hear(frame.get("delta") or {}, kind="text_delta")
+        elif frame.get("type") == "message_delta":
+            self.end = frame.get("delta") or {}
+            self.written = (frame.get("usage") or {}).get("output_tokens")
+        elif isinstance(frame.get("content"), list):
+            self.message = self.end = frame
+            self.over = True
+            for block in frame["content"]:
+                self._hear(block, kind="text")
+        else:
+            self.odd = frame
+
+    def _hear(self, block: Mapping[str, Any], *, kind: str) -> None:
+        text = block.get("text")
+        if block.get("type") == kind and text:
+            self.pieces.append(text)
+            if self.on_text:
+                self.on_text(text)
+
+    def reply(self, asked: str, *, allowed: int, request_id: str | None) -> Reply:
+        if self.message is None:
+            raise failures.odd(self.odd)
+        reason = self.end.get("stop_reason") or ""
+        if not (reason or self.over):
             raise failures.bad_response("Its answer broke off in the middle.")
-        return _reply(
-            "".join(pieces),
-            stop_reason,
-            last,
-            model=message.model,
-            usage=_usage(message.usage, output_tokens),
-            request_id=stream.response.headers.get("request-id"),
+        if reason == "refusal":
+            details = self.end.get("stop_details")
+            raise failures.refused((details or {}).get("explanation"))
+        usage = _usage(self.message.get("usage"), self.written)
+        text = "".join(self.pieces)
+        # A reason from the future ends a message that is whole: what fails comes as an error.
+        truncated = cut_off(
+            text, reason, written=usage.output_tokens, allowed=allowed, unknown="whole"
         )
-
-    def _translated(
-        self, error: Exception, *, optional: dict[str, Any] | None = None
-    ) -> ProviderError:
-        response = getattr(error, "response", None)
-        if response is None:
-            return failures.from_exception(error)
-        sent = optional or {}
-        return failures.from_status(
-            response.status_code,
-            getattr(error, "body", None),
-            headers=response.headers,
-            request_id=getattr(error, "request_id", None),
-            optional=[name for name in (*sent, *sent.get("extra_body", ())) if name not in _NEEDED],
-        )
+        return Reply(text, self.message.get("model") or asked, usage, request_id, truncated)
 
 
-_NEEDED = ("model", "messages", "max_tokens", "system", "extra_body")
-
-
-def _reply(
-    text: str,
-    stop_reason: str | None,
-    end: Any,
-    *,
-    usage: Usage,
-    request_id: str | None,
-    model: str | None = None,
-) -> Reply:
-    if stop_reason == "refusal":
-        details = getattr(end, "stop_details", None)
-        raise failures.refused(getattr(details, "explanation", None))
-    if stop_reason == "model_context_window_exceeded":
-        raise ProviderError(
-            ErrorKind.CONTEXT_TOO_LONG, "The request fills the model's memory.", http_status=200
-        )
-    truncated = stop_reason == "max_tokens"
-    if not text.strip():
-        raise failures.empty(truncated=truncated)
-    return Reply(text, model or end.model, usage, request_id, truncated)
-
-
-def _usage(usage: Any, output_tokens: int | None = None) -> Usage:
-    if usage is None or usage.input_tokens is None:
-        return Usage(None, output_tokens)
-    cached = usage.cache_read_input_tokens or 0
-    written = usage.cache_creation_input_tokens or 0
+def _usage(usage: Any, output_tokens: Any) -> Usage:
+    counted = usage if isinstance(usage, Mapping) else {}
+    output = counted.get("output_tokens") if output_tokens is None else output_tokens
+    if counted.get("input_tokens") is None:
+        return Usage(None, output)
     # Anthropic counts cached input apart; the total is what the others call input.
-    return Usage(
-        usage.input_tokens + cached + written,
-        usage.output_tokens if output_tokens is None else output_tokens,
-        usage.cache_read_input_tokens,
-    )
+    cached = counted.get("cache_read_input_tokens")
+    written = counted.get("cache_creation_input_tokens")
+    return Usage(counted["input_tokens"] + (cached or 0) + (written or 0), output, cached)

@@ -114,7 +114,7 @@ async def server_is_up(base_url: str, client: httpx2.AsyncClient) -> bool:
     try:
         async with asyncio.timeout(_HEALTH_TIMEOUT), client.stream("GET", url) as answer:
             return answer.status_code == httpx2.codes.OK
-    except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL):
+    except (OSError, httpx2.HTTPError, httpx2.InvalidURL):  # a TimeoutError is an OSError
         return False
 
 

@@ -1,4 +1,4 @@
-"""What a vendor's failure means: one reading for all wire formats, by status, code and words."""
+"""What a vendor's failure becomes: one error of ours, from its body or an SDK's exception."""
 
 from __future__ import annotations
 
@@ -6,70 +6,52 @@ import json
 import logging
 import math
 import re
+import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import httpx2
 
 from core.errors import ErrorKind, ProviderError
+from core.providers.complaint import Complaint, read
 from core.providers.http import BodyTooLarge, was_sent
-from core.texts import MAX_MESSAGE
+from core.providers.meanings import kind_of, status_inside
+from core.providers.parameters import field_of, refused_parameter
 
 MAX_RETRY_AFTER = 3600.0  # seconds; a vendor that asks for more is asked again after this
+_NO_SUCH_ADDRESS = (404, 405)
 _NO_ANSWER = "It sent something that is not an answer."
 
 _log = logging.getLogger("switchyard")
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    kind: ErrorKind
-    words: str = ""  # a pattern for the error's codes and message, lower case
-    statuses: range | tuple[int, ...] = range(1000)
+class ErrorInside(Exception):
+    """What came with a 200 is a vendor's error; `body` is its JSON or its text."""
 
-    def fits(self, status: int, text: str) -> bool:
-        return status in self.statuses and re.search(self.words, text) is not None
+    def __init__(self, body: object) -> None:
+        super().__init__()
+        self.body = body
 
 
-# Vendors' status codes lie (an empty account is a 400 at one and a 429 at another), so words
-# come before codes. The first rule that fits decides.
-_RULES = (
-    _Rule(
-        ErrorKind.BILLING,
-        r"insufficient_quota|exceeded_current_quota|credit balance|insufficient balance"
-        r"|billing_error|spend_limit|usage_limit_reached|specified api usage limits"
-        r"|organization_on_hold|perday",
-    ),
-    _Rule(ErrorKind.BILLING, statuses=(402,)),
-    _Rule(
-        ErrorKind.CONTEXT_TOO_LONG,
-        r"context_length_exceeded|maximum context length|prompt is too long|exceed_context_size"
-        r"|exceeded model token limit|input token count.*exceed|context window",
-        (200, 400, 413, 422, 500),
-    ),
-    _Rule(ErrorKind.OVERLOADED, r"overloaded"),
-    _Rule(
-        ErrorKind.AUTH,
-        r"api_key_invalid|invalid_api_key|api key not valid|unregistered callers"
-        r"|authorization failed|authentication_error",
-        (400, 401, 403),
-    ),
-    _Rule(ErrorKind.AUTH, statuses=(401,)),
-    _Rule(ErrorKind.MODEL_NOT_FOUND, r"model_not_found|model.{0,80}does not exist", (400, 403)),
-    _Rule(ErrorKind.REFUSED, r"content_filter|content_policy", (400, 403)),
-    _Rule(ErrorKind.PERMISSION, statuses=(403,)),
-    _Rule(ErrorKind.MODEL_NOT_FOUND, statuses=(404, 410)),
-    _Rule(ErrorKind.TIMEOUT, statuses=(408, 504)),
-    _Rule(ErrorKind.CONTEXT_TOO_LONG, statuses=(413,)),
-    _Rule(ErrorKind.RATE_LIMITED, statuses=(429,)),
-    _Rule(ErrorKind.OVERLOADED, statuses=(503, 529)),
-    _Rule(ErrorKind.BAD_REQUEST, statuses=range(400, 500)),
-    # No status: an error event inside a stream that had begun with 200.
-    _Rule(ErrorKind.SERVER_ERROR, statuses=(0, 200, *range(500, 1000))),
-)
+def from_sdk(
+    error: Exception, *, provider: str, optional: Iterable[str] = (), listing: bool = False
+) -> ProviderError:
+    """The error that an exception of the openai or anthropic SDK stands for, or of our reading."""
+    if isinstance(error, ErrorInside):
+        return from_status(200, error.body, optional=optional, provider=provider)
+    response = getattr(error, "response", None)
+    if response is None:
+        return from_exception(error)
+    return from_status(
+        response.status_code,
+        response.text,  # SDKs hand on a part of it
+        headers=response.headers,
+        request_id=getattr(error, "request_id", None),
+        optional=optional,
+        provider=provider,
+        listing=listing,
+    )
 
 
 def from_status(
@@ -79,28 +61,42 @@ def from_status(
     headers: Mapping[str, str] | None = None,
     request_id: str | None = None,
     optional: Iterable[str] = (),
+    provider: str = "",
+    listing: bool = False,
 ) -> ProviderError:
-    """The error that a vendor's status and body stand for.
+    """The error that a vendor's status and body stand for. No model is asked in a `listing`.
 
     `optional` names the parameters of the request that it could do without: if the vendor
     rejected one of them by name, the error's `parameter` says which.
     """
     headers = headers or {}
-    message = _message(body)
-    start = message[:MAX_MESSAGE]
-    # What cannot be read as the vendor's own error is judged by its status alone.
-    text = f"{_codes(body)} {start}".lower() if isinstance(body, Mapping) else ""
-    fitting = (rule.kind for rule in _RULES if rule.fits(status or 0, text))
-    kind = next(fitting, ErrorKind.BAD_RESPONSE)
+    complaint = read(body)
+    inside = status in (None, 0, 200)
+    meant = status_inside(complaint) if inside else status or 0
+    kind = kind_of(provider, meant, complaint, listing=listing)
+    parameter = refused_parameter(complaint, meant, kind, optional)
+    if parameter is not None:
+        kind = ErrorKind.BAD_REQUEST
     return ProviderError(
         kind,
-        message or f"It answered with status {status} and no explanation.",
+        _in_words(complaint, meant or status, kind),
         # Inside a stream a vendor may call any number a status.
         http_status=status if status in range(1000) else None,
-        retry_after=_retry_after(headers, body),
+        retry_after=_retry_after(headers, complaint),
         request_id=request_id,
-        parameter=_rejected(body, start, optional) if kind is ErrorKind.BAD_REQUEST else None,
+        parameter=parameter,
+        field=field_of(complaint) if kind is ErrorKind.BAD_REQUEST else None,
     )
+
+
+def _in_words(complaint: Complaint, status: int | None, kind: ErrorKind) -> str:
+    words = complaint.words
+    if complaint.page:
+        words = f"It sent a web page: “{words}”." if words else "It sent a web page."
+    if status in _NO_SUCH_ADDRESS and kind is ErrorKind.BAD_RESPONSE:
+        heard = f" It said: {words}" if words else ""
+        return f"Nothing is served at this address; check the provider's address.{heard}"
+    return words or f"It answered with status {status} and no explanation."
 
 
 def from_exception(error: BaseException) -> ProviderError:
@@ -109,6 +105,8 @@ def from_exception(error: BaseException) -> ProviderError:
     SDKs let foreign exceptions through and wrap others, so the whole chain is read. One that
     nobody foresaw may be a fault of ours: it is logged, and the next provider is asked.
     """
+    if isinstance(error, ProviderError):
+        return error
     if not was_sent.get():
         _log.error("a request could not be written", exc_info=error)
         words = "It was not asked, for the request could not be written."
@@ -118,6 +116,9 @@ def from_exception(error: BaseException) -> ProviderError:
     while link is not None and link not in chain:
         chain.append(link)
         link = link.__cause__ or link.__context__
+    tls = next((link for link in chain if isinstance(link, ssl.SSLError)), None)
+    if tls is not None and any(isinstance(link, httpx2.ConnectError) for link in chain):
+        return ProviderError(ErrorKind.CONNECTION, _tls_in_words(tls))
     for kinds, kind, message in _EXCEPTIONS:
         if any(isinstance(link, kinds) for link in chain):
             return ProviderError(kind, message)
@@ -154,6 +155,41 @@ _EXCEPTIONS: tuple[tuple[tuple[type[BaseException], ...], ErrorKind, str], ...] 
 )
 
 
+# OpenSSL's X509_V_ERR_ numbers.
+_CERTIFICATES = {
+    9: "Its certificate is not valid yet; check the clock of this computer.",
+    10: "Its certificate has expired; check the clock of this computer, or wait until the provider"
+    " has renewed it.",
+    62: "Its certificate is for another host name; check the provider's address.",
+    64: "Its certificate is for another host name; check the provider's address.",
+}
+
+
+def _tls_in_words(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _CERTIFICATES.get(error.verify_code, _UNTRUSTED)
+    return (
+        "It could not be spoken to over TLS; check whether the provider's address should begin "
+        "with http or https."
+    )
+
+
+_UNTRUSTED = (
+    "Its certificate is signed by nobody whom this computer trusts; set the environment variable "
+    "SSL_CERT_FILE to a file with the certificates of those who may sign it, such as your company."
+)
+
+
+def not_started(error: BaseException) -> ProviderError:
+    """For a provider whose client cannot be made, so that nothing was asked."""
+    _log.error("a provider's client could not be made", exc_info=error)
+    if isinstance(error, ImportError):
+        words = "It was not asked: a part of Switchyard is missing; install Switchyard again."
+    else:
+        words = "It was not asked: its client could not be started; check the provider's address."
+    return ProviderError(ErrorKind.CONNECTION, words)
+
+
 def bad_response(message: str) -> ProviderError:
     return ProviderError(ErrorKind.BAD_RESPONSE, message, http_status=200)
 
@@ -163,6 +199,11 @@ def not_an_answer(value: object) -> ProviderError:
     if isinstance(value, str) and "<" in value[:200]:
         return bad_response("It sent a web page instead of an answer.")
     return bad_response(_NO_ANSWER)
+
+
+def odd(value: object) -> Exception:
+    """For a 200 that holds no answer, but maybe words."""
+    return ErrorInside(value) if read(value).words else not_an_answer(value)
 
 
 def refused(explanation: object = None) -> ProviderError:
@@ -182,50 +223,13 @@ def empty(*, truncated: bool) -> ProviderError:
     return bad_response("It sent an answer without text.")
 
 
-def _error_of(body: object) -> Mapping[str, Any]:
-    if isinstance(body, list) and body:
-        body = body[0]  # Google streams errors inside a list
-    if not isinstance(body, Mapping):
-        return {}
-    inner = body.get("error")
-    return inner if isinstance(inner, Mapping) else body
-
-
-def _message(body: object) -> str:
-    error = _error_of(body)
-    for key in ("message", "detail", "title"):
-        if isinstance(error.get(key), str) and error[key].strip():
-            return str(error[key]).strip()
-    if isinstance(body, Mapping) and isinstance(body.get("error"), str):
-        return str(body["error"])
-    return ""
-
-
-def _codes(body: object) -> str:
-    """Types, codes and details, as one text to search."""
-    error = _error_of(body)
-    parts = [error.get(key) for key in ("type", "code", "status", "error_code")]
-    details = error.get("details")
-    return " ".join(str(part) for part in [*parts, json.dumps(details, default=str)] if part)
-
-
-def _rejected(body: object, message: str, optional: Iterable[str]) -> str | None:
-    named = str(_error_of(body).get("param") or "")
-    root = re.split(r"[.\[]", named)[0]
-    for name in optional:
-        words = name.replace("_", "[_ ]?")
-        if root == name or re.search(rf"\b{words}\b", message, re.IGNORECASE):
-            return name
-    return None
-
-
-def _retry_after(headers: Mapping[str, str], body: object) -> float | None:
+def _retry_after(headers: Mapping[str, str], complaint: Complaint) -> float | None:
     """Seconds until the vendor wants to be asked again, at most an hour; nonsense is None."""
     candidates = [
         _seconds(headers.get("retry-after-ms"), scale=0.001),
         _seconds(headers.get("retry-after")),
         _until(headers.get("retry-after"), headers.get("date")),
-        _retry_info(body),
+        _retry_info(complaint),
     ]
     asked = next((seconds for seconds in candidates if seconds is not None), None)
     return None if asked is None else min(asked, MAX_RETRY_AFTER)
@@ -250,10 +254,7 @@ def _until(text: str | None, date: str | None) -> float | None:
     return seconds if seconds > 0 else None
 
 
-def _retry_info(body: object) -> float | None:
-    details = _error_of(body).get("details")
-    for detail in details if isinstance(details, list) else []:
-        delay = detail.get("retryDelay") if isinstance(detail, Mapping) else None
-        if isinstance(delay, str) and delay.endswith("s"):
-            return _seconds(delay[:-1])
-    return None
+def _retry_info(complaint: Complaint) -> float | None:
+    """Google says it among the details of its error."""
+    found = re.search(r'"retryDelay": "([^"]*)s"', complaint.codes)
+    return _seconds(found[1]) if found else None

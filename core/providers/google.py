@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
+
+import httpx2
 
 from core.errors import ProviderError
 from core.providers import failures
+from core.providers.complaint import is_error
+from core.providers.endings import cut_off
 from core.providers.http import READ_TIMEOUT, make_client, was_sent, without_sdk_variables
 from core.providers.profiles import profile_of
 from core.providers.shape import sound
 from core.types import Reply, Request, Usage
-
-_REFUSALS = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE")
 
 
 class Google:
@@ -28,6 +32,7 @@ class Google:
         self._key = api_key
         self._base_url = base_url
         self._http = make_client(strict_text=True)
+        self._http.event_hooks = {"response": [_look_inside]}
         self._sdk: Any = None
 
     async def complete(
@@ -48,16 +53,20 @@ class Google:
         }
         was_sent.set(False)
         try:
-            client = self._sdk or await self._connect()
+            await self.prepare()
+            ask = self._sdk.aio.models
+            allowed = config.get("max_output_tokens")
             if on_text is None:
-                reply = self._read(await client.aio.models.generate_content(**arguments))
+                answer = await ask.generate_content(**arguments)
+                reply = self._read(answer, allowed=allowed)
             else:
-                reply = await self._stream(client, arguments, on_text)
+                chunks = await ask.generate_content_stream(**arguments)
+                reply = await self._stream(chunks, on_text, allowed=allowed)
             return sound(reply, asked=self.model)
         except ProviderError:
             raise
         except Exception as error:  # noqa: BLE001 - the SDK lets foreign exceptions through
-            raise self._translated(error, optional=config) from None
+            raise self._translated(error, sent=config) from None
 
     async def models(self) -> list[str]:
         """Names of the models that can write text, in the vendor's order.
@@ -66,24 +75,27 @@ class Google:
             ProviderError: the vendor did not tell.
         """
         try:
-            client = self._sdk or await self._connect()
+            await self.prepare()
             return [
                 model.name.removeprefix("models/")
-                async for model in await client.aio.models.list()
+                async for model in await self._sdk.aio.models.list()
                 if model.name
                 and "generateContent" in (model.supported_actions or ("generateContent",))
             ]
         except Exception as error:  # noqa: BLE001 - the SDK lets foreign exceptions through
-            raise self._translated(error) from None
+            raise self._translated(error, listing=True) from None
 
     async def prepare(self) -> None:
-        if self._sdk is None:
-            await self._connect()
+        try:
+            if self._sdk is None:
+                await self._connect()
+        except Exception as error:  # noqa: BLE001 - an SDK may fail at anything here
+            raise failures.not_started(error) from None
 
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def _connect(self) -> Any:
+    async def _connect(self) -> None:
         genai = await asyncio.to_thread(import_module, "google.genai")
         if self._sdk is None:
             # A finish reason newer than the SDK is a warning there and handled here.
@@ -98,7 +110,6 @@ class Google:
             )
             with without_sdk_variables():
                 self._sdk = genai.Client(api_key=self._key, vertexai=False, http_options=options)
-        return self._sdk
 
     def _config(self, request: Request) -> dict[str, Any]:
         profile = self._profile
@@ -115,23 +126,23 @@ class Google:
             config["response_json_schema"] = request.json_schema
         return {name: value for name, value in config.items() if name not in request.dropped}
 
-    def _read(self, answer: Any) -> Reply:
+    def _read(self, answer: Any, *, allowed: int | None) -> Reply:
         feedback = answer.prompt_feedback
         if feedback is not None and feedback.block_reason:
             raise failures.refused(feedback.block_reason_message)
         if not answer.candidates:
             raise failures.not_an_answer(answer)
         candidate = answer.candidates[0]
+        usage = _usage(answer.usage_metadata)
         return self._reply(
-            _text(candidate), candidate.finish_reason, answer, usage=_usage(answer.usage_metadata)
+            _text(candidate), candidate.finish_reason, answer, usage=usage, allowed=allowed
         )
 
     async def _stream(
-        self, client: Any, arguments: dict[str, Any], on_text: Callable[[str], None]
+        self, chunks: Any, on_text: Callable[[str], None], *, allowed: int | None
     ) -> Reply:
         pieces: list[str] = []
         finish, usage, last = None, None, None
-        chunks = await client.aio.models.generate_content_stream(**arguments)
         async with aclosing(chunks):
             async for chunk in chunks:
                 last = chunk
@@ -146,38 +157,49 @@ class Google:
                         on_text(text)
         if last is None or finish is None:
             raise failures.bad_response("Its answer broke off in the middle.")
-        return self._reply("".join(pieces), finish, last, usage=_usage(usage))
+        return self._reply("".join(pieces), finish, last, usage=_usage(usage), allowed=allowed)
 
-    def _reply(self, text: str, finish: Any, answer: Any, *, usage: Usage) -> Reply:
+    def _reply(
+        self, text: str, finish: Any, answer: Any, *, usage: Usage, allowed: int | None
+    ) -> Reply:
         reason = str(getattr(finish, "value", finish) or "")
-        if reason in _REFUSALS:
-            raise failures.refused()
-        truncated = reason == "MAX_TOKENS"
-        if not text.strip():
-            raise failures.empty(truncated=truncated)
+        truncated = cut_off(text, reason, written=usage.output_tokens, allowed=allowed)
         return Reply(text, answer.model_version or self.model, usage, answer.response_id, truncated)
 
     def _translated(
-        self, error: Exception, *, optional: dict[str, Any] | None = None
+        self,
+        error: Exception,
+        *,
+        sent: Mapping[str, Any] = MappingProxyType({}),
+        listing: bool = False,
     ) -> ProviderError:
+        optional = [
+            name for name in (*sent, *sent.get("thinking_config", ())) if name not in _NEEDED
+        ]
+        if isinstance(error, failures.ErrorInside):
+            return failures.from_status(200, error.body, optional=optional, provider="google")
         code = getattr(error, "code", None)
         if not isinstance(code, int):
             return failures.from_exception(error)
-        response = getattr(error, "response", None)
-        headers = getattr(response, "headers", None)
         return failures.from_status(
             code,
             getattr(error, "details", None),
-            headers=headers,
-            optional=[
-                name
-                for name in (*(optional or ()), *(optional or {}).get("thinking_config", ()))
-                if name not in _NEEDED
-            ],
+            headers=getattr(getattr(error, "response", None), "headers", None),
+            optional=optional,
+            provider="google",
+            listing=listing,
         )
 
 
 _NEEDED = ("max_output_tokens", "system_instruction")
+
+
+async def _look_inside(response: httpx2.Response) -> None:
+    """An error that came with a 200 is one: the SDK makes an answer without text of it."""
+    if response.status_code == 200 and "json" in response.headers.get("content-type", ""):
+        value = json.loads((await response.aread()).strip() or b"null")
+        if is_error(value):
+            raise failures.ErrorInside(value)
 
 
 def _text(candidate: Any) -> str:

@@ -13,6 +13,8 @@ from functools import cache
 
 import httpx2
 
+from core.providers.certificates import tls_context
+
 MAX_BODY = 16 * 1024 * 1024  # bytes, decoded
 CONNECT_TIMEOUT = 5.0  # seconds
 _LANE = 4  # requests at once in one pool
@@ -20,7 +22,8 @@ READ_TIMEOUT = 600.0  # seconds a read may stall; the deadline of an attempt is 
 
 # What the SDKs read by themselves. Kept from them, so that nothing meant for one vendor
 # (an organisation, extra headers, another address) travels to another.
-_SDK_VARIABLES = ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_")
+# Certificates are ours to choose.
+_SDK_VARIABLES = ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "SSL_CERT_")
 
 # Whether the request that this task is making got past the SDK: what fails before is our fault.
 was_sent: ContextVar[bool] = ContextVar("was_sent", default=True)
@@ -36,6 +39,7 @@ class _CappedStream(httpx2.AsyncByteStream):
     ) -> None:
         self._stream = stream
         self._text = codecs.getincrementaldecoder("utf-8")() if strict else None
+        self._begun = not strict
         self._decoder = zlib.decompressobj(wbits=47) if encoding in ("gzip", "deflate") else None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -51,6 +55,8 @@ class _CappedStream(httpx2.AsyncByteStream):
                 raise BodyTooLarge
             if self._text is not None:
                 self._text.decode(data)
+            if not self._begun and data:
+                data, self._begun = data.removeprefix(codecs.BOM_UTF8), True
             yield data
         if self._text is not None:
             self._text.decode(b"", final=True)
@@ -122,7 +128,7 @@ def _length(response: httpx2.Response) -> int:
 @cache
 def _tls() -> ssl.SSLContext:
     # 20 ms each: one for all clients.
-    return httpx2.create_ssl_context()  # honours SSL_CERT_FILE
+    return tls_context(os.environ)
 
 
 def make_client(*, strict_text: bool = False) -> httpx2.AsyncClient:

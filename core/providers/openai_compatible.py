@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any
+
+import httpx2
 
 from core.errors import ProviderError
 from core.providers import failures
+from core.providers.endings import cut_off
+from core.providers.frames import DONE, frames, whole
 from core.providers.http import make_client, was_sent, without_sdk_variables
 from core.providers.profiles import profile_of
 from core.providers.shape import sound
 from core.types import Reply, Request, Usage
 
 _PATH = "/chat/completions"
-_REFUSALS = ("content_filter",)
+_LENGTHS = ("max_tokens", "max_completion_tokens")
 
 
 class OpenAICompatible:
@@ -30,25 +34,15 @@ class OpenAICompatible:
         self._base_url = base_url
         self._http = make_client()
         self._sdk: Any = None
-        self._types: Any = None
-        self._stream_type: Any = None
 
     async def complete(
         self, request: Request, *, on_text: Callable[[str], None] | None = None
     ) -> Reply:
-        body = self._body(request)
+        body = self._body(request, stream=on_text is not None)
         was_sent.set(False)
         try:
-            if self._sdk is None:
-                await self._connect()
-            if on_text is None:
-                # The SDK's own post(): its create() first sorts every parameter by its type,
-                # which costs more than all of our routing, and ours are plain JSON already.
-                answer = await self._sdk.post(_PATH, body=body, cast_to=self._types.ChatCompletion)
-                reply = self._read(answer)
-            else:
-                reply = await self._stream(body, on_text)
-            return sound(reply, asked=self.model)
+            await self.prepare()
+            return sound(await self._ask(body, on_text or _unheard), asked=self.model)
         except ProviderError:
             raise
         except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
@@ -64,11 +58,14 @@ class OpenAICompatible:
             await self.prepare()
             return [model.id async for model in self._sdk.models.list()]
         except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
-            raise self._translated(error) from None
+            raise failures.from_sdk(error, provider=self._name, listing=True) from None
 
     async def prepare(self) -> None:
-        if self._sdk is None:
-            await self._connect()
+        try:
+            if self._sdk is None:
+                await self._connect()
+        except Exception as error:  # noqa: BLE001 - an SDK may fail at anything here
+            raise failures.not_started(error) from None
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -76,8 +73,6 @@ class OpenAICompatible:
     async def _connect(self) -> None:
         openai = await asyncio.to_thread(import_module, "openai")
         if self._sdk is None:
-            self._types = openai.types.chat
-            self._stream_type = openai.AsyncStream[self._types.ChatCompletionChunk]
             with without_sdk_variables():
                 self._sdk = openai.AsyncOpenAI(
                     api_key=self._key,
@@ -86,7 +81,7 @@ class OpenAICompatible:
                     http_client=self._http,
                 )
 
-    def _body(self, request: Request) -> dict[str, Any]:
+    def _body(self, request: Request, *, stream: bool) -> dict[str, Any]:
         profile = self._profile
         tokens = max(request.max_tokens, profile.min_tokens)
         length = profile.token_parameter
@@ -97,6 +92,8 @@ class OpenAICompatible:
             body["temperature"] = request.temperature
         if request.json_schema is not None and profile.json_mode != "none":
             body["response_format"] = _json_format(request.json_schema, profile.json_mode)
+        if stream and "stream" not in request.dropped:
+            body |= {"stream_options": {"include_usage": True}, "stream": True}
         for name in request.dropped:
             body.pop(name, None)
         messages = [
@@ -104,76 +101,37 @@ class OpenAICompatible:
         ]
         return {"model": self.model, "messages": messages, **body}
 
-    def _read(self, answer: Any) -> Reply:
-        choices = getattr(answer, "choices", None)
-        if isinstance(answer, str | list) or not isinstance(choices, list) or not choices:
-            raise _complaint(answer)
-        message = choices[0].message
-        if message is None:
-            raise failures.not_an_answer(answer)
-        return _reply(
-            text=message.content,
-            refusal=message.refusal,
-            finish=choices[0].finish_reason,
-            usage=_usage(answer.usage),
-            model=answer.model or self.model,
-            request_id=answer._request_id,
+    async def _ask(self, body: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
+        stream = "stream" in body
+        # The SDK's own post(), and the bytes that came: its create() first sorts every parameter
+        # by its type, and its models take an answer apart that is of any other shape.
+        response = await self._sdk.post(_PATH, body=body, cast_to=httpx2.Response, stream=stream)
+        heard = _Heard(on_text)
+        try:
+            if stream:
+                async for frame in frames(response):
+                    heard.take(frame)
+            else:
+                heard.take(await whole(response))
+        finally:
+            await response.aclose()
+        return heard.reply(
+            self.model,
+            allowed=next((body[name] for name in _LENGTHS if name in body), None),
+            request_id=response.headers.get("x-request-id"),
         )
 
-    async def _stream(self, body: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
-        pieces: list[str] = []
-        refusal, finish, usage, model, request_id = "", None, None, self.model, None
-        stream = await self._sdk.post(
-            _PATH,
-            body={**body, "stream": True, "stream_options": {"include_usage": True}},
-            cast_to=self._types.ChatCompletion,
-            stream=True,
-            stream_cls=self._stream_type,
-        )
-        if not hasattr(stream, "__aiter__"):
-            raise failures.not_an_answer(stream)
-        request_id = stream.response.headers.get("x-request-id")
-        async with stream:
-            async for chunk in stream:
-                model = chunk.model or model
-                usage = chunk.usage or usage
-                for choice in chunk.choices or ():
-                    finish = choice.finish_reason or finish
-                    delta = choice.delta
-                    if delta is None:
-                        continue
-                    refusal += delta.refusal or ""
-                    if delta.content:
-                        pieces.append(delta.content)
-                        on_text(delta.content)
-        if finish is None:
-            raise failures.bad_response("Its answer broke off in the middle.")
-        return _reply(
-            text="".join(pieces),
-            refusal=refusal,
-            finish=finish,
-            usage=_usage(usage),
-            model=model,
-            request_id=request_id,
-        )
-
-    def _translated(
-        self, error: Exception, *, sent: Mapping[str, Any] = MappingProxyType({})
-    ) -> ProviderError:
-        response = getattr(error, "response", None)
-        body = getattr(error, "body", None)
-        if response is None and body is None:
-            return failures.from_exception(error)
-        return failures.from_status(
-            response.status_code if response is not None else None,
-            body if isinstance(body, dict) else {"error": {"message": ""}},
-            headers=response.headers if response is not None else None,
-            request_id=getattr(error, "request_id", None),
-            optional=[name for name in sent if name not in _NEEDED],
+    def _translated(self, error: Exception, *, sent: Mapping[str, Any]) -> ProviderError:
+        return failures.from_sdk(
+            error, provider=self._name, optional=[name for name in sent if name not in _NEEDED]
         )
 
 
 _NEEDED = ("model", "messages")
+
+
+def _unheard(_: str) -> None:
+    """For an answer that nobody listens to while it is written."""
 
 
 def _json_format(schema: Any, mode: str) -> dict[str, Any]:
@@ -185,36 +143,81 @@ def _json_format(schema: Any, mode: str) -> dict[str, Any]:
     }
 
 
-def _complaint(answer: Any) -> ProviderError:
-    """A 200 without choices: some servers put their error into it."""
-    error = getattr(answer, "error", None)
-    if isinstance(error, dict):
-        words = str(error.get("message") or "")
-        return failures.bad_response(f"It sent an error as if it were an answer: {words}")
-    return failures.not_an_answer(answer)
+@dataclass(slots=True)
+class _Heard:
+    """What has come of an answer, in whichever pieces."""
+
+    on_text: Callable[[str], None]
+    pieces: list[str] = field(default_factory=list)
+    refusal: str = ""
+    finish: str = ""
+    over: bool = False  # by the vendor's word, or because the whole came at once
+    usage: Any = None
+    model: Any = None
+    odd: Mapping[str, Any] | None = None  # what came instead of a choice
+
+    def take(self, frame: Any) -> None:
+        if frame is DONE:
+            self.over = True
+            return
+        self.model = frame.get("model") or self.model
+        self.usage = frame.get("usage") or self.usage
+        choices = frame.get("choices")
+        if not choices:
+            self.odd = frame
+        for choice in choices or ():
+            self._choose(choice)
+
+    def _choose(self, choice: Mapping[str, Any]) -> None:
+        if choice.get("error"):
+            raise failures.ErrorInside(choice)
+        self.usage = choice.get("usage") or self.usage
+        self.finish = choice.get("finish_reason") or self.finish
+        self.over = self.over or bool(choice.get("message"))
+        said = choice.get("delta") or choice.get("message") or {}
+        self.refusal += said.get("refusal") or ""
+        if text := _text(said.get("content")):
+            self.pieces.append(text)
+            self.on_text(text)
+
+    def reply(self, asked: str, *, allowed: int | None, request_id: str | None) -> Reply:
+        if self.refusal:
+            raise failures.refused(self.refusal)
+        text = "".join(self.pieces)
+        if not (text or self.finish or self.over) or (self.odd and not (text or self.finish)):
+            raise failures.odd(self.odd)
+        if not (self.finish or self.over):
+            raise failures.bad_response("Its answer broke off in the middle.")
+        usage = _usage(self.usage)
+        truncated = cut_off(text, self.finish, written=usage.output_tokens, allowed=allowed)
+        return Reply(text, self.model or asked, usage, request_id, truncated)
 
 
-def _reply(
-    *,
-    text: Any,
-    refusal: str | None,
-    finish: str | None,
-    usage: Usage,
-    model: str,
-    request_id: str | None,
-) -> Reply:
-    if refusal or finish in _REFUSALS:
-        raise failures.refused(refusal or None)
-    truncated = finish == "length"
-    if not isinstance(text, str) or not text.strip():
-        raise failures.empty(truncated=truncated)
-    return Reply(text, model, usage, request_id, truncated)
+def _text(content: Any) -> str:
+    """The text of a content, which some send in parts; thinking is no part of it."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else [content]
+    return "".join(map(_text_of, parts))
+
+
+def _text_of(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, Mapping) or part.get("type", "text") not in ("text", "output_text"):
+        return ""
+    text = part.get("text")
+    return text if isinstance(text, str) else ""
 
 
 def _usage(usage: Any) -> Usage:
-    if usage is None:
+    if not isinstance(usage, Mapping):
         return Usage()
-    details = usage.prompt_tokens_details
-    return Usage(
-        usage.prompt_tokens, usage.completion_tokens, details.cached_tokens if details else None
+    details = usage.get("prompt_tokens_details")
+    counts = (
+        details.get("cached_tokens") if isinstance(details, Mapping) else None,
+        usage.get("cached_tokens"),  # Kimi
+        usage.get("prompt_cache_hit_tokens"),  # DeepSeek
     )
+    cached = next((count for count in counts if count is not None), None)
+    return Usage(usage.get("prompt_tokens"), usage.get("completion_tokens"), cached)

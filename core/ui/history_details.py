@@ -17,8 +17,9 @@ from core.types import Attempt, RunRecord
 from core.ui import again, show
 from core.ui.history_rows import CALL_STATUSES, RUN_STATUSES
 from core.ui.marked_text import marked_text
+from core.ui.passed_over import passed_over_view
 from core.ui.services import services
-from core.words import attempt_in_words, chain, money, seconds_in_words, story
+from core.words import attempt_in_words, chain, money, order_in_words, seconds_in_words, story
 from db import marks
 from db.words import terms_of
 
@@ -80,6 +81,7 @@ def run_view(run: RunRecord) -> None:
         st.caption("Nobody was asked.")
     for call in calls:
         _call_line(call)
+    passed_over_view(run)
 
 
 def run_again(run: RunRecord, *, after: str | None = None) -> None:
@@ -213,6 +215,9 @@ def _run_facts(run: RunRecord, calls: Sequence[Attempt]) -> Mapping[str, str | N
         "Took": None if ended is None else seconds_in_words(max(0.0, ended - run.started_at)),
         "Calls": f"{len(calls):,}",
         "Strategy": STRATEGIES[run.strategy].label if run.strategy in STRATEGIES else run.strategy,
+        "Order": None
+        if run.status == "running" and not run.decisions
+        else order_in_words(run.decisions),
         "Started from": {"ui": "this console", "api": "the API", "python": "Python"}[run.source],
         "Answered by": None if run.provider is None else label_of(run.provider),
         "Model": run.model,

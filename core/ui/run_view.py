@@ -14,6 +14,7 @@ from core.ui import again, execution, show
 from core.ui.address import redraw
 from core.ui.copy_button import copy_button
 from core.ui.into_view import into_view
+from core.ui.passed_over import passed_over_view
 from core.ui.services import services
 from core.ui.story import story_view
 from core.ui.waterfall import waterfall
@@ -75,6 +76,7 @@ def _view(run: Run, *, live: bool) -> None:
             said=ticker(run.attempts) if live else "",
             steps=len(run.plan.steps) if run.plan else None,
         )
+    passed_over_view(run.record)
 
 
 def _head(run: Run, *, live: bool) -> None:

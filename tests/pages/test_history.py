@@ -311,3 +311,33 @@ def test_a_moment_within_a_day_keeps_its_months_capital(engine):
     finished(engine)
     page = shown(since="1764201600.5", until="1999999999.5")
     assert "From 27 Nov 2025, 00:00:00 UTC until " in text(page)
+
+
+def test_who_was_not_asked_stands_under_the_calls_with_the_reason(engine, yard):
+    yard["google"].script = lambda received: standin.status(429, headers={"retry-after": "300"})
+    finished(engine)
+    run_id = finished(engine)
+    page = shown(run=run_id)
+    assert "Google · not asked: resting, back at " in text(page)
+    assert "Google, OpenAI" in text(page)  # the order
+    assert "Kimi · not asked" not in text(page)  # it was never set up
+    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page.query_params["run"] = run_id
+    assert "Google · not asked: resting, back at " in text(page.run())
+
+
+def test_a_run_of_an_earlier_version_claims_nothing_of_who_was_not_asked(engine):
+    run_id = finished(engine)
+    forget = f"UPDATE run SET decisions = NULL WHERE id = '{run_id}'"
+    engine.history.submit(lambda connection: connection.execute(forget)).result(5)
+    page = shown(run=run_id)
+    assert "not recorded then" in text(page)
+    assert "not asked" not in text(page)
+
+
+def test_a_run_for_which_nobody_could_be_asked_says_so(engine):
+    engine.control.switch("google", on=False)
+    engine.control.switch("openai", on=False)
+    page = shown(run=finished(engine))
+    assert "nobody could be asked" in text(page)
+    assert "OpenAI · not asked: switched off" in text(page)
