@@ -257,6 +257,11 @@ class Asking:
                 last_failure=before.last_failure,
                 last_answered=before.last_answered,
             )
+        asked, recent = self.router.providers.get(name), known[name].recent
+        if asked is not None and asked.model != attempt.model and after.recent is not recent:
+            shelf, key = self.router.shelf, (name, attempt.model)
+            shelf[key] = (*shelf.get(key, ())[1 - healths.WINDOW :], after.recent[-1])
+            after = replace(after, recent=recent)
         known[name] = after
 
     def _ours(self) -> RunError:

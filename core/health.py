@@ -14,10 +14,12 @@ from statistics import median
 from core import breaker as circuit
 from core.breaker import Breaker, Policy
 from core.errors import OUTCOMES, ErrorKind
+from core.ranking import Record
 from core.types import Attempt
 
 WINDOW = 50  # rated attempts that a success rate looks back on
 _JITTER = 0.01  # seconds by which two clocks may differ without either having been set
+Recent = tuple[float | None, ...]  # oldest first: seconds of a success, None for a failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Health:
     name: str
     breaker: Breaker = field(default_factory=Breaker)
     last_used: float | None = None
-    recent: tuple[float | None, ...] = ()  # oldest first: seconds of a success, None for a failure
+    recent: Recent = ()  # of the model that is asked now
     streak: int = 0  # failures in a row that were its own
     succeeded: int = 0  # ever
     failed: int = 0  # ever, of those that say something of it
@@ -36,30 +38,20 @@ class Health:
     last_answered: float | None = None
 
     @property
+    def record(self) -> Record:
+        """Over the recent window."""
+        return _record(self.recent)
+
+    @property
     def called(self) -> bool:
         """Ever; it may be that no outcome said anything of it."""
         return self.last_used is not None or self.succeeded + self.failed > 0
 
-    @property
-    def successes(self) -> int:
-        return _successes(self.recent)[0]
-
-    @property
-    def success_rate(self) -> float | None:
-        """0..1 over the recent window; None without a rated attempt."""
-        return self.successes / len(self.recent) if self.recent else None
-
-    @property
-    def latency(self) -> float | None:
-        """Median seconds of recent successes."""
-        return _successes(self.recent)[1]
-
 
 @lru_cache(maxsize=256)  # asked about everybody at each choice, and one of them has changed
-def _successes(recent: tuple[float | None, ...]) -> tuple[int, float | None]:
-    """How many there are, and their median seconds."""
+def _record(recent: Recent) -> Record:
     latencies = [seconds for seconds in recent if seconds is not None]
-    return len(latencies), median(latencies) if latencies else None
+    return Record(len(latencies), len(recent), median(latencies) if latencies else None)
 
 
 def began(health: Health, *, now: float, lease_until: float) -> Health:

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from core.meter import cost_of, is_unpriced, stretches, working_seconds
 from core.types import Attempt
-from core.words import money, seconds_in_words
+from core.words import cost as cost_in_words
+from core.words import count, money, seconds_in_words
 
 _PAUSE = 1.0  # seconds without a call that a person took
 _LONG_PAUSE = 5.0  # that nobody took: shorter ones are the console's own work
@@ -49,26 +50,22 @@ class Totals:
 
     @property
     def cost(self) -> str:
-        """`$0.0061`, `at least $0.0067, 2 calls without a price`, `unknown`, `practice`."""
+        """`$0.0061`, `at least $0.0067, 2 calls without a price`, `nothing (practice)`."""
+        return cost_in_words(self.usd, unpriced=self.unpriced, simulated=self.simulated)
+
+    @property
+    def short_cost(self) -> str:
+        """The same where there is little room: `≥ $0.0067`, `unknown`, `practice`."""
         if self.simulated:
             return "practice"
         if not self.unpriced:
             return money(self.usd)
-        if self.usd == 0:
-            return "unknown"
-        calls = f"{self.unpriced} call{'' if self.unpriced == 1 else 's'}"
-        return f"at least {money(self.usd)}, {calls} without a price"
-
-    @property
-    def short_cost(self) -> str:
-        """The same where there is little room: `≥ $0.0067`."""
-        told = self.usd > 0 and self.unpriced and not self.simulated
-        return f"≥ {money(self.usd)}" if told else self.cost
+        return f"≥ {money(self.usd)}" if self.usd else "unknown"
 
     @property
     def asked(self) -> str:
         """`8 calls`, `8 calls, and 1 pretended in a fire drill`."""
-        said = f"{self.calls:,} call{'' if self.calls == 1 else 's'}"
+        said = count(self.calls, "call")
         return f"{said}, and {self.drilled} pretended in a fire drill" if self.drilled else said
 
 

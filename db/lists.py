@@ -17,7 +17,7 @@ from db.rows import CALL_COLUMNS, Row, attempt_from
 if TYPE_CHECKING:
     import pandas as pd
 
-COUNTED_TO = 10_000  # with a text to look for, a larger count comes out as this
+COUNTED_TO = 10_000  # where counting is costly, a larger count comes out as this
 RANKED_AMONG = 300  # the newest that hold the text
 
 _GOAL = 500  # characters of a goal in a list
@@ -162,7 +162,8 @@ def _count(
     connection: sqlite3.Connection, source: search.Source, listed: tally.Listed, wanted: Filter
 ) -> int:
     if wanted.text is None:
-        return tally.count(connection, listed, wanted)
+        most = COUNTED_TO if wanted.costly else tally.MOST
+        return tally.count(connection, listed, wanted, most=most)
     if (found := hits(source, wanted)) is None:
         return 0
     sql, values = found

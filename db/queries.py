@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _CALL = ", ".join(CALL_COLUMNS)
 _RUN = ", ".join(RUN_COLUMNS)
+_NEXT = 3  # calls after a failure: the first answer may have been under way when it ended
 # FROM and WHERE of what the figures count.
 _COUNTED = """
     call INDEXED BY call_outcome
@@ -178,12 +179,12 @@ class Archive(Readers):
             )
 
     def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int:
-        """Those with a text to look for up to `lists.COUNTED_TO`, which then means: or more."""
+        """Where counting is costly up to `lists.COUNTED_TO`, which then means: or more."""
         with self.reading() as connection:
             return lists.count_runs(connection, wanted)
 
     def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int:
-        """Those with a text to look for up to `lists.COUNTED_TO`, which then means: or more."""
+        """Where counting is costly up to `lists.COUNTED_TO`, which then means: or more."""
         with self.reading() as connection:
             return lists.count_calls(connection, wanted)
 
@@ -257,6 +258,34 @@ class Archive(Readers):
             )
         ]
         return [attempt_from(row) for row in sorted(rows)]
+
+    def around_failures(self, moment: float, *, simulated: bool) -> list[Attempt]:
+        """The calls since then (UTC seconds) that failed, and of each provider the few that came
+        next after one, in order: what its rests can be told from."""
+        ((packed,),) = self.rows(
+            f"""
+            WITH failed AS MATERIALIZED (
+                SELECT id, simulated, provider FROM call INDEXED BY call_outcome
+                 WHERE status <> 'running' AND started_at >= ? AND simulated = ?
+                   AND status = 'failed' AND NOT drilled
+            )
+            SELECT json_group_array(json_array({_CALL})) FROM (
+                SELECT {_CALL} FROM call NOT INDEXED
+                 WHERE status <> 'running' AND NOT drilled AND id IN (
+                       SELECT id FROM failed
+                        UNION
+                       SELECT next.id FROM failed CROSS JOIN call AS next ON next.id IN (
+                              SELECT later.id FROM call AS later INDEXED BY call_by_provider
+                               WHERE later.simulated = failed.simulated
+                                 AND later.provider = failed.provider AND later.id > failed.id
+                               ORDER BY later.id
+                               LIMIT {_NEXT}))
+                 ORDER BY id)
+            """,
+            moment,
+            simulated,
+        )
+        return [attempt_from(row) for row in json.loads(packed)]
 
     def totals(self, *, simulated: bool) -> dict[str, tuple[int, int, float]]:
         """Per provider: answers, failures, and the sum of the answers' latencies in ms.

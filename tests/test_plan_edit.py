@@ -158,14 +158,32 @@ def test_it_fits_whatever_it_is_written_in_and_says_what_is_kept(letter: str) ->
 
 
 def test_an_estimate_stands_on_ones_own_calls() -> None:
-    typical = [Typical(10, 5, 2.0, 0.01), Typical(10, 15, 4.0, None)]
+    typical = [Typical(10, 5, 2.0, 0.05), Typical(10, 15, 4.0, None, unpriced=15)]
     made = estimate([[], [], [0, 1]], typical, side_by_side=3)
     assert made.basis == 20
     assert made.calls == 4
     assert made.seconds == pytest.approx(3.5 * 3)
-    assert made.usd == pytest.approx(0.04)
+    assert (made.usd, made.unpriced) == (pytest.approx(0.01), 3)  # of one in four calls
     alone = estimate([[], [], [0, 1]], typical, side_by_side=1)
     assert alone.seconds == pytest.approx(3.5 * 4)
+
+
+def test_the_call_that_plans_takes_its_time_and_costs_its_money_too() -> None:
+    typical = [Typical(20, 10, 2.0, 0.1)]
+    made = estimate([[], [], [0, 1]], typical, side_by_side=3)
+    whole = estimate([[], [], [0, 1]], typical, side_by_side=3, planning=1)
+    assert (made.calls, whole.calls) == (8, 10)
+    assert (made.seconds, whole.seconds) == (6.0, 8.0)
+    assert (made.usd, whole.usd) == (pytest.approx(0.04), pytest.approx(0.05))
+
+
+def test_of_prices_that_are_known_in_part_the_rest_is_counted() -> None:
+    nobody = estimate([[]], [Typical(10, 10, 2.0, None, unpriced=10)], side_by_side=3)
+    assert (nobody.usd, nobody.unpriced) == (None, 2)
+    some = estimate([[]], [Typical(10, 10, 2.0, 0.05, unpriced=5)], side_by_side=3)
+    assert (some.usd, some.unpriced) == (pytest.approx(0.01), 1)
+    everybody = estimate([[]], [Typical(10, 10, 2.0, 0.05)], side_by_side=3)
+    assert everybody.unpriced == 0
 
 
 def test_without_a_history_the_number_of_calls_is_all_that_is_known() -> None:

@@ -88,13 +88,13 @@ CUT = {"status": "interrupted", "error_kind": ErrorKind.INTERRUPTED, "cost_usd":
         # What was refused, or never got there, costs nothing.
         ([failed(ErrorKind.BILLING, 402), failed(ErrorKind.CONNECTION), call()], "1 s", "$0.0020"),
         # A process that was killed took its time, and its bill, with it.
-        ([call(0, None, **CUT)], None, "unknown"),
+        ([call(0, None, **CUT)], None, "unknown, 1 call without a price"),
         (
             [call(0, 2), call(2, None, step=0, **CUT)],
             "at least 2 s",
             "at least $0.0020, 1 call without a price",
         ),
-        ([call(status="cancelled", cost_usd=None)], "1 s", "unknown"),
+        ([call(status="cancelled", cost_usd=None)], "1 s", "unknown, 1 call without a price"),
     ],
 )
 def test_time_and_money_of_every_call_count_and_the_unknown_is_said(
@@ -106,7 +106,8 @@ def test_time_and_money_of_every_call_count_and_the_unknown_is_said(
 
 def test_practice_costs_nothing_and_says_practice():
     attempts = [call(simulated=True, cost_usd=0.0), call(simulated=True, cost_usd=None)]
-    assert totals(attempts, simulated=True).cost == "practice"
+    came_to = totals(attempts, simulated=True)
+    assert (came_to.cost, came_to.short_cost) == ("nothing (practice)", "practice")
 
 
 def test_a_drilled_call_was_never_made():

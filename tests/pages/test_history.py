@@ -132,6 +132,36 @@ def test_a_widget_changes_the_address_and_begins_at_the_first_page(engine):
     assert asked(page)["provider"] == ["google", "openai"]
 
 
+def test_runs_are_found_by_who_was_asked_and_apart_from_that_by_who_answered(engine, yard):
+    yard["google"].script = lambda received: standin.status(529)
+    finished(engine)
+    assert len(table(shown(view="runs", provider="google"))["rows"]) == 1
+    page = shown(view="runs", provider="google", answered_by="openai")
+    assert "1 run with these filters" in text(page)
+    chosen = {widget.key: widget.value for widget in page.multiselect}
+    assert (chosen["history_provider"], chosen["history_answered_by"]) == (["google"], ["openai"])
+    assert [b.label for b in page.button if b.key == "without answered_by"] == [
+        "Answered by OpenAI"
+    ]
+    links = [link.proto.url for link in page.get("link_button")]
+    query = "view=runs&provider=google&answered_by=openai"
+    assert links == [f"/autonomous/export.csv?{query}", f"/autonomous/export.jsonl?{query}"]
+    assert "No run matches" in text(shown(view="runs", answered_by="google"))
+
+
+def test_who_answered_is_asked_of_runs_alone(engine):
+    finished(engine)
+    page = shown(view="runs", provider="google", answered_by="google")
+    page.segmented_control(key="history_view").set_value("calls").run()
+    assert asked(page) == {"view": ["calls"], "provider": ["google"]}
+    assert "history_answered_by" not in {widget.key for widget in page.multiselect}
+    page.segmented_control(key="history_view").set_value("runs").run()
+    page.multiselect(key="history_answered_by").set_value(["openai"]).run()
+    assert asked(page) == {"view": ["runs"], "provider": ["google"], "answered_by": ["openai"]}
+    page.button(key="without answered_by").click().run()
+    assert asked(page) == {"view": ["runs"], "provider": ["google"]}
+
+
 def test_filters_that_nothing_matches_are_said_so_and_can_be_cleared(engine):
     finished(engine)
     page = shown(view="calls", model="a-model-nobody-has")

@@ -153,7 +153,8 @@ def _export(now: Asked) -> None:
 def _count_line(reading: Reading) -> None:
     now = reading.question.asked
     one, many = _WORDS[now.view]
-    more = " or more" if now.text and reading.count >= COUNTED_TO else ""
+    capped = reading.question.wanted.costly and reading.count >= COUNTED_TO
+    more = " or more" if capped else ""
     words = f"{reading.count:,}{more} {one if reading.count == 1 else many}"
     if now.filters:
         words += " with these filters"
