@@ -87,8 +87,9 @@ def put_run(connection, run_id, **changes):
 
 
 def insert(connection, table, columns, row):
+    columns = [name for name in columns if name in row]  # older schemas have not all of them
     marks = ", ".join("?" * len(columns))
-    values = [row.get(name) for name in columns]
+    values = [row[name] for name in columns]
     connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)
 
 
