@@ -32,8 +32,8 @@ from core.chart_parts import (
 )
 from core.errors import ErrorKind
 from core.periods import Scale, buckets_in_words, in_words
+from core.ranking import PROVEN
 from core.sparks import rate_axis
-from core.strategies import PROVEN
 from core.types import Period
 from core.words import REASONS, count, percent, seconds_in_words
 

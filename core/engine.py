@@ -21,12 +21,13 @@ from core.autonomous_orchestrator import AutonomousOrchestrator, Work
 from core.control import Control
 from core.errors import BadRequest, NoProviderConfigured, RunCancelled, RunError
 from core.execution import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Terms
+from core.keys import Keys, checked, keys_in
 from core.ledger import Ledger
 from core.lineup import Lineup, check
 from core.llm_planner import LLMPlanner
 from core.meter import Limits, Meter, out_of_time, working_seconds
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
-from core.plan import Plan
+from core.plan import Plan, json_text
 from core.plan_edit import check_kept
 from core.privacy import PRIVATE
 from core.providers import PROVIDERS, Connected, connect_practice, connect_real, label_of
@@ -105,14 +106,16 @@ class Engine:
         limits: Limits | None = None,
         side_by_side: int | None = None,
         idempotency_key: str | None = None,
+        keys: Keys = "refuse",
     ) -> str:
         """Start a run and return its id. The same idempotency key gives the same run.
 
         With `execute` the plan is carried out, too; with `approve` as well, once `carry_on` says
         so. A `private` run asks BitNet on this computer and nobody else. Without `limits` those
-        that were chosen in the console hold.
+        that were chosen in the console hold. `keys`: what becomes of what looks like a key.
 
         Raises:
+            KeyFound: the goal or the context holds what looks like a key.
             BadRequest: the goal is empty or no text that can be sent, a strategy or provider is
                 unknown, or nothing on this computer can serve a private run.
             RunError: too many runs are under way, or Switchyard is stopping.
@@ -122,6 +125,9 @@ class Engine:
             raise BadRequest("The goal is empty. Say in a sentence what you want to get done.")
         check_text(goal, "goal")
         check_text(context or "", "context")
+        idempotency_key = (idempotency_key or "").strip() or None
+        goal = checked(goal, "goal", keys)
+        context = checked(self._redact(context or ""), "context", keys) or None
         asked_strategy, strategy = strategy, strategy or self.lineup.strategy
         check(strategy, priority)
         if private and (fault := self.lineup.why_not_private()):
@@ -133,7 +139,7 @@ class Engine:
             limits=limits or self.limits,
         )
         options = {
-            "context": self._redact(context) if context else None,
+            "context": context,
             "priority": list(priority) if priority is not None else None,
             "temperature": temperature,
             "max_tokens": max_tokens,
@@ -198,7 +204,7 @@ class Engine:
             if self.stopping.is_set() or len(self.active()) >= _BUSY:
                 raise _busy()
             if plan is not None:
-                check_kept(before.plan, plan, done=before.settled_steps())
+                _check_edited(before, plan)
             plan = plan or before.plan
             terms = replace(
                 before.terms,
@@ -220,13 +226,13 @@ class Engine:
         """
         with self._lock:
             run = self._settled(run_id)
-            check_kept(run.plan, plan, done=run.settled_steps())
+            _check_edited(run, plan)
             edited = self._runs[run_id] = run.with_plan(plan)
             # Within the lock, so that it is written before anything that comes after it.
             keeping = asyncio.run_coroutine_threadsafe(self._keep(edited.record), self._loop)
         keeping.result(30)
 
-    def replan(self, run_id: str, goal: str) -> str:
+    def replan(self, run_id: str, goal: str, *, keys: Keys = "refuse") -> str:
         """Plan again for a changed goal, as the run was asked for otherwise: a run of its own.
 
         Raises:
@@ -244,6 +250,7 @@ class Engine:
             private=run.terms.private,
             limits=run.terms.limits,
             side_by_side=run.terms.side_by_side,
+            keys=keys,
             **{name: value for name, value in options.items() if value is not None},
         )
 
@@ -570,6 +577,18 @@ def _steps_to_skip(skip: Collection[int], plan: Plan | None, run: Run) -> frozen
     if any(not 0 <= index <= last or index in done for index in skip):
         raise BadRequest("Only a step of the plan that is not done yet can be skipped.")
     return frozenset(skip)
+
+
+def _check_edited(run: Run, plan: Plan) -> None:
+    """
+    Raises:
+        BadRequest: a finished step was changed.
+        KeyFound: what was written looks like a key.
+    """
+    check_kept(run.plan, plan, done=run.settled_steps())
+    written = keys_in(json_text(plan)) - keys_in(json_text(run.plan) if run.plan else "")
+    if written:
+        checked(" ".join(written), "plan", "refuse")
 
 
 def _no_such_run() -> BadRequest:

@@ -12,6 +12,7 @@ SwitchyardError
 │   ├── StepFailed         the plan stands, but a step found nobody to do it
 │   └── HistoryUnavailable
 └── BadRequest             what a caller asked for cannot be done as it stands
+    └── KeyFound           it holds what looks like a key
 """
 
 from __future__ import annotations
@@ -195,6 +196,10 @@ class InvalidAnswer(SwitchyardError):
 
 class BadRequest(SwitchyardError):
     """A caller asked for something that cannot be done; the message says what and why."""
+
+
+class KeyFound(BadRequest):
+    """What was to be sent and kept holds what looks like a key. The message does not repeat it."""
 
 
 class RunError(SwitchyardError):

@@ -9,8 +9,9 @@ from typing import Literal
 
 from core.errors import OUTCOMES
 from core.health import Health
+from core.ranking import evidence
 from core.skips import why_not
-from core.strategies import STRATEGIES, record_in_words
+from core.strategies import STRATEGIES
 from core.types import Skip, SkipReason
 from core.words import seconds_in_words, skip_in_short
 
@@ -125,7 +126,7 @@ def in_a_sentence(candidates: Sequence[Candidate], strategy: str, label: str) ->
 
 
 def _candidate(health: Health, turn: Turn, why: str, now: float) -> Candidate:
-    record = "" if health.success_rate is None else record_in_words(health)
+    record = evidence(health.record) if health.recent else ""
     return Candidate(health.name, turn, standing(health, now=now), why, record)
 
 

@@ -96,6 +96,7 @@ class Walk:
             )
         resting: list[str] = []
         for place, name in enumerate(ordered):
+            self._take_turn(name)
             # Before the circuit is asked: between that and the lease nothing may be awaited.
             await self._prepare(name)
             if not self.router.healths[name].breaker.admits(clock()):
@@ -111,6 +112,13 @@ class Walk:
                 return answer
             if not await self._somebody_may_be_back(ordered, ran_out=ran_out):
                 raise self._failed(ordered)
+
+    def _take_turn(self, name: str) -> None:
+        """Who begins meanwhile, while this one is prepared, is to see that it is its turn."""
+        router, now = self.router, self.router.clock()
+        health = router.healths[name]
+        if health.breaker.admits(now) and not router.pretends_down(name):
+            router.healths[name] = replace(health, last_used=now)
 
     async def _prepare(self, name: str) -> None:
         # Whatever fails here fails in its own request as well, where it is recorded and judged.

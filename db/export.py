@@ -23,7 +23,8 @@ from db.rows import CALL_COLUMNS
 
 InWords = Callable[[Sequence[Decision]], str]
 
-_CHUNK, _CHUNK_OF_TEXTS = 500, 100  # rows held at once
+_CHUNK, _CHUNK_OF_TEXTS = 500, 100  # rows held at once, at most
+_PIECE = 1 << 20  # characters, after which no more are
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ def _jsonl(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
         for rows in _chunks(readers, view, wanted, names):
             # One piece of many lines: the server takes a thread's turn for each.
             yield "".join(_line(dict(zip(names, row[1:], strict=True)), view) for row in rows)
+            del rows  # before the next are read
 
 
 def _line(record: dict[str, Any], view: _View) -> str:
@@ -143,9 +145,21 @@ def _chunks(
     """The key and then the columns, oldest first. Nothing is held open between two chunks."""
     chunk = _chunk(view, wanted, names)
     last = 0
-    while chunk and (rows := readers.rows(chunk[0], *chunk[1], last, tally.MOST)):
+    while chunk and (rows := _piece(readers, chunk[0], [*chunk[1], last, tally.MOST])):
         last = rows[-1][0]
         yield rows
+
+
+def _piece(readers: Readers, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The first rows, until they are many or long."""
+    rows, size = [], 0
+    with readers.reading() as connection, closing(connection.execute(sql, values)) as found:
+        for row in found:
+            rows.append(row)
+            size += sum(len(value) for value in row if isinstance(value, str))
+            if size >= _PIECE:
+                break
+    return rows
 
 
 def _chunk(view: _View, wanted: Filter, names: Sequence[str]) -> tuple[str, list[Any]] | None:

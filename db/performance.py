@@ -77,9 +77,10 @@ class Performance:
 
         Columns: provider (str), calls, ok, rated (int64), success_rate (float64, 0..1, of the
         rated), p50, p95, p99, ttft (float64, seconds of successes; ttft is the median time to
-        the first token), tokens_per_second, cost_usd (float64), plans (int64, planning calls
-        that gave one), plan_cost (float64, US dollars a plan, invalid ones paid for included),
-        valid_plan_rate (float64, 0..1). NaN where unknown.
+        the first token), tokens_per_second, cost_usd (float64), unpriced (int64, answers at an
+        unknown price), plans (int64, planning calls that gave one), plan_cost (float64, US
+        dollars a plan, invalid ones paid for included), valid_plan_rate (float64, 0..1). NaN
+        where unknown.
         """
         some = self._calls(period, simulated=simulated)
         begins = _begins(some["provider"])
@@ -302,6 +303,7 @@ def _by_whom(some: Columns, begins: Sequence[int] | None = None) -> pd.DataFrame
             "ttft": ttfts[:, 0],
             "tokens_per_second": _ratio(sums["told_tokens"], sums["told_ms"] / 1000),
             "cost_usd": _where(sums["priced"] > 0, sums["cost_usd"]),
+            "unpriced": sums["unpriced"].astype("int64"),
             "plans": plans.astype("int64"),
             "plan_cost": _ratio(_where(sums["plans_unpriced"] == 0, sums["plan_cost_usd"]), plans),
             "valid_plan_rate": _ratio(plans, plans + sums["invalid_plans"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -184,11 +185,11 @@ def run_row(run: RunRecord, redact: Redact) -> Row:
         run.simulated,
         run.error_kind,
         storable(run.error, redact),
-        storable(run.plan, redact),
-        storable(_encode(dict(run.options)), redact),
+        None if run.plan is None else storable_json(run.plan, redact),
+        storable_json(_encode(dict(run.options)), redact),
         key_digest(run.idempotency_key),
         request_digest(run),
-        None if run.execution is None else storable(_encode(dict(run.execution)), redact),
+        None if run.execution is None else storable_json(_encode(dict(run.execution)), redact),
         decisions_text(run.decisions, strategy=run.strategy),
     )
 
@@ -225,6 +226,25 @@ def request_digest(run: RunRecord) -> str:
 
 def storable(text: str | None, redact: Redact) -> str | None:
     return None if text is None else escaped(redact(text))
+
+
+def storable_json(text: str, redact: Redact) -> str:
+    """JSON with its texts redacted and nothing between them: it is JSON still."""
+    said = redact(text)
+    if said != text:
+        with contextlib.suppress(ValueError, RecursionError):
+            said = _encode(_redacted(json.loads(text), redact))
+    return escaped(said)
+
+
+def _redacted(value: Any, redact: Redact) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_redacted(each, redact) for each in value]
+    if isinstance(value, dict):
+        return {redact(name): _redacted(each, redact) for name, each in value.items()}
+    return value
 
 
 def escaped(text: str) -> str:

@@ -253,6 +253,17 @@ class RunStretch(_InStretch, table=True):
     __tablename__ = "run_stretch"
 
 
+class RunAsked(SQLModel, table=True):
+    """Whom a run asked, each once, kept by triggers: for lists of the runs that asked somebody."""
+
+    __tablename__ = "run_asked"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    provider: str = Field(primary_key=True, sa_type=Text)
+    number: int = Field(primary_key=True)  # of the run
+    model: str = Field(primary_key=True, sa_type=Text)
+
+
 class ToIndex(SQLModel, table=True):
     """What has ended, and comes into the index of words in a moment."""
 

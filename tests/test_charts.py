@@ -11,8 +11,8 @@ from core import charts
 from core.chart_parts import LOOKS, NEUTRAL, STRANGER
 from core.periods import Scale
 from core.providers import PROVIDERS
+from core.ranking import PROVEN
 from core.sparks import Axis, rate_axis, spark
-from core.strategies import PROVEN
 from core.ui.performance_table import straight
 from core.words import percent
 

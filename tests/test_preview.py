@@ -8,7 +8,8 @@ import pytest
 from core.breaker import Policy
 from core.errors import ErrorKind, RunError
 from core.preview import in_a_sentence, passed_over, standing, who_would_answer
-from core.strategies import EXPLORED, PROVEN, STRATEGIES
+from core.ranking import PROVEN
+from core.strategies import EXPLORED, STRATEGIES
 from core.types import Skip
 from tests.test_router import Clock, Recorder, Scripted, call, made
 
@@ -124,7 +125,7 @@ def test_best_so_far_shows_the_figures_that_it_chose_by():
     for _ in range(PROVEN):
         call(router, order=("a",))
     found = who_would_answer([router.health(n) for n in "ab"], "best_performance", now=1000.0)
-    assert (found[0].name, found[0].record) == ("a", "100 % of 10 calls, 0.0 s")
+    assert (found[0].name, found[0].record) == ("a", "100 % of 10 calls (72.2 to 100.0 %), 0 s")
     assert found[0].why == found[0].record
 
 

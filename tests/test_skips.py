@@ -21,9 +21,10 @@ from core.breaker import Policy
 from core.engine import Engine
 from core.errors import ErrorKind, ProviderError, RunError
 from core.providers import PROVIDERS
+from core.ranking import PROVEN
 from core.settings import read_settings
 from core.skips import not_asked_in_words
-from core.strategies import EXPLORED, PROVEN, STRATEGIES
+from core.strategies import EXPLORED, STRATEGIES
 from core.types import Attempt, Decision, Message, Request, RunRecord, Skip, SkipReason
 from core.walk import Ask
 from core.words import help_with
@@ -349,7 +350,7 @@ def test_the_probability_of_trying_somebody_unproven_is_recorded_either_way():
     for _ in range(200):
         decisions = []
         call(router, "best_performance", order=("a", "b"), decided=decisions.append)
-        if router.health("b").success_rate is not None and len(router.health("b").recent) >= PROVEN:
+        if router.health("b").record.proven:
             break
         seen.add((decisions[0].order, decisions[0].drawn, decisions[0].probability))
     assert seen == {(("a", "b"), True, 1 - EXPLORED), (("b", "a"), True, EXPLORED)}

@@ -57,7 +57,7 @@ const CELLS = {
     const said = element("span", "said");
     said.title = value.title;
     value.links.forEach((link, place) => {
-      if (place) said.append(element("span", "arrow", " → "));
+      if (place) said.append(element("span", "arrow", link.apart ? " · " : " → "));
       said.append(element("span", `link ${link.tone}${link.here ? " here" : ""}`, link.text));
     });
     cell.append(said);

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import streamlit as st
 
 from core.errors import OUTCOMES, ErrorKind
-from core.strategies import PROVEN, wilson
+from core.ranking import PROVEN, wilson
 from core.ui import show
 from core.ui.performance_links import Link, Scope
 from core.ui.performance_reading import Reading

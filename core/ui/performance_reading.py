@@ -15,8 +15,8 @@ from core import charts, periods
 from core.changes import change_in_words
 from core.chart_parts import Chart, Mark, rows_of
 from core.periods import EARLIEST, LATEST, PRESETS, Scale
+from core.ranking import PROVEN
 from core.sparks import Axis, rate_axis, spark
-from core.strategies import PROVEN
 from core.types import Period
 from core.ui.services import services
 from core.words import day_in_words, exact_time, money, seconds_in_words

@@ -13,8 +13,8 @@ import streamlit as st
 
 from core.chart_parts import known_first
 from core.providers import label_of
+from core.ranking import PROVEN, wilson
 from core.sparks import rate_axis
-from core.strategies import PROVEN, wilson
 from core.ui.performance_links import Link, Scope
 from core.ui.performance_reading import Reading
 from core.words import count, money, percent, percent_range, seconds_in_words
