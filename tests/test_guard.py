@@ -27,9 +27,9 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from core.errors import ErrorKind
-from core.guard import MAX_BODY, Guard, check_bind, response_headers
-from core.login import LOGIN_PATH, SESSION, TRIES, TRIES_OVERALL, Login
+from core.values.outcomes import ErrorKind
+from core.web.guard import MAX_BODY, Guard, check_bind, response_headers
+from core.web.login import LOGIN_PATH, SESSION, TRIES, TRIES_OVERALL, Login
 from tests import standin
 
 PASSWORD = "sésame & <b>"

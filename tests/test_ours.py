@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import HistoryUnavailable
-from db import backup, files
-from db.errors import NotOurHistory
-from db.history import SqliteHistory
+from core.values.errors import HistoryUnavailable
 from db.migrations import MIGRATIONS, migrate
-from db.ours import APPLICATION_ID
+from db.sqlite import files
+from db.sqlite.errors import NotOurHistory
+from db.sqlite.ours import APPLICATION_ID
+from db.sqlite.writer import SqliteHistory
+from db.upkeep import backup
 from tests.process import ROOT, Console
 
 PROSE = "Dear diary, this is no database.\n" * 200
@@ -260,7 +261,7 @@ def test_a_damaged_history_of_ours_is_known_by_its_header_or_its_lock(tmp_path):
 
 HOLD = """
 import sys, time
-from db.history import SqliteHistory
+from db.sqlite.writer import SqliteHistory
 history = SqliteHistory.open(sys.argv[1])
 print("open", flush=True)
 sys.stdin.read()

@@ -20,13 +20,13 @@ from google import genai
 from google.genai import errors as google_errors
 from google.genai import types
 
-from core.prompts import plan_messages, repair_message, step_messages
-from core.providers.practice import PracticeServer
-from core.providers.practice.answers import answer_to
-from core.providers.practice.characters import CHARACTERS
-from core.providers.practice.kinds import KINDS, Role
-from core.providers.practice.plans import SECONDS, STYLES, plan_for
-from core.types import Message
+from core.planning.prompts import plan_messages, repair_message, step_messages
+from core.practice import PracticeServer
+from core.practice.answers import answer_to
+from core.practice.characters import CHARACTERS
+from core.practice.kinds import KINDS, Role
+from core.practice.plans import SECONDS, STYLES, plan_for
+from core.values.calls import Message
 
 GOAL = "Plan a 3-day trip to Lisbon for two under 900 euros"
 GOALS = {
@@ -388,7 +388,7 @@ def test_a_plan_takes_one_to_three_seconds() -> None:
 
 def test_it_ends_with_the_process_and_without_a_word() -> None:
     code = (
-        "from core.providers import practice;"
+        "from core import practice;"
         "import socket; url = practice.base_urls()['openai'];"
         "assert url == practice.base_urls()['openai'] and practice.api_key();"
         "socket.create_connection(('127.0.0.1', int(url.split(':')[2].split('/')[0])))"

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from core.errors import ErrorKind
-from core.meter import working_seconds
-from core.runs import Run
-from core.totals import pauses, totals
-from core.types import Attempt, RunRecord
+from core.running.budget import working_seconds
+from core.running.run import Run
+from core.running.totals import pauses, totals
+from core.values.calls import Attempt
+from core.values.outcomes import ErrorKind
+from core.values.runs import RunRecord
 
 NOW = 1_790_000_000.0
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import OUTCOMES, ErrorKind
-from core.providers import PROVIDERS, label_of
-from core.types import Attempt, Decision, Skip
-from core.words import (
+from core.values.calls import Attempt, Decision, Skip
+from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.registry import PROVIDERS, label_of
+from core.values.wording import (
     REASONS,
     ago,
     attempt_in_words,

@@ -95,7 +95,7 @@ def sdk(url: Url, environment: str) -> Kinds:
 async def switchyard(url: Url, folder: str) -> Kinds:
     import httpx2
 
-    from db.history import SqliteHistory
+    from db.sqlite.writer import SqliteHistory
 
     http = httpx2.AsyncClient()
     body = {"model": MODEL, "messages": MESSAGES, **OPTIONS}
@@ -130,17 +130,20 @@ class Watcher:
 
 
 async def routed(url: Url, kind: str, history: Any) -> Kinds:
-    from core.breaker import Policy
-    from core.multi_provider_strategy import Ask, MultiProviderStrategy
-    from core.providers import connect
-    from core.types import Message, Request
+    from core.providers.connect import connect
+    from core.providers.pricing import cost_usd
+    from core.routing.breaker import Policy
+    from core.routing.router import Ask, MultiProviderStrategy
+    from core.values.calls import Message, Request
 
     def router(first: str, **policy: Any) -> MultiProviderStrategy:
         environ = {"LLM_PRIORITY": "openai,deepseek,kimi", "OPENAI_MODEL": MODEL}
         for name, path in {"OPENAI": first, "DEEPSEEK": "ok", "KIMI": "ok"}.items():
             environ["KIMI_K2_API_KEY" if name == "KIMI" else f"{name}_API_KEY"] = "none"
             environ[f"{name}_BASE_URL"] = url(f"{kind.split()[-1]}/{path}")
-        return MultiProviderStrategy(connect(environ), history, policy=Policy(**policy))
+        return MultiProviderStrategy(
+            connect(environ), history, policy=Policy(**policy), price=cost_usd
+        )
 
     def ask(router: MultiProviderStrategy) -> Call:
         return timed(lambda: router.call_with_fallback(MESSAGES, **OPTIONS, strategy="priority"))

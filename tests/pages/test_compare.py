@@ -2,7 +2,7 @@
 
 from streamlit.testing.v1 import AppTest
 
-from core.engine import Engine
+from core.running.engine import Engine
 from tests.pages.test_providers import MAIN, running
 from tests.pages.words import text
 
@@ -16,7 +16,7 @@ def compared(engine: Engine, *names: str) -> list[str]:
         assert run.done.wait(30)
     page = AppTest.from_file(str(MAIN), default_timeout=30)
     page.run()
-    page.switch_page("views/compare.py")
+    page.switch_page("run/compare.py")
     page.query_params["runs"] = ",".join(ids)
     page.run()
     assert not page.exception

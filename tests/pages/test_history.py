@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.engine import Engine
-from core.export import as_html, as_json, as_markdown
-from core.settings import read_settings
+from core.config.settings import read_settings
+from core.running.engine import Engine
 from core.ui import services
-from core.words import money
-from db.history import SqliteHistory
-from db.performance import Performance
-from db.queries import Archive
-from db.settings import Choices
+from core.values.wording import money
+from core.web.run_documents import as_html, as_json, as_markdown
+from db.choices import Choices
+from db.figures.performance import Performance
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.indexing import indexed
 from tests.pages.words import text
@@ -44,7 +44,7 @@ def engine(tmp_path, yard):
 def shown(name: str = "history", /, **query: str | list[str]) -> AppTest:
     test = AppTest.from_file(str(MAIN), default_timeout=30)
     test.run()
-    test.switch_page(f"views/{name}.py")
+    test.switch_page(f"history/{name}.py")
     for parameter, value in query.items():
         test.query_params[parameter] = value
     test.run()
