@@ -30,7 +30,7 @@ from core.routing.skips import not_asked_in_words
 from core.running.engine import Engine
 from core.ui.services import Services, provide
 from core.ui.streamlit_patch import deliver_what_was_drawn
-from core.values.errors import SwitchyardError
+from core.values.errors import ManywaysError
 from core.values.redaction import Redactor, install
 from core.web.api import make_api
 from core.web.guard import STRANGER, Guard, check_bind
@@ -43,7 +43,7 @@ from db.upkeep.upkeep import Upkeep
 
 HERE = Path(__file__).resolve().parent
 
-log = logging.getLogger("switchyard")
+log = logging.getLogger("manyways")
 settings = read_settings(os.environ, HERE / ".env")
 redact = Redactor(settings.secrets)
 install(redact)
@@ -94,7 +94,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     with ExitStack() as closing:
         try:
             services = _open(closing)
-        except SwitchyardError as error:
+        except ManywaysError as error:
             closing.close()
             _refuse_to_start(str(error))
         provide(services)
@@ -105,7 +105,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _refuse_to_start(reason: str) -> None:
-    sys.stderr.write(f"Switchyard did not start. {reason}\n")
+    sys.stderr.write(f"Manyways did not start. {reason}\n")
     sys.stderr.flush()
     os._exit(1)  # an exception here would reach the terminal as a traceback
 

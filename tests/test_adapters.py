@@ -465,7 +465,7 @@ def test_what_an_sdk_fails_at_as_nobody_foresaw_is_no_answer_and_logged(name, st
 
     assert fail(name, strange, streamed=streamed).kind is K.BAD_RESPONSE
 
-    (record,) = [record for record in caplog.records if record.name == "switchyard"]
+    (record,) = [record for record in caplog.records if record.name == "manyways"]
     assert record.exc_info
     assert record.exc_info[0] is AssertionError
 
@@ -494,7 +494,7 @@ def test_a_request_that_cannot_be_written_is_not_the_vendors_fault(name, streame
 
     assert OUTCOMES[failure.kind].circuit == "neutral"
     assert OUTCOMES[failure.kind].next_provider != "no"
-    (record,) = [record for record in caplog.records if record.name == "switchyard"]
+    (record,) = [record for record in caplog.records if record.name == "manyways"]
     assert record.exc_info
 
 

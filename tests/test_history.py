@@ -511,7 +511,7 @@ def test_a_second_process_is_told_so_in_a_sentence(path, history):
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert other.returncode == 1
-    assert "HistoryInUse: console.db is already open in another Switchyard" in other.stderr
+    assert "HistoryInUse: console.db is already open in another Manyways" in other.stderr
     with pytest.raises(HistoryInUse):
         SqliteHistory.open(path)
     history.close()

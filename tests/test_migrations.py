@@ -92,7 +92,7 @@ def test_a_history_of_a_newer_version_is_refused_and_untouched(journal, tmp_path
         connection.execute("PRAGMA user_version = 999")
     before = hashlib.sha256(path.read_bytes()).digest()
 
-    with pytest.raises(HistoryTooNew, match="newer Switchyard"):
+    with pytest.raises(HistoryTooNew, match="newer Manyways"):
         SqliteHistory.open(path)
 
     assert hashlib.sha256(path.read_bytes()).digest() == before

@@ -171,7 +171,7 @@ def test_the_console_says_so_and_does_not_start(make, password, tmp_path):
     with Console(tmp_path, environment, wait=False) as console:
         assert console.process.wait(60) == 1
         said = console.log.read_text()
-    assert "is no history of Switchyard's" in said
+    assert "is no history of Manyways's" in said
     assert "DATABASE_URL" in said
     assert "Traceback" not in said
     assert everything_in(place) == before
@@ -288,7 +288,7 @@ def test_by_a_link_two_consoles_do_not_share_a_history(link, first_by_link, tmp_
         assert first.stdout.readline() == "open\n"
         with opened(names[1]) as second:
             said = second.communicate()[1]
-            assert "already open in another Switchyard" in said
+            assert "already open in another Manyways" in said
         first.communicate()
     with opened(names[1]) as again:
         assert again.stdout.readline() == "open\n"

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 _PACKAGES = {
-    "Switchyard": "switchyard",
+    "Manyways": "manyways",
     "Streamlit": "streamlit",
     "Anthropic SDK": "anthropic",
     "OpenAI SDK": "openai",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from core.routing.router import MultiProviderStrategy
     from core.routing.walk import Ask
 
-_log = logging.getLogger("switchyard")
+_log = logging.getLogger("manyways")
 CUT_OFF = "Its answer was cut off at the length limit."
 _LEASE_SLACK = 5.0  # seconds a lease outlives its request's deadline
 _UNKNOWN = Usage()
@@ -82,7 +82,7 @@ class Asking:
             raise
         except Exception as error:
             # A bug of ours must not look like a broken vendor.
-            words = "Switchyard itself failed here."
+            words = "Manyways itself failed here."
             failed = self._cut(intent, begun, "failed", ErrorKind.INTERNAL, words)
             await self._end(failed, sent.written, begun=begun)
             raise self._ours() from error
@@ -268,7 +268,7 @@ class Asking:
 
     def _ours(self) -> RunError:
         return RunError(
-            "Switchyard itself failed while it asked a provider.",
+            "Manyways itself failed while it asked a provider.",
             "Try again; if it stays, look into the log.",
             attempts=self.attempts,
         )

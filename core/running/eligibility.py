@@ -106,7 +106,7 @@ class Lineup:
                 )
             raise NoProviderConfigured(
                 "None of the providers asked for is set up." if asked else "No provider is set up.",
-                "Set a provider's key, such as ANTHROPIC_API_KEY, and start Switchyard again.",
+                "Set a provider's key, such as ANTHROPIC_API_KEY, and start Manyways again.",
             )
         return order
 

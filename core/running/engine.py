@@ -40,7 +40,7 @@ from core.values.registry import PROVIDERS, label_of
 from core.values.runs import RunRecord, RunStatus, Source, run_id_at
 from core.values.texts import check_text
 
-_log = logging.getLogger("switchyard")
+_log = logging.getLogger("manyways")
 _KEPT = 200  # finished runs kept in memory; older ones are read from the history
 _BUSY = 1000  # runs under way at once; more are turned away before they cost anything
 _BITNET_EVERY = 5.0  # seconds between two looks at a BitNet server
@@ -77,7 +77,7 @@ class Engine:
         self._real = self._router(
             connect_real(settings, models=self.lineup.models, bitnet_server=True)
         )
-        self._thread = threading.Thread(target=self._serve, name="switchyard-engine", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="manyways-engine", daemon=True)
         self._thread.start()
 
     # -- what pages and routes ask of it
@@ -111,7 +111,7 @@ class Engine:
             KeyFound: the goal or the context holds what looks like a key.
             BadRequest: the goal is empty or no text that can be sent, a strategy or provider is
                 unknown, or nothing on this computer can serve a private run.
-            RunError: too many runs are under way, or Switchyard is stopping.
+            RunError: too many runs are under way, or Manyways is stopping.
         """
         goal = self._redact(goal).strip()
         if not goal:
@@ -188,7 +188,7 @@ class Engine:
 
         Raises:
             BadRequest: there is no such run, it is under way, or what is asked cannot be done.
-            RunError: too many runs are under way, or Switchyard is stopping.
+            RunError: too many runs are under way, or Manyways is stopping.
         """
         if first is not None:
             check(self.lineup.strategy, [first])
@@ -332,7 +332,7 @@ class Engine:
     def complaint(self) -> str | None:
         """What is not as it should be, in one sentence; None when all is well."""
         if not self._thread.is_alive():
-            return "The engine has stopped; start Switchyard again."
+            return "The engine has stopped; start Manyways again."
         return self.history.degraded
 
     def warm(self) -> None:
@@ -347,7 +347,7 @@ class Engine:
                     with contextlib.suppress(Exception):
                         import_module(PROVIDERS[name].sdk)
 
-        threading.Thread(target=load, name="switchyard-warm", daemon=True).start()
+        threading.Thread(target=load, name="manyways-warm", daemon=True).start()
 
     def close(self, *, drain: float = 10.0) -> None:
         """Take no more runs, give those under way `drain` seconds, then stop the rest."""
@@ -390,8 +390,8 @@ class Engine:
         except RunError as error:
             await self._finish(run, run.failed_with(error))
         except Exception:  # noqa: BLE001 - a bug of ours must end the run, not hang it
-            _log.exception("run %s failed in Switchyard itself", run.record.id)
-            ours = RunError("Switchyard itself failed.", "Try again; if it stays, see the log.")
+            _log.exception("run %s failed in Manyways itself", run.record.id)
+            ours = RunError("Manyways itself failed.", "Try again; if it stays, see the log.")
             await self._finish(run, run.failed_with(ours))
 
     async def _do(self, run: Run) -> None:
@@ -591,7 +591,7 @@ def _no_such_run() -> BadRequest:
 
 def _busy() -> RunError:
     return RunError(
-        "Switchyard is busy and takes no more runs just now.",
+        "Manyways is busy and takes no more runs just now.",
         "Try again in a minute.",
         retry_after=10.0,
     )

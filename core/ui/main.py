@@ -15,8 +15,8 @@ from core.ui.services import services
 
 _HERE = Path(__file__).parent
 
-st.set_page_config(page_title="Switchyard", page_icon=str(_HERE / "switchyard.svg"), layout="wide")
-st.logo(str(_HERE / "logo.svg"), icon_image=str(_HERE / "switchyard.svg"), size="large")
+st.set_page_config(page_title="Manyways", page_icon=str(_HERE / "manyways.svg"), layout="wide")
+st.logo(str(_HERE / "logo.svg"), icon_image=str(_HERE / "manyways.svg"), size="large")
 
 page = st.navigation(
     {

@@ -1,6 +1,6 @@
 """What can go wrong, and what each of it means for the next provider and for the circuit.
 
-SwitchyardError
+ManywaysError
 ├── ProviderError          a provider gave no usable answer; `kind` says why
 ├── InvalidAnswer          an answer that is not what was asked for; `fault` says why
 ├── RunError               a run ended without a plan; what a person is told
@@ -26,11 +26,11 @@ from core.values.outcomes import OUTCOMES, ErrorKind
 RATED = frozenset({"ok", *(kind.value for kind, outcome in OUTCOMES.items() if outcome.rated)})
 
 
-class SwitchyardError(Exception):
+class ManywaysError(Exception):
     """Every error of ours."""
 
 
-class ProviderError(SwitchyardError):
+class ProviderError(ManywaysError):
     """A provider gave no usable answer.
 
     `retry_after` is in seconds. `parameter` names the one parameter that the vendor rejected and
@@ -70,7 +70,7 @@ def no_text(*, truncated: bool) -> ProviderError:
     return ProviderError(ErrorKind.BAD_RESPONSE, said, http_status=200)
 
 
-class InvalidAnswer(SwitchyardError):
+class InvalidAnswer(ManywaysError):
     """The answer is text, but not what was asked for."""
 
     def __init__(self, fault: str) -> None:
@@ -78,7 +78,7 @@ class InvalidAnswer(SwitchyardError):
         self.fault = fault
 
 
-class BadRequest(SwitchyardError):
+class BadRequest(ManywaysError):
     """A caller asked for something that cannot be done; the message says what and why."""
 
 
@@ -86,7 +86,7 @@ class KeyFound(BadRequest):
     """What was to be sent and kept holds what looks like a key. The message does not repeat it."""
 
 
-class RunError(SwitchyardError):
+class RunError(ManywaysError):
     """A run ended without a plan.
 
     `kind` is an ErrorKind's value or one of `no_provider_configured`, `all_providers_failed`,

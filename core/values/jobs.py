@@ -34,7 +34,7 @@ class Job:
 
     @property
     def cut(self) -> tuple[Attempt, ...]:
-        """Those that a stop ended: a person's, or Switchyard's own."""
+        """Those that a stop ended: a person's, or Manyways's own."""
         return tuple(each for each in self.attempts if each.status in ("cancelled", "interrupted"))
 
     @property

@@ -121,9 +121,9 @@ OUTCOMES: dict[ErrorKind, Outcome] = {
     ),
     ErrorKind.CANCELLED: _not_its_fault("no", "was stopped by you", "Run it again when you like."),
     ErrorKind.INTERRUPTED: _not_its_fault(
-        "no", "was cut off when Switchyard stopped", "Run it again."
+        "no", "was cut off when Manyways stopped", "Run it again."
     ),
     ErrorKind.INTERNAL: _not_its_fault(
-        "no", "was not at fault: Switchyard failed", "Try again, and tell us if it stays."
+        "no", "was not at fault: Manyways failed", "Try again, and tell us if it stays."
     ),
 }

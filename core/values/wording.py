@@ -32,8 +32,8 @@ REASONS: dict[ErrorKind, str] = {
     ErrorKind.TRUNCATED: "Answer cut off",
     ErrorKind.INVALID_PLAN: "Plan does not hold",
     ErrorKind.CANCELLED: "Stopped by you",
-    ErrorKind.INTERRUPTED: "Switchyard stopped",
-    ErrorKind.INTERNAL: "Switchyard failed",
+    ErrorKind.INTERRUPTED: "Manyways stopped",
+    ErrorKind.INTERNAL: "Manyways failed",
 }
 
 
@@ -449,7 +449,7 @@ def _several(jobs: Sequence[Job], steps: int | None) -> Iterator[_Clause]:
     if under_way:
         asked = [each for job in under_way for each in job.attempts if each.status == "running"]
         yield "", f"{_names(asked)} {_are(asked)} at work on {_numbered(under_way)}"
-    for words in ("it was stopped", "Switchyard stopped"):
+    for words in ("it was stopped", "Manyways stopped"):
         for later, then in ((False, ""), (True, " and continued")):
             cut = [job for job in jobs if _is_cut(job) and _stopped(job) == words]
             if there := [job for job in cut if job.continued is later]:
@@ -501,7 +501,7 @@ def _reasons(failed: Sequence[Attempt], *, most: int = _MOST_REASONS) -> str:
 def _past(attempt: Attempt) -> str:
     """`Anthropic was overloaded`"""
     if attempt.error_kind is ErrorKind.INTERNAL:
-        return f"Switchyard failed while it asked {label_of(attempt.provider)}"
+        return f"Manyways failed while it asked {label_of(attempt.provider)}"
     return f"{label_of(attempt.provider)} {_said_past(attempt)}"
 
 
@@ -510,7 +510,7 @@ def _its_past(attempt: Attempt) -> str:
     if attempt.error_kind is ErrorKind.INVALID_PLAN:
         return "its plan did not hold"
     if attempt.error_kind is ErrorKind.INTERNAL:
-        return "Switchyard failed"
+        return "Manyways failed"
     return f"it {_said_past(attempt)}"
 
 
@@ -528,7 +528,7 @@ def _is_cut(job: Job) -> bool:
 
 
 def _stopped(job: Job) -> str:
-    return "Switchyard stopped" if job.cut[-1].status == "interrupted" else "it was stopped"
+    return "Manyways stopped" if job.cut[-1].status == "interrupted" else "it was stopped"
 
 
 def _names(attempts: Iterable[Attempt]) -> str:

@@ -108,7 +108,7 @@ def make_api(
 ) -> FastAPI:
     """The application to mount at /autonomous. `engine` is asked for at each request."""
     api = FastAPI(
-        title="Switchyard",
+        title="Manyways",
         description="Plans from seven LLM providers, with automatic fallback.",
         version="1",
         docs_url=None,  # the usual page loads its scripts from elsewhere
@@ -260,7 +260,7 @@ def _add_backup(
         return Download(
             _pieces(copy),
             media_type="application/vnd.sqlite3",
-            name=time.strftime("switchyard-%Y-%m-%d.db", time.gmtime()),
+            name=time.strftime("manyways-%Y-%m-%d.db", time.gmtime()),
             size=size or None,
             close=close,
             stopping=engine().stopping.is_set,
@@ -303,7 +303,7 @@ def _add_errors(api: FastAPI) -> None:
     async def ours(request: Request, error: Exception) -> JSONResponse:
         said = (
             "internal",
-            "Switchyard itself failed.",
+            "Manyways itself failed.",
             "Try again; look into the log if it stays.",
         )
         return JSONResponse(_error(*said), 500)
@@ -473,7 +473,7 @@ def _rows(rows: list[tuple[str, str, str]]) -> str:
     return "".join(f"<tr>{row}</tr>" for row in cells)
 
 
-_DOCS = r"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Switchyard API</title>
+_DOCS = r"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Manyways API</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
 :root {{ color-scheme: light dark }}
 body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
@@ -482,7 +482,7 @@ table {{ border-collapse: collapse; width: 100% }}
 td, th {{ text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884;
 vertical-align: top }}
 pre {{ padding: 1rem; background: #8882; border-radius: 8px; overflow: auto }}
-</style><h1>Switchyard API</h1>
+</style><h1>Manyways API</h1>
 <p>The same engine as the console, for scripts. The description for
 programs is at <a href="openapi.json">openapi.json</a>.</p>
 <pre>curl -X POST http://localhost:8000/autonomous/plan \

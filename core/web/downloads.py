@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 _PATIENCE = 30.0  # seconds in which a client takes no piece at all
 _ASIDE = 0.2  # seconds between two looks at whether the server is to stop
 
-HEAD = "switchyard.head"  # in a scope: nobody reads the body
+HEAD = "manyways.head"  # in a scope: nobody reads the body
 
 
 class Turns:

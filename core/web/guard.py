@@ -30,7 +30,7 @@ from core.web.login import LOGIN_PATH, Login
 MAX_BODY = 2 * 1024 * 1024  # bytes
 
 _OPEN = frozenset({"/healthz", "/_stcore/health"})  # answer without a password
-OPEN = "switchyard.open"  # in a scope: it is one of those, below the base
+OPEN = "manyways.open"  # in a scope: it is one of those, below the base
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # methods that change nothing
 _RESPONSES = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
@@ -107,12 +107,12 @@ TOO_OFTEN = Refusal(
 BROKEN = Refusal(
     500,
     ErrorKind.INTERNAL,
-    "Switchyard failed while answering this request.",
+    "Manyways failed while answering this request.",
     "Try again, and tell us if it stays.",
 )
 
 
-STRANGER = "switchyard.stranger"  # in a scope: who asks may learn that we live, and no more
+STRANGER = "manyways.stranger"  # in a scope: who asks may learn that we live, and no more
 # The names by which proxies tell whom they ask for, whoever has made them.
 _FORWARDING = re.compile(
     r".*forwarded.*|via|cdn-loop|"
@@ -239,7 +239,7 @@ def check_bind(address: str, password: str | None) -> str | None:
         return None
     where = f"on {address}" if address.strip() else "on every network"
     return (
-        f"Switchyard would listen {where}, where other computers can reach it, and it has no "
+        f"Manyways would listen {where}, where other computers can reach it, and it has no "
         "password: set CONSOLE_PASSWORD, or listen on 127.0.0.1."
     )
 

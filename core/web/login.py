@@ -59,7 +59,9 @@ class Login:
         self._clock = clock
         self._tries = _Tries(monotonic)
         # Cookies know no ports: two consoles on one host must not overwrite each other's.
-        self._cookie = f"switchyard_{self._digest_of(b'cookie').hex()[:8]}"
+        mark = self._digest_of(b"cookie").hex()[:8]
+        self._cookie = f"manyways_{mark}"
+        self._known = (self._cookie, f"switchyard_{mark}")  # by its first name, too
         self._signer = URLSafeSerializer(
             self._key,
             salt=b"session" + self._digest,
@@ -69,8 +71,8 @@ class Login:
     def knows(self, headers: Headers) -> bool:
         """Whether the request carries a session cookie of ours that is still good."""
         for cookies in headers.getlist("cookie"):
-            signed = cookie_parser(cookies).get(self._cookie)
-            if signed is not None and self._is_good(signed):
+            sent = cookie_parser(cookies)
+            if any(name in sent and self._is_good(sent[name]) for name in self._known):
                 return True
         return False
 
@@ -224,7 +226,7 @@ _PAGE = Template("""<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Sign in · Switchyard</title>
+<title>Sign in · Manyways</title>
 <link rel="icon" href="data:,">
 <style>
 :root {
@@ -281,14 +283,14 @@ button:hover { background: var(--over); }
 <rect width="28" height="28" rx="7" fill="#2f5fe0"/>
 <path d="M6 20h16M8.5 20c6 0 5-11 11-11H22" stroke="#fff"/>
 </svg>
-Switchyard
+Manyways
 </p>
 <h1>Sign in</h1>
 <p class="hint">Enter the password of this console.</p>
 <form method="post" action="$action">
 $alert
 <input type="hidden" name="next" value="$next">
-<input type="text" name="username" value="Switchyard" autocomplete="username" hidden>
+<input type="text" name="username" value="Manyways" autocomplete="username" hidden>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password"
  autocapitalize="none" spellcheck="false" required autofocus $invalid>

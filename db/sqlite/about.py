@@ -17,5 +17,5 @@ def sqlite_note() -> str | None:
         return None
     return (
         "SQLite before 3.51.3 can damage a file that two connections write at the same moment. "
-        "Switchyard writes through one alone; let no other program write into the file."
+        "Manyways writes through one alone; let no other program write into the file."
     )

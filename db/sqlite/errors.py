@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from core.values.errors import HistoryUnavailable, SwitchyardError
+from core.values.errors import HistoryUnavailable, ManywaysError
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "The disk is full",
@@ -18,17 +18,17 @@ _REASONS = {
 }
 
 
-class HistoryInUse(SwitchyardError):
+class HistoryInUse(ManywaysError):
     """Another process writes to this history."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path.name} is already open in another Switchyard; "
+            f"{path.name} is already open in another Manyways; "
             "close that one, or set DATABASE_URL to another file."
         )
 
 
-class HistoryNotLockable(SwitchyardError):
+class HistoryNotLockable(ManywaysError):
     """Where it lies files cannot be locked, so that two processes could write to it."""
 
     def __init__(self, path: Path) -> None:
@@ -38,23 +38,23 @@ class HistoryNotLockable(SwitchyardError):
         )
 
 
-class NotOurHistory(SwitchyardError):
+class NotOurHistory(ManywaysError):
     """Something else is where the history should be; it is left untouched."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path.name} is no history of Switchyard's, so it was left as it is; "
+            f"{path.name} is no history of Manyways's, so it was left as it is; "
             "set DATABASE_URL to another file, or to one that is not there yet."
         )
 
 
-class HistoryTooNew(SwitchyardError):
+class HistoryTooNew(ManywaysError):
     """The history was written by a later version; it is left untouched."""
 
     def __init__(self, found: int, known: int) -> None:
         super().__init__(
-            f"This history was written by a newer Switchyard (format {found}; this one knows "
-            f"{known}); update Switchyard, or set DATABASE_URL to another file."
+            f"This history was written by a newer Manyways (format {found}; this one knows "
+            f"{known}); update Manyways, or set DATABASE_URL to another file."
         )
 
 
@@ -65,12 +65,12 @@ def is_locked(error: Exception) -> bool:
 
 def is_the_disks(error: Exception) -> bool:
     """Whether the file or its disk is at fault, not what was to be written."""
-    ours = isinstance(error, OSError | SwitchyardError)
+    ours = isinstance(error, OSError | ManywaysError)
     return ours or is_locked(error) or _code(error) in _REASONS
 
 
 def in_words(error: Exception) -> str:
-    if isinstance(error, SwitchyardError):
+    if isinstance(error, ManywaysError):
         return "Another file has taken the history's place, so no new run can start."
     reason = _REASONS.get(_code(error), "The history's folder cannot be written to")
     return f"{reason}, so no new run can start; answers already given are kept."
@@ -79,7 +79,7 @@ def in_words(error: Exception) -> str:
 def unavailable(reason: str | None) -> HistoryUnavailable:
     return HistoryUnavailable(
         reason or "The history cannot be written, so nothing was asked.",
-        "Free some space or give Switchyard access to its data folder, then try again.",
+        "Free some space or give Manyways access to its data folder, then try again.",
     )
 
 

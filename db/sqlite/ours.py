@@ -19,14 +19,14 @@ from pathlib import Path
 from db.migrations import MIGRATIONS
 from db.sqlite.errors import NotOurHistory
 
-APPLICATION_ID = 0x53574954  # "SWIT", in the header of every history
+APPLICATION_ID = 0x4D414E59  # "MANY", in the header of every history
 _COLUMNS: Mapping[str, set[str]] = {
     "run": {"id", "goal", "strategy", "request_digest"},
     "call": {"id", "ordinal", "provider", "latency_ms"},
     "call_text": {"call_id", "request", "response"},
     "setting": {"key", "value"},
 }
-_MARK = "switchyard"
+_MARK = "manyways"
 _MAGIC = b"SQLite format 3\0"
 _HEADER, _ID_AT = 100, 68  # bytes of SQLite's header, and where in it the number stands
 

@@ -156,5 +156,5 @@ class Readers:
 def unreadable() -> HistoryUnavailable:
     return HistoryUnavailable(
         "The history cannot be read just now.",
-        "Check that Switchyard may read its data folder, then try again.",
+        "Check that Manyways may read its data folder, then try again.",
     )

@@ -16,7 +16,7 @@ from db.figures import rollup
 from db.lists import search
 from db.sqlite.rows import CALL, CALL_COLUMNS, RUN, RUN_COLUMNS, Row, Table
 
-_log = logging.getLogger("switchyard")
+_log = logging.getLogger("manyways")
 
 _CALL_STATUS, _RUN_STATUS = CALL_COLUMNS.index("status"), RUN_COLUMNS.index("status")
 

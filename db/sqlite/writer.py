@@ -51,7 +51,7 @@ from db.sqlite.rows import (
 )
 
 _T = TypeVar("_T")
-_log = logging.getLogger("switchyard")
+_log = logging.getLogger("manyways")
 
 _CHECKED_AT_ONCE = 64 << 20  # bytes; a larger file is checked while it is already in use
 _BUSY_TIMEOUT = 1.0  # seconds SQLite itself waits for a lock when the file is opened and closed
@@ -106,7 +106,7 @@ class SqliteHistory:
         self._runs: set[str] = set()  # that began here and have not been told to end
         self._decided: dict[str, RunRecord] = {}  # decisions to go with the run's next record
         self._leave_alone_until = 0.0  # the disk was too slow for a write in place
-        self._thread = threading.Thread(target=self._attend, name="switchyard-history", daemon=True)
+        self._thread = threading.Thread(target=self._attend, name="manyways-history", daemon=True)
 
     @classmethod
     def open(cls, path: str | Path, *, redact: Redact = lambda text: text) -> SqliteHistory:
@@ -211,7 +211,7 @@ class SqliteHistory:
 
     def _add(self, record: Record) -> None:
         if self._closed:
-            settle([record], HistoryUnavailable("Switchyard is stopping.", "Start it again."))
+            settle([record], HistoryUnavailable("Manyways is stopping.", "Start it again."))
         else:
             self._queue.put(record)
 
@@ -476,7 +476,7 @@ class SqliteHistory:
             sound = files.finds_no_damage(connection)
         if not sound:
             self._suspect.touch()
-            self._note("The history is damaged. Start Switchyard again to begin a new one.")
+            self._note("The history is damaged. Start Manyways again to begin a new one.")
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -526,7 +526,7 @@ def _interrupt(connection: sqlite3.Connection, calls: Sequence[int]) -> None:
         UPDATE call
            SET status = 'interrupted',
                error_kind = 'interrupted',
-               message = 'Switchyard stopped before the answer came.'
+               message = 'Manyways stopped before the answer came.'
          WHERE id IN (SELECT value FROM json_each(?))
         """,
         (json.dumps(calls),),
@@ -535,7 +535,7 @@ def _interrupt(connection: sqlite3.Connection, calls: Sequence[int]) -> None:
         UPDATE run
            SET status = 'interrupted',
                error_kind = 'interrupted',
-               error = 'Switchyard stopped before the run had ended.',
+               error = 'Manyways stopped before the run had ended.',
                finished_at = (
                    SELECT max(run.started_at, coalesce(max(started_at), 0))
                      FROM call

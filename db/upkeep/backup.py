@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
-from core.values.errors import HistoryUnavailable, SwitchyardError
+from core.values.errors import HistoryUnavailable, ManywaysError
 from db.migrations import MIGRATIONS, version_of
 from db.sqlite import files, ours
 from db.sqlite.errors import HistoryTooNew, NotOurHistory
@@ -19,11 +19,11 @@ from db.sqlite.errors import HistoryTooNew, NotOurHistory
 _PAGES = 1_000  # copied at once
 
 
-class NotAHistory(SwitchyardError):
+class NotAHistory(ManywaysError):
     """The file to restore is not a whole history."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path.name} is not a whole Switchyard history; nothing was changed.")
+        super().__init__(f"{path.name} is not a whole Manyways history; nothing was changed.")
 
 
 def backup(path: Path, target: Path | BinaryIO) -> int:
@@ -56,7 +56,7 @@ def restore(path: Path, copy: Path) -> Path | None:
     """Put `copy` in the history's place; where the one that was there is kept.
 
     Raises:
-        HistoryInUse: Switchyard is running with it.
+        HistoryInUse: Manyways is running with it.
         HistoryTooNew: a later version wrote the copy.
         NotAHistory: the copy is damaged or something else.
         NotOurHistory: what is in its place is something else, and was left as it is.

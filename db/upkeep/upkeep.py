@@ -22,7 +22,7 @@ from math import ceil, inf
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
-from core.values.errors import HistoryUnavailable, SwitchyardError
+from core.values.errors import HistoryUnavailable, ManywaysError
 from db.lists import search, tally
 from db.sqlite.readers import Readers
 from db.sqlite.writer import SqliteHistory
@@ -31,7 +31,7 @@ from db.upkeep.removal import DAY, Remove, Slice, remove_numbers, remove_texts
 from db.upkeep.size import Removal, Usage, pages_of, removal_by, usage_of
 
 _T = TypeVar("_T")
-_log = logging.getLogger("switchyard")
+_log = logging.getLogger("manyways")
 
 _SLICE = 0.015  # seconds of the writer's time that a slice aims at
 # In one slice. The index of words takes six times as long when it merges what it holds.
@@ -157,7 +157,7 @@ class Upkeep:
     # -- the threads
 
     def _run(self, name: str, act: Callable[[], None]) -> None:
-        thread = threading.Thread(target=act, name=f"switchyard-{name}", daemon=True)
+        thread = threading.Thread(target=act, name=f"manyways-{name}", daemon=True)
         self._threads[name] = thread
         thread.start()
 
@@ -272,7 +272,7 @@ _ABOUT = "Copy a history, put a copy in its place, or say how large it is."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`backup` while Switchyard runs or not, `restore` while it does not; 0 if it was done."""
+    """`backup` while Manyways runs or not, `restore` while it does not; 0 if it was done."""
     parser = argparse.ArgumentParser(prog="python -m db.upkeep.upkeep", description=_ABOUT)
     parser.add_argument("act", choices=list(_ACTS))
     parser.add_argument("database", type=Path, help="the history, such as data/console.db")
@@ -282,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{asked.act} needs the FILE of the copy")
     try:
         sys.stdout.write(f"{_ACTS[asked.act](asked.database, asked.file)}\n")
-    except (SwitchyardError, OSError) as error:
+    except (ManywaysError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -21,10 +21,10 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import cycle
 from typing import Any
 
-OURS = "switchyard"
+OURS = "manyways"
 SDK, HTTPX2, FDATASYNC = "bare openai SDK", "httpx2 POST and JSON", "fdatasync of 8 KB"
-ADAPTER = "Switchyard, one provider"  # asked itself, without choosing or counting
-MEMORY, DURABLE, LITELLM = "Switchyard, in memory", "Switchyard, durable", "LiteLLM Router"
+ADAPTER = "Manyways, one provider"  # asked itself, without choosing or counting
+MEMORY, DURABLE, LITELLM = "Manyways, in memory", "Manyways, durable", "LiteLLM Router"
 PYDANTIC_AI, LANGCHAIN = "pydantic-ai FallbackModel", "LangChain with_fallbacks"
 MODEL = "gpt-4o-mini"  # in LiteLLM's price map; outside of it LiteLLM is twice as slow
 MESSAGES = [{"role": "user", "content": "Plan this task"}]
@@ -92,7 +92,7 @@ def sdk(url: Url, environment: str) -> Kinds:
     return {"happy": once, "fallback": fallback, "open": dict(once), "stream": first}
 
 
-async def switchyard(url: Url, folder: str) -> Kinds:
+async def manyways(url: Url, folder: str) -> Kinds:
     import httpx2
 
     from db.sqlite.writer import SqliteHistory
@@ -248,7 +248,7 @@ async def langchain(url: Url, folder: str) -> Kinds:
 # logs when a call is over, which would fall on the next.
 Environment = tuple[Callable[[Url, str], Awaitable[Kinds]], tuple[str, ...], float]
 ENVIRONMENTS: dict[str, Environment] = {
-    OURS: (switchyard, ("openai", "httpx2"), 0.0),
+    OURS: (manyways, ("openai", "httpx2"), 0.0),
     "litellm": (litellm, ("litellm", "openai"), 0.004),
     "pydantic-ai": (pydantic_ai, ("pydantic-ai-slim", "openai"), 0.0),
     "langchain": (langchain, ("langchain-openai", "openai"), 0.0),

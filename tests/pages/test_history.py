@@ -57,7 +57,7 @@ def table(test: AppTest) -> dict:
     tables = [
         part.proto
         for part in test.get("bidi_component")
-        if part.proto.component_name == "switchyard.history_table"
+        if part.proto.component_name == "manyways.history_table"
     ]
     assert len(tables) == 1
     return json.loads(tables[0].mixed.json or tables[0].json)
@@ -205,7 +205,7 @@ def test_what_was_searched_for_is_marked_in_the_list_and_beside_it(engine):
     marked = [
         json.loads(part.proto.json)
         for part in page.get("bidi_component")
-        if part.proto.component_name == "switchyard.marked_text"
+        if part.proto.component_name == "manyways.marked_text"
     ]
     assert any(["picnic", True] in pieces for pieces in marked)
 

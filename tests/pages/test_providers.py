@@ -339,7 +339,7 @@ def test_a_rest_is_in_the_week_however_many_calls_came_after_it(engine):
     strips = [
         json.loads(part.proto.json)
         for part in shown().get("bidi_component")
-        if part.proto.component_name == "switchyard.strip"
+        if part.proto.component_name == "manyways.strip"
     ]
     weeks = [strip for strip in strips if strip.get("label", "").startswith("Last 7 days")]
     told = [title for strip in weeks for _, title in strip["bars"] if "rested" in title]

@@ -24,7 +24,7 @@ MAX_RETRY_AFTER = 3600.0  # seconds; a vendor that asks for more is asked again 
 _NO_SUCH_ADDRESS = (404, 405)
 _NO_ANSWER = "It sent something that is not an answer."
 
-_log = logging.getLogger("switchyard")
+_log = logging.getLogger("manyways")
 
 
 class ErrorInside(Exception):
@@ -185,7 +185,7 @@ def not_started(error: BaseException) -> ProviderError:
     """For a provider whose client cannot be made, so that nothing was asked."""
     _log.error("a provider's client could not be made", exc_info=error)
     if isinstance(error, ImportError):
-        words = "It was not asked: a part of Switchyard is missing; install Switchyard again."
+        words = "It was not asked: a part of Manyways is missing; install Manyways again."
     else:
         words = "It was not asked: its client could not be started; check the provider's address."
     return ProviderError(ErrorKind.CONNECTION, words)

@@ -9,7 +9,7 @@ import streamlit as st
 _HERE = Path(__file__)
 
 _component = st.components.v2.component(
-    "switchyard_copy_button",
+    "manyways_copy_button",
     html=(
         '<button type="button"><span class="icon" aria-hidden="true">content_copy</span>'
         '<span class="label"></span></button><span role="status" class="unseen"></span>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 _component = st.components.v2.component(
-    "switchyard_into_view",
+    "manyways_into_view",
     html="<span></span>",  # only a place to start from
     js="""
 // On a phone the run stands below the form that started it.

@@ -40,7 +40,7 @@ export default function ({ data, parentElement }) {
 }
 """
 _component = st.components.v2.component(
-    "switchyard.marked_text", html="<pre></pre>", css=_CSS, js=_JS
+    "manyways.marked_text", html="<pre></pre>", css=_CSS, js=_JS
 )
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 _HERE = Path(__file__)
 
 _component = st.components.v2.component(
-    "switchyard_order_list",
+    "manyways_order_list",
     html=(
         "<ol></ol>"
         '<p id="how" class="unseen">The arrow keys move it; Home and End move it all the way.</p>'

@@ -13,7 +13,7 @@ from core.values.statuses import STATUSES
 _HERE = Path(__file__)
 
 _component = st.components.v2.component(
-    "switchyard_plan_graph",
+    "manyways_plan_graph",
     html="<ol></ol>",
     css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
     js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),

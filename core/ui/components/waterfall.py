@@ -18,7 +18,7 @@ from core.values.wording import attempt_in_words, money, seconds_in_words, step_
 _HERE = Path(__file__)
 
 _component = st.components.v2.component(
-    "switchyard_waterfall",
+    "manyways_waterfall",
     html='<div role="table"></div><p role="status" class="unseen"></p>',
     css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
     js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),

@@ -41,7 +41,7 @@ class Row:
 
 
 _component = st.components.v2.component(
-    "switchyard.history_table",
+    "manyways.history_table",
     html='<div class="frame"></div>',
     css=(_HERE / "table.css").read_text(encoding="utf-8"),
     js=(_HERE / "table.js").read_text(encoding="utf-8"),

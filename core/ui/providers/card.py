@@ -386,13 +386,13 @@ def how_to(name: str) -> None:
     if spec.runs_here:
         st.markdown(
             f"Start a BitNet server at `{spec.base_url}`, or set `BITNET_MODEL_PATH` to a model "
-            "file and start Switchyard again. It needs no key; nothing leaves this computer."
+            "file and start Manyways again. It needs no key; nothing leaves this computer."
         )
         return
     variables = " or ".join(f"`{variable}`" for variable in spec.key_env)
     row = st.container(horizontal=True, vertical_alignment="center")
     row.markdown(
         f"Good for {spec.best_for}. Set {variables} in `.env` beside `console_app.py`, then start "
-        "Switchyard again."
+        "Manyways again."
     )
     row.link_button(f"Get a key from {spec.label}", spec.keys_page, icon=":material/open_in_new:")

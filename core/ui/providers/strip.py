@@ -63,7 +63,7 @@ export default function ({ parentElement, data }) {
 """
 
 _component = st.components.v2.component(
-    "switchyard.strip", html='<div class="root"></div>', css=_CSS, js=_JS
+    "manyways.strip", html='<div class="root"></div>', css=_CSS, js=_JS
 )
 
 

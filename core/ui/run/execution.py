@@ -140,7 +140,7 @@ def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
             "usd_per_day",
             "Dollars for a day",
             step=1.0,
-            help="All runs together, since midnight on the computer that Switchyard runs on.",
+            help="All runs together, since midnight on the computer that Manyways runs on.",
         ),
     )
 

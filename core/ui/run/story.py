@@ -41,7 +41,7 @@ def _why_it_ended(run: Run) -> str:
     row = STATUSES[run.phase]
     if run.record.status == "interrupted" or run.error is None:
         then = "Continue it" if run.terms.begun else "Run it again"
-        said = f"Switchyard was stopped before this run had ended. {then} when you like."
+        said = f"Manyways was stopped before this run had ended. {then} when you like."
     else:
         said = show.plain(f"{run.error.message} {run.error.action}")
     return f":{row.colour}[{row.material}] {said}"

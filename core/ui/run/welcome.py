@@ -1,4 +1,4 @@
-"""What Switchyard is, in three sentences, on the first visit ever and never again."""
+"""What Manyways is, in three sentences, on the first visit ever and never again."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def _problems() -> None:
             for problem in listed:
                 where = f" in `.env`, line {problem.line}" if problem.line else ""
                 st.markdown(f"- `{problem.variable}`{where}: {show.plain(problem.sentence)}")
-        st.caption("Mend them and start Switchyard again.")
+        st.caption("Mend them and start Manyways again.")
 
 
 def _every_setting() -> None:
