@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.values.history.figures import FEWEST, Summary
 from core.values.periods import Period
 from core.values.ports import Change
 from db.figures import counts
 from db.figures.figures import KINDS, SUMS
-from db.figures.quantiles import FEWEST, dense, told
+from db.figures.quantiles import dense, told
 from db.figures.stretches import Columns, Stretches
 from db.lists.queries import Archive
 
@@ -21,25 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from db.figures.quantiles import Array
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Of calls that have ended. Latencies are of successes, in seconds; None: too few to tell."""
-
-    calls: int
-    ok: int
-    rated: int  # calls that say something of a provider's quality
-    success_rate: float | None  # 0..1, of those
-    p50: float | None
-    p95: float | None
-    p99: float | None
-    cost_usd: float | None  # of the calls whose price is known
-    unpriced: int  # calls that were answered, at an unknown price
-    runs: int
-    runs_ok: int
-    runs_saved: int  # completed, though a provider asked before the answerer failed
-    refused: int = 0  # calls that a provider declined to answer: they are not rated
 
 
 class Performance:

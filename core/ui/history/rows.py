@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from core.routing.strategies import STRATEGIES
 from core.running.totals import totals
 from core.ui.history.table import Column, Row
+from core.values.history.marks import pieces
 from core.values.registry import label_of
 from core.values.statuses import STATUSES, Status, phase
 from core.values.wording import REASONS, exact_time, money, seconds_in_words, step_in_words
-from db.lists.marks import pieces
 
 if TYPE_CHECKING:
     import pandas as pd
