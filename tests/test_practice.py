@@ -24,8 +24,7 @@ from core.prompts import plan_messages, repair_message, step_messages
 from core.providers.practice import PracticeServer
 from core.providers.practice.answers import answer_to
 from core.providers.practice.characters import CHARACTERS
-from core.providers.practice.kinds import KINDS, Role
-from core.providers.practice.plans import SECONDS, STYLES, plan_for
+from core.providers.practice.plans import KINDS, ROLES, STYLES, plan_for
 from core.types import Message
 
 GOAL = "Plan a 3-day trip to Lisbon for two under 900 euros"
@@ -490,8 +489,8 @@ def test_the_same_goal_gets_the_same_plan() -> None:
 
 
 def test_every_kind_has_every_move_and_every_style_makes_its_moves_in_order() -> None:
-    roles: set[Role] = set(SECONDS)
-    assert all(set(kind.moves) == roles for kind in KINDS.values())
+    roles = set(ROLES)
+    assert all(set(kind.steps) == roles for kind in KINDS.values())
     for style in STYLES.values():
         order = list(style.shape)
         assert set(order) <= roles
@@ -509,7 +508,7 @@ def test_a_goal_is_known_by_its_words(kind: str) -> None:
     plan = plan_for("anthropic", GOALS[kind])
 
     assert [step["agent_type"] for step in plan["steps"]] == [
-        KINDS[kind].moves[role].agent for role in STYLES["anthropic"].shape
+        KINDS[kind].agents.get(role, ROLES[role].agent) for role in STYLES["anthropic"].shape
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.errors import ErrorKind, ProviderError
 from core.providers import PROVIDERS
 from core.types import Message, Reply, Request
-from tests.standin import Act, Said, StandIn, Wire
+from tests.standin import Act, Said, StandIn, Wire, whole
 
 HI = Request((Message("user", "hi"),))
 GONE = object()  # instead of a value: nothing
@@ -48,7 +48,8 @@ def mutated(value: Any, rng: random.Random) -> Any:
 
 
 def answers(wire: Wire, *, stream: bool, seed: int) -> Iterator[bytes]:
-    sent = b"".join(Said("Hello there", thinking="hm", model="m").whole(wire, stream=stream))
+    said = Said("Hello there", "m", (11, 7), thinking="hm")
+    sent = b"".join(whole(said, wire, stream=stream))
     rng = random.Random(seed)
     yield from (_as_event(text, None) if stream else text.encode() for text in BOTTOMLESS)
     for _ in range(80):
