@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from zlib import crc32
 
-from core.providers.practice.plans import DATA, read_goal, shortened, write_plan
+from core.providers.practice.plans import DATA, plan_for, read_goal, shortened
 from core.types import Message
 
 
@@ -25,7 +26,8 @@ def answer_to(provider: str, messages: Sequence[Message], *, seed: int = 0) -> s
         if "JSON" not in everything or not re.search(r"\bplan\b", everything, re.IGNORECASE):
             return _small_talk(last)
         told = last
-    return write_plan(provider, told or "", seed=seed)
+    plan = plan_for(provider, told or "", seed=seed)
+    return json.dumps(plan, ensure_ascii=False, indent=2)
 
 
 _RESULT = re.compile(r"<result>\n(.*?)\n</result>", re.DOTALL)

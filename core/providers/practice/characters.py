@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from core.providers.practice.wire import ANTHROPIC, GOOGLE, OPENAI, Wire
@@ -16,13 +15,7 @@ class Fault:
 
     status: int
     body: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def content(self) -> tuple[str, str]:
-        """The bytes to send and what they are."""
-        if isinstance(self.body, str):
-            return self.body, "text/html"
-        return json.dumps(self.body), "application/json"
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +29,19 @@ class Character:
     health: str | None = None  # the path that is answered without a key
 
 
-def _complains(**error: object) -> dict[str, object]:
-    return {"error": error}
-
-
-_RATE = _complains(
-    message="Rate limit reached for requests per min (RPM): Limit 500, Used 500, Requested 1. "
+_RATE = {
+    "message": "Rate limit reached for requests per min (RPM): Limit 500, Used 500, Requested 1. "
     "Please try again in 8s.",
-    type="requests",
-    param=None,
-    code="rate_limit_exceeded",
-)
-_BUSY = _complains(
-    type="engine_overloaded_error",
-    message="The engine is currently overloaded, please try again later",
-)
-_LOADING = _complains(code=503, message="Loading model", type="unavailable_error")
+    "type": "requests", "param": None, "code": "rate_limit_exceeded",
+}  # fmt: skip
+_COMES_BACK = {"retry-after": "8", "retry-after-ms": "8000"}
+_CROWDED = "The model is overloaded. Please try again later."
+_BUSY = "The engine is currently overloaded, please try again later"
+_LOADING = {"code": 503, "message": "Loading model", "type": "unavailable_error"}
 _GATEWAY = (
     "<html>\n<head><title>502 Bad Gateway</title></head>\n"
     "<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body>\n</html>\n"
 )
-_CROWDED = "The model is overloaded. Please try again later."
-_COMES_BACK = {"retry-after": "8", "retry-after-ms": "8000"}
 
 CHARACTERS: dict[str, Character] = {
     "anthropic": Character(
@@ -68,7 +52,7 @@ CHARACTERS: dict[str, Character] = {
     "openai": Character(
         OPENAI, (0.3, 0.6), 3_200, 4.2,
         ("gpt-6-luna", "gpt-6.1-sol"),
-        (Fault(429, _RATE, _COMES_BACK),),
+        (Fault(429, {"error": _RATE}, _COMES_BACK),),
     ),
     "google": Character(
         GOOGLE, (0.35, 0.7), 3_600, 4.1,
@@ -83,7 +67,7 @@ CHARACTERS: dict[str, Character] = {
     "kimi": Character(
         OPENAI, (0.5, 0.9), 3_000, 3.9,
         ("kimi-k3", "kimi-k3.1-pro"),
-        (Fault(429, _BUSY),),
+        (Fault(429, {"error": {"type": "engine_overloaded_error", "message": _BUSY}}),),
     ),
     "nvidia": Character(
         OPENAI, (0.25, 0.5), 2_900, 4.0,
@@ -92,8 +76,6 @@ CHARACTERS: dict[str, Character] = {
     ),
     "bitnet": Character(
         OPENAI, (0.3, 0.6), 1_300, 3.5,
-        ("bitnet-local",),
-        (Fault(503, _LOADING),),
-        health="/health",
+        ("bitnet-local",), (Fault(503, {"error": _LOADING}),), health="/health",
     ),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from random import Random
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from core.providers.practice.answers import answer_to
@@ -84,7 +84,8 @@ class PracticeServer:
             return JSONResponse({"error": {"message": "Not for you."}}, 403 if character else 404)
         if path == character.health:
             return JSONResponse({"status": "ok"})
-        if not self._knows(character.wire.key(request.headers)):
+        key = character.wire.key(request.headers)
+        if not secrets.compare_digest(key.encode(), self.api_key.encode()):
             return _complaint(character, 401, "The API key is not valid.")
         if request.method == "GET" and path == character.wire.models:
             return JSONResponse(character.wire.listing(character.models))
@@ -97,24 +98,21 @@ class PracticeServer:
             return _complaint(character, 400, "The body cannot be read.")
         return await self._call(name, question)
 
-    def _knows(self, key: str) -> bool:
-        return secrets.compare_digest(key.encode(), self.api_key.encode())
-
     async def _call(self, name: str, question: Question) -> Response:
         character = CHARACTERS[name]
         thinking = self._rng.uniform(*character.first_token)
         if fault := self._draw_fault(character):
-            await self._wait(thinking)
-            body, media_type = fault.content()
-            return Response(body, fault.status, fault.headers, media_type)
+            await asyncio.sleep(thinking / self._speed)
+            kind = HTMLResponse if isinstance(fault.body, str) else JSONResponse
+            return kind(fault.body, fault.status, fault.headers)
         answer = _compose(name, question, self._seed)
         headers = {character.wire.request_id: f"req_{answer.id}"}
         writing = min(len(answer.text or "") / character.pace, LONGEST - thinking)
-        await self._wait(thinking)
+        await asyncio.sleep(thinking / self._speed)
         if question.stream:
             events = self._stream(character, answer, writing)
             return StreamingResponse(events, 200, headers, "text/event-stream")
-        await self._wait(writing)
+        await asyncio.sleep(writing / self._speed)
         return JSONResponse(character.wire.whole(answer), 200, headers)
 
     def _draw_fault(self, character: Character) -> Fault | None:
@@ -127,7 +125,9 @@ class PracticeServer:
         self, character: Character, answer: Answer, writing: float
     ) -> AsyncIterator[bytes]:
         """The events of an answer, evenly over `writing` seconds."""
-        pieces = _pieces(answer.text or "", max(1, round(writing / BEAT)))
+        words = re.findall(r"\s*\S{1,40}|\s+", answer.text or "")
+        size = -(-len(words) // max(1, round(writing / BEAT))) or 1
+        pieces = ["".join(words[start : start + size]) for start in range(0, len(words), size)]
         events = character.wire.events(answer, pieces)
         started, whole = time.monotonic(), writing / self._speed
         yield b"".join(events.opening)
@@ -136,9 +136,6 @@ class PracticeServer:
             due = started + whole * number / len(events.pieces)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         yield b"".join(events.closing)
-
-    async def _wait(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self._speed)
 
 
 def _is_for_the_operator(record: logging.LogRecord) -> bool:
@@ -171,14 +168,6 @@ def _compose(name: str, question: Question, seed: int) -> Answer:
 def _tokens(text: str, character: Character) -> int:
     plain = len(text.encode("ascii", "ignore"))
     return max(1, round(plain / character.chars_per_token + (len(text) - plain) * 0.8))
-
-
-def _pieces(text: str, count: int) -> list[str]:
-    """About `count` pieces that end between words."""
-    words = re.findall(r"\s*\S{1,40}", text) or [text]
-    size = -(-len(words) // count)
-    pieces = ["".join(words[start : start + size]) for start in range(0, len(words), size)]
-    return [*pieces[:-1], text[len("".join(pieces[:-1])) :]]
 
 
 def _complaint(character: Character, status: int, message: str) -> Response:

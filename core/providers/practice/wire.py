@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,9 +44,8 @@ class Answer:
     def counted(self, into: str, out: str, total: str = "") -> Json:
         if not isinstance(self.usage, tuple):
             return dict(self.usage or {})
-        return {into: self.usage[0], out: self.usage[1]} | (
-            {total: sum(self.usage)} if total else {}
-        )
+        counts = {into: self.usage[0], out: self.usage[1], total: sum(self.usage)}
+        return {name: count for name, count in counts.items() if name}
 
 
 class Events(NamedTuple):
@@ -84,13 +83,9 @@ def event(value: Any, kind: str | None = None) -> bytes:
 
 def text_of(content: Any) -> str:
     """The text of a string, of a block, or of a list of them."""
-    if isinstance(content, str):
-        return content
     if isinstance(content, Mapping):
-        return text_of(content.get("text") or content.get("parts") or "")
-    if isinstance(content, Sequence):
-        return "\n".join(filter(None, map(text_of, content)))
-    return ""
+        content = content.get("text") or content.get("parts") or ""
+    return content if isinstance(content, str) else "\n".join(filter(None, map(text_of, content)))
 
 
 _ROLES: dict[Any, Role] = {
@@ -110,67 +105,69 @@ def _bearer(headers: Mapping[str, str]) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+def _read(body: Json, _: re.Match[str]) -> Question:
+    """Of Anthropic and of OpenAI."""
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    return Question(
+        str(body["model"]),
+        _messages(body.get("system"), body["messages"], "content"),
+        bool(body.get("stream")),
+        int(limit) if limit else None,
+        bool((body.get("stream_options") or {}).get("include_usage")),
+    )
+
+
 # Anthropic
 
 
-def _anthropic_read(body: Json, _: re.Match[str]) -> Question:
-    messages = _messages(body.get("system"), body["messages"], "content")
-    return Question(str(body["model"]), messages, bool(body.get("stream")), int(body["max_tokens"]))
+_SIGNED = "c2lnbmVk"
 
 
 def _anthropic_whole(answer: Answer) -> Json:
-    thinking = {"type": "thinking", "thinking": answer.thinking, "signature": "c2lnbmVk"}
+    thinking = {"type": "thinking", "thinking": answer.thinking, "signature": _SIGNED}
     blocks = ((thinking, answer.thinking), ({"type": "text", "text": answer.text}, answer.text))
     return {
-        "id": f"msg_{answer.id}",
-        "type": "message",
-        "role": "assistant",
-        "model": answer.model,
+        "id": f"msg_{answer.id}", "type": "message", "role": "assistant", "model": answer.model,
         "content": [block for block, said in blocks if said is not None],
-        "stop_reason": answer.finished("end_turn", "max_tokens"),
-        "stop_sequence": None,
+        "stop_reason": answer.finished("end_turn", "max_tokens"), "stop_sequence": None,
         "usage": answer.counted("input_tokens", "output_tokens"),
-    }
+    }  # fmt: skip
 
 
 def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> Events:
-    message = {**_anthropic_whole(answer), "content": [], "stop_reason": None}
+    message = _anthropic_whole(answer)
+    stop = {name: message[name] for name in ("stop_reason", "stop_sequence")}
     usage = message["usage"]
-    message["usage"] = {**usage, "output_tokens": 1} if usage else {}
-    opening: list[Json] = [{"type": "message_start", "message": message}, {"type": "ping"}]
+    begun = {"content": [], "stop_reason": None, "usage": usage and {**usage, "output_tokens": 1}}
+    opening: list[Json] = [{"type": "message_start", "message": {**message, **begun}}]
     closing: list[Json] = []
     index = 0
     if answer.thinking is not None:
         blank = {"type": "thinking", "thinking": "", "signature": ""}
-        signed = {"type": "signature_delta", "signature": "c2lnbmVk"}
-        thought = {"type": "thinking_delta", "thinking": answer.thinking}
         opening += [
             _block("start", index, content_block=blank),
-            _block("delta", index, delta=thought),
-            _block("delta", index, delta=signed),
+            _block("delta", index, delta=_delta("thinking", answer.thinking)),
+            _block("delta", index, delta=_delta("signature", _SIGNED)),
             _block("stop", index),
         ]
         index += 1
     if answer.text is not None:
         opening.append(_block("start", index, content_block={"type": "text", "text": ""}))
         closing.append(_block("stop", index))
-    said = [_block("delta", index, delta={"type": "text_delta", "text": part}) for part in pieces]
+    said = [_block("delta", index, delta=_delta("text", piece)) for piece in pieces]
     if answer.finish is not None:
-        stop = {
-            "stop_reason": answer.finished("end_turn", "max_tokens"),
-            "stop_sequence": None,
-        }
         closing.append({"type": "message_delta", "delta": stop, "usage": usage})
         closing.append({"type": "message_stop"})
-    return Events(_typed(opening), _typed(said), _typed(closing))
+    typed = ([event(each, each["type"]) for each in part] for part in (opening, said, closing))
+    return Events(*typed)
 
 
 def _block(what: str, index: int, **more: Any) -> Json:
     return {"type": f"content_block_{what}", "index": index, **more}
 
 
-def _typed(values: Iterable[Json]) -> list[bytes]:
-    return [event(value, value["type"]) for value in values]
+def _delta(what: str, text: str) -> Json:
+    return {"type": f"{what}_delta", what: text}
 
 
 def _anthropic_listing(models: Sequence[str]) -> Json:
@@ -199,30 +196,12 @@ def _anthropic_error(status: int, message: str) -> Json:
 
 
 ANTHROPIC = Wire(
-    mount="",
-    call=re.compile(r"/v1/messages"),
-    models="/v1/models",
-    request_id="request-id",
-    key=_bearer,
-    read=_anthropic_read,
-    whole=_anthropic_whole,
-    events=_anthropic_events,
-    listing=_anthropic_listing,
-    error=_anthropic_error,
-)
+    mount="", call=re.compile(r"/v1/messages"), models="/v1/models", request_id="request-id",
+    key=_bearer, read=_read, whole=_anthropic_whole, events=_anthropic_events,
+    listing=_anthropic_listing, error=_anthropic_error,
+)  # fmt: skip
 
 # OpenAI, and the four that are compatible with it
-
-
-def _openai_read(body: Json, _: re.Match[str]) -> Question:
-    limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    return Question(
-        str(body["model"]),
-        _messages(None, body["messages"], "content"),
-        bool(body.get("stream")),
-        int(limit) if limit else None,
-        bool((body.get("stream_options") or {}).get("include_usage")),
-    )
 
 
 def _openai_object(answer: Answer, kind: str, choices: list[Json], *, usage: bool) -> Json:
@@ -276,17 +255,10 @@ def _openai_error(status: int, message: str) -> Json:
 
 
 OPENAI = Wire(
-    mount="/v1",
-    call=re.compile(r"/v1/chat/completions"),
-    models="/v1/models",
-    request_id="x-request-id",
-    key=_bearer,
-    read=_openai_read,
-    whole=_openai_whole,
-    events=_openai_events,
-    listing=_openai_listing,
-    error=_openai_error,
-)
+    mount="/v1", call=re.compile(r"/v1/chat/completions"), models="/v1/models",
+    request_id="x-request-id", key=_bearer, read=_read, whole=_openai_whole,
+    events=_openai_events, listing=_openai_listing, error=_openai_error,
+)  # fmt: skip
 
 # Google
 
@@ -297,7 +269,7 @@ def _google_read(body: Json, path: re.Match[str]) -> Question:
     return Question(
         path["model"],
         _messages(system, body["contents"], "parts"),
-        path["verb"] == "streamGenerateContent",
+        path["verb"] == "streamGenerate",
         int(limit) if limit else None,
     )
 
@@ -325,7 +297,8 @@ def _google_part(
 
 
 def _google_events(answer: Answer, pieces: Sequence[str]) -> Events:
-    *before, end = pieces or [None]
+    parts: list[str | None] = [*pieces] or [None]
+    *before, end = parts
     said = [
         event(_google_part(answer, piece, first=place == 0, last=False))
         for place, piece in enumerate(before)
@@ -334,12 +307,9 @@ def _google_events(answer: Answer, pieces: Sequence[str]) -> Events:
 
 
 def _google_listing(models: Sequence[str]) -> Json:
-    methods = {"supportedGenerationMethods": ["generateContent"]}
-    return {
-        "models": [
-            {"name": f"models/{name}", "displayName": _title(name), **methods} for name in models
-        ]
-    }
+    more = {"supportedGenerationMethods": ["generateContent"]}
+    rows = [{"name": f"models/{name}", "displayName": _title(name), **more} for name in models]
+    return {"models": rows}
 
 
 _GOOGLE_STATUSES = {
@@ -353,17 +323,10 @@ def _google_error(status: int, message: str) -> Json:
     return {"error": {"code": status, "message": message, "status": name}}
 
 
+_GOOGLE_CALL = r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<verb>generate|streamGenerate)Content"
 GOOGLE = Wire(
-    mount="",
-    call=re.compile(
-        r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<verb>generateContent|streamGenerateContent)"
-    ),
-    models="/v1beta/models",
-    request_id="x-practice-id",
-    key=lambda headers: headers.get("x-goog-api-key", ""),
-    read=_google_read,
-    whole=lambda answer: _google_part(answer, answer.text),
-    events=_google_events,
-    listing=_google_listing,
-    error=_google_error,
-)
+    mount="", call=re.compile(_GOOGLE_CALL), models="/v1beta/models", request_id="x-practice-id",
+    key=lambda headers: headers.get("x-goog-api-key", ""), read=_google_read,
+    whole=lambda answer: _google_part(answer, answer.text), events=_google_events,
+    listing=_google_listing, error=_google_error,
+)  # fmt: skip
