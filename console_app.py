@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,21 +19,24 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
 from core.api import make_api
 from core.changes import note_keys
 from core.engine import Engine
 from core.errors import SwitchyardError
-from core.guard import Guard, check_bind
+from core.guard import STRANGER, Guard, check_bind
 from core.redaction import Redactor, install
 from core.settings import read_settings
+from core.skips import not_asked_in_words
 from core.ui.delivery import deliver_what_was_drawn
 from core.ui.services import Services, provide
 from db import export, queries
 from db.history import SqliteHistory
+from db.ours import why_not
 from db.performance import Performance
 from db.settings import Choices
 from db.upkeep import Upkeep
@@ -60,18 +65,24 @@ class Console:
 console = Console()
 
 
-def _open() -> Services:
+def _open(closing: ExitStack) -> Services:
+    """What `closing` closes, last first: SQLite leaves one file once nobody reads any more."""
     history = SqliteHistory.open(settings.database_path, redact=redact)
+    closing.callback(history.close)
     archive = queries.Archive(settings.database_path)
+    closing.callback(archive.stop)
     choices = Choices(history)
+    closing.callback(choices.close)
     note_keys(settings, choices)
+    console.upkeep = Upkeep(history, choices)
+    closing.callback(console.upkeep.close)
     console.engine = Engine(settings, history, archive, choices, redact=redact)
+    closing.callback(console.engine.close)
     notices = tuple(str(problem) for problem in settings.problems)
     if history.notice:
         notices = (history.notice, *notices)
     for sentence in console.engine.control.retired(date.today()):
         log.warning("%s", sentence)
-    console.upkeep = Upkeep(history, choices)
     console.upkeep.keep()
     return Services(console.engine, archive, Performance(archive), notices, console.upkeep)
 
@@ -80,18 +91,17 @@ def _open() -> Services:
 async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     if fault := check_bind(str(config.get_option("server.address") or ""), settings.password_text):
         _refuse_to_start(fault)
-    try:
-        services = _open()
-    except SwitchyardError as error:
-        _refuse_to_start(str(error))
-    provide(services)
-    _stop_engine_on_signals(services.engine)
-    threading.Thread(target=_warm, args=(services.engine,), daemon=True).start()
-    yield {}
-    services.engine.close()
-    provide(None)
-    console.upkeep.close()
-    services.engine.history.close()
+    with ExitStack() as closing:
+        try:
+            services = _open(closing)
+        except SwitchyardError as error:
+            closing.close()
+            _refuse_to_start(str(error))
+        provide(services)
+        closing.callback(provide, None)
+        _stop_engine_on_signals(services.engine)
+        threading.Thread(target=_warm, args=(services.engine,), daemon=True).start()
+        yield {}
 
 
 def _refuse_to_start(reason: str) -> None:
@@ -132,16 +142,34 @@ def _stop_engine_on_signals(engine: Engine) -> None:
 async def healthz(request: Request) -> JSONResponse:
     reason = console.engine.complaint()
     body = {"status": "degraded" if reason else "ok", "reason": reason}
+    if request.scope.get(STRANGER):
+        del body["reason"]
     return JSONResponse(body)
 
 
-async def one_floor_up(request: Request) -> Response:
-    """Where a page opened by its own address looks for the server first.
+class _FloorUp:
+    """Answers where a page opened by its own address looks for the server first.
 
     Streamlit's page takes its address for the server's, and asks the next shorter one only after
     a refusal. Browsers put every status from 400 on into their console, so this is none of them.
     """
-    return Response(status_code=300)
+
+    def __init__(self, app: ASGIApp, base: str) -> None:
+        self._app = app
+        self._root = f"/{base.strip('/')}/".replace("//", "/")
+        self._page = re.compile(
+            rf"{re.escape(self._root)}[^/]+/_stcore/(?:health|host-config)", re.DOTALL
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif self._page.fullmatch(scope["path"]):
+            await Response(status_code=300)(scope, receive, send)
+        elif scope["path"] == "/" != self._root:
+            await RedirectResponse(self._root, 307)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 async def nothing_here(request: Request) -> JSONResponse:
@@ -150,9 +178,25 @@ async def nothing_here(request: Request) -> JSONResponse:
     return JSONResponse(not_found(), 404)
 
 
+def _guarded(app: ASGIApp) -> Guard:
+    """Made as the server starts, and with it the key of the sign-ins, beside the history."""
+    if fault := why_not(settings.database_path):
+        _refuse_to_start(fault)
+    base = str(config.get_option("server.baseUrlPath") or "")
+    return Guard(
+        _FloorUp(app, base),
+        hosts=frozenset(settings.allowed_hosts),
+        password=settings.password_text,
+        secret_file=settings.database_path.with_name("console.key"),
+        base=base,
+    )
+
+
 api = make_api(
     lambda: console.engine,
-    export_csv=lambda filters: export.export_csv(settings.database_path, filters),
+    export_csv=lambda filters: export.export_csv(
+        settings.database_path, filters, not_asked=not_asked_in_words
+    ),
     export_jsonl=lambda filters: export.export_jsonl(settings.database_path, filters),
     backup=lambda target: console.upkeep.backup(target),
 )
@@ -160,21 +204,36 @@ app = st.App(
     HERE / "core" / "ui" / "main.py",
     routes=[
         Route("/healthz", healthz),
-        Route("/{page}/_stcore/health", one_floor_up),
-        Route("/{page}/_stcore/host-config", one_floor_up),
         Route("/autonomous", nothing_here),
         Mount("/autonomous", app=api),
     ],
-    middleware=[
-        Middleware(
-            Guard,
-            hosts=frozenset(settings.allowed_hosts),
-            password=settings.password_text,
-            secret_file=settings.database_path.with_name("console.key"),
-        )
-    ],
+    middleware=[Middleware(_guarded)],
     lifespan=lifespan,
 )
 
+
+def _options(arguments: Sequence[str]) -> dict[str, Any]:
+    """What Streamlit is told, by the names that `streamlit run` knows, in the environment, too."""
+    parser = argparse.ArgumentParser("python console_app.py", allow_abbrev=False)
+    for names, kind, meaning in (
+        (("--server.port", "--port"), int, "the port to listen on"),
+        (("--server.address", "--address", "--host"), str, "the address to listen on"),
+        (("--server.baseUrlPath",), str, "what the path of every page begins with"),
+        (("--server.sslCertFile",), str, "a certificate, to serve https"),
+        (("--server.sslKeyFile",), str, "its key"),
+    ):
+        option = names[0].removeprefix("--")
+        variable = "STREAMLIT_" + re.sub(r"(?<=[a-z])(?=[A-Z])|\.", "_", option).upper()
+        default = os.environ.get(variable) or None
+        parser.add_argument(
+            *names, dest=option, type=kind, default=default, metavar="VALUE", help=meaning
+        )
+    given = vars(parser.parse_args(arguments))
+    asked = {name: value for name, value in given.items() if value is not None}
+    if not 0 < asked.get("server.port", 1) < 1 << 16:
+        parser.error("a port is a number from 1 to 65535")
+    return asked
+
+
 if __name__ == "__main__":
-    app.run()
+    app.run(config=_options(sys.argv[1:]))

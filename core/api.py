@@ -16,16 +16,23 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core import export
+from core.downloads import HEAD, Download, Turns
 from core.engine import Engine
-from core.errors import BadRequest, RunError
+from core.errors import RATED, BadRequest, ErrorKind, RunError
 from core.providers import PROVIDERS
-from core.runs import Run
+from core.runs import Event, Run
 from core.strategies import STRATEGIES
 from core.texts import check_text
+from core.words import SKIPS
 
 Export = Callable[[Mapping[str, list[str]]], Iterator[str]]  # the page's filters -> pieces of text
+
+_EXPORTS = 3  # at once
+_SILENCE = 10.0  # seconds without an event, after which proxies begin to take a stream for dead
 
 _T = TypeVar("_T")
 StrategyName = Literal["round_robin", "best_performance", "random", "priority"]
@@ -58,6 +65,21 @@ class PlanRequest(BaseModel):
     context: str | None = Field(None, description="Background that the plan should heed.")
     execute: bool = Field(False, description="Carry the plan out, too.")
     timeout: float | None = Field(None, gt=0, le=3600, description="Seconds the run may take.")
+
+
+_STATUS_SAID = (
+    "`available_providers` may be asked now: who rests, needs a person, is switched off or is"
+    " pretended down is not among them. The success rate, here and everywhere, is of the calls that"
+    " say something of the provider: those that ended as "
+    f"{', '.join(kind.value for kind in ErrorKind if kind.value not in RATED)} do not, and are in"
+    " none of `total_calls`, `failed_calls` and `success_rate`, which is null where no call says"
+    " anything. `avg_latency` is of answers."
+)
+_RUN_SAID = (
+    "`skipped` names the providers that were set up and yet passed over, each with `provider`,"
+    f" `reason` ({', '.join(reason for reason, row in SKIPS.items() if row.set_up)}), `message`"
+    " and `until` (UTC seconds, or null). It is null for runs of versions that did not record it."
+)
 
 
 class _Refused(Exception):
@@ -95,10 +117,23 @@ def make_api(
     _add_plans(api, engine)
     _add_going_on(api, engine)
     _add_reading(api, engine)
-    _add_exports(api, export_csv, export_jsonl)
-    _add_backup(api, backup)
+    _add_exports(api, engine, export_csv, export_jsonl)
+    _add_backup(api, engine, backup)
     _add_errors(api)
+    api.add_middleware(_HeadAsGet)
     return api
+
+
+class _HeadAsGet:
+    """HEAD is GET whose body is not sent: the server leaves it out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET", HEAD: True}
+        await self._app(scope, receive, send)
 
 
 _Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
@@ -109,7 +144,9 @@ def _add_plans(api: FastAPI, engine: Callable[[], Engine]) -> None:
     # The body is read by hand: a script need not say that it sends JSON.
     body = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
-    @api.post("/plan", summary="Plan a goal", openapi_extra=body)
+    said = _RUN_SAID
+
+    @api.post("/plan", summary="Plan a goal", description=said, openapi_extra=body)
     async def plan(request: Request, idempotency_key: _Key = None) -> JSONResponse:
         run_id = await _submit(engine(), await _read(request), idempotency_key)
         return await _result(engine(), run_id)
@@ -143,7 +180,7 @@ def _add_going_on(api: FastAPI, engine: Callable[[], Engine]) -> None:
 
 
 def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
-    @api.get("/status", summary="How the providers are doing")
+    @api.get("/status", summary="How the providers are doing", description=_STATUS_SAID)
     async def status() -> dict[str, Any]:
         return await asyncio.to_thread(engine().status)
 
@@ -158,7 +195,9 @@ def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
         run = await _find(engine(), run_id)
         return HTMLResponse(await asyncio.to_thread(export.as_html, run))
 
-    @api.get("/runs/{run_id}", summary="One run with its plan, its steps and its attempts")
+    summary = "One run with its plan, its steps and its attempts"
+
+    @api.get("/runs/{run_id}", summary=summary, description=_RUN_SAID)
     async def run(run_id: str) -> JSONResponse:
         return JSONResponse((await _find(engine(), run_id)).as_json())
 
@@ -167,36 +206,74 @@ def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
         return HTMLResponse(_docs_page(api.openapi()))
 
 
-def _add_exports(api: FastAPI, export_csv: Export, export_jsonl: Export) -> None:
+def _add_exports(
+    api: FastAPI, engine: Callable[[], Engine], export_csv: Export, export_jsonl: Export
+) -> None:
+    turns = Turns(_EXPORTS)
+
+    def answer(request: Request, export: Export, media_type: str, name: str) -> Download:
+        pieces = export(_filters(request))
+        if not turns.take():
+            raise _later("Others are being exported just now, and each takes memory.")
+        return Download(
+            pieces,
+            media_type=media_type,
+            name=name,
+            close=turns.give_back,
+            stopping=engine().stopping.is_set,
+        )
+
     @api.get("/export.csv", summary="Calls as a table; with view=runs, runs")
-    async def as_csv(request: Request) -> StreamingResponse:
-        return _download(export_csv(_filters(request)), "text/csv; charset=utf-8", "calls.csv")
+    async def as_csv(request: Request) -> Response:
+        return answer(request, export_csv, "text/csv; charset=utf-8", "calls.csv")
 
     @api.get("/export.jsonl", summary="Calls, or runs, as JSON lines")
-    async def as_jsonl(request: Request) -> StreamingResponse:
-        return _download(export_jsonl(_filters(request)), "application/x-ndjson", "calls.jsonl")
+    async def as_jsonl(request: Request) -> Response:
+        return answer(request, export_jsonl, "application/x-ndjson", "calls.jsonl")
 
 
-def _add_backup(api: FastAPI, backup: Callable[[BinaryIO], int]) -> None:
+def _add_backup(
+    api: FastAPI, engine: Callable[[], Engine], backup: Callable[[BinaryIO], int]
+) -> None:
+    turns = Turns(1)  # each takes as much of the disk as the history
+
     @api.get("/backup", summary="The whole history in one SQLite file")
-    async def whole() -> StreamingResponse:
+    async def whole(request: Request) -> Response:
+        if not turns.take():
+            raise _later("The history is being copied already.")
         copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed once it has been sent
+
+        def close() -> None:
+            copy.close()  # which gives its space back to the disk
+            turns.give_back()
+
         try:
-            size = await asyncio.to_thread(backup, copy)
+            size = 0 if request.scope.get(HEAD) else await asyncio.to_thread(backup, copy)
+            copy.seek(0)
         except RunError as error:
-            copy.close()
+            close()
             raise _refused(error) from None
-        copy.seek(0)
-        name = time.strftime("switchyard-%Y-%m-%d.db", time.gmtime())
-        sent = _download(_pieces(copy), "application/vnd.sqlite3", name)
-        sent.headers["Content-Length"] = str(size)
-        return sent
+        except BaseException:
+            close()
+            raise
+        return Download(
+            _pieces(copy),
+            media_type="application/vnd.sqlite3",
+            name=time.strftime("switchyard-%Y-%m-%d.db", time.gmtime()),
+            size=size or None,
+            close=close,
+            stopping=engine().stopping.is_set,
+        )
 
 
 def _pieces(copy: BinaryIO) -> Iterator[bytes]:
-    with copy:
-        while piece := copy.read(1 << 18):
-            yield piece
+    while piece := copy.read(1 << 18):
+        yield piece
+
+
+def _later(said: str) -> _Refused:
+    action = "Try again in half a minute."
+    return _Refused(503, "busy", said, action, headers={"Retry-After": "30"})
 
 
 def _add_errors(api: FastAPI) -> None:
@@ -211,7 +288,10 @@ def _add_errors(api: FastAPI) -> None:
     @api.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         said = _HTTP.get(error.status_code, _HTTP[404])
-        return JSONResponse(_error(*said), error.status_code, error.headers)
+        headers = dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
+        return JSONResponse(_error(*said), error.status_code, headers)
 
     @api.exception_handler(RequestValidationError)
     async def header(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -339,8 +419,23 @@ async def _result(engine: Engine, run_id: str) -> JSONResponse:
 
 
 async def _events(run: Run) -> AsyncIterator[str]:
-    async for event in run.events():
-        yield f"event: {event.type}\ndata: {json.dumps(event.data)}\n\n"
+    events = aiter(run.events())
+    pending: asyncio.Future[Event | None] | None = None
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(anext(events, None))
+            await asyncio.wait({pending}, timeout=_SILENCE)
+            if not pending.done():
+                yield ": still at work\n\n"  # a comment, which readers of the stream pass over
+                continue
+            event, pending = pending.result(), None
+            if event is None:
+                return
+            yield f"event: {event.type}\ndata: {json.dumps(event.data)}\n\n"
+    finally:
+        if pending:
+            pending.cancel()
+            await asyncio.wait({pending})
 
 
 def _filters(request: Request) -> dict[str, list[str]]:
@@ -348,16 +443,9 @@ def _filters(request: Request) -> dict[str, list[str]]:
     return {name: query.getlist(name) for name in query}
 
 
-def _download(
-    pieces: Iterator[str] | Iterator[bytes], media_type: str, name: str
-) -> StreamingResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(pieces, media_type=media_type, headers=headers)
-
-
 def _error(kind: str, message: str, action: str) -> dict[str, Any]:
     error = {"kind": kind, "message": message, "action": action}
-    return {"status": "error", "run_id": None, "error": error, "attempts": []}
+    return {"status": "error", "run_id": None, "error": error, "attempts": [], "skipped": []}
 
 
 def _docs_page(schema: Mapping[str, Any]) -> str:

@@ -13,9 +13,11 @@ from core.deadline import Deadline
 from core.drill import SAID
 from core.errors import ErrorKind, InvalidAnswer, ProviderError, RunError
 from core.health import Health
+from core.providers.failures import empty
 from core.providers.prices import cost_usd
 from core.redaction import InPieces
-from core.texts import sendable, vendors_words
+from core.texts import CAPPED, MAX_ANSWER, capped, sendable, vendors_words
+from core.thinking import told_apart
 from core.types import Attempt, CallStatus, Provider, Reply, Request, Usage, Watcher
 from core.words import seconds_in_words
 
@@ -31,9 +33,11 @@ _UNKNOWN = Usage()
 
 @dataclass(slots=True)
 class Sent:
-    """What came of one request. `value` is what the reply was read as."""
+    """What came of one request. `value` is what the reply was read as, all of it."""
 
-    reply: Reply | None = None
+    reply: Reply | None = None  # as it is kept, without what the model thought aloud
+    written: str | None = None  # with it: what is recorded
+    capped: bool = False
     value: Any = None
     failure: ProviderError | None = None
 
@@ -69,7 +73,7 @@ class Asking:
             done = self._outcome(intent, sent, begun=begun, listener=listener)
         except asyncio.CancelledError:
             stopped = self._cut(intent, begun, "cancelled", ErrorKind.CANCELLED, "It was stopped.")
-            await self._end(stopped, sent.reply, begun=begun)
+            await self._end(stopped, sent.written, begun=begun)
             raise
         except RunError:
             # The history could not be written, so nothing was sent: only the lease goes back.
@@ -80,9 +84,9 @@ class Asking:
             # A bug of ours must not look like a broken vendor.
             words = "Switchyard itself failed here."
             failed = self._cut(intent, begun, "failed", ErrorKind.INTERNAL, words)
-            await self._end(failed, sent.reply, begun=begun)
+            await self._end(failed, sent.written, begun=begun)
             raise self._ours() from error
-        await self._end(done, sent.reply, begun=begun)
+        await self._end(done, sent.written, begun=begun)
         return sent
 
     async def pretended(self, name: str, provider: Provider, request: Request) -> None:
@@ -149,10 +153,16 @@ class Asking:
                 listener.end()
 
     def _read(self, sent: Sent, reply: Reply) -> None:
-        content = self.router.redact(reply.content)
+        said = self.router.redact(reply.content)
+        sent.written = capped(said)
+        sent.capped = sent.written is not said
+        content = told_apart(said).answer
         if content is not reply.content:
             reply = replace(reply, content=content)
-        sent.reply = reply
+        sent.reply = replace(reply, content=capped(content)) if sent.capped else reply
+        if not content.strip():
+            sent.failure = empty(truncated=reply.truncated)
+            return
         if self.ask.read is None:
             return
         try:
@@ -180,6 +190,8 @@ class Asking:
             http_status = failure.http_status or http_status
             request_id = failure.request_id or request_id
             retry_after = failure.retry_after
+        elif sent.capped:
+            said = CAPPED
         elif reply is not None and reply.truncated:
             said = CUT_OFF
         return Attempt(  # spelt out: replace() takes twice as long
@@ -211,12 +223,12 @@ class Asking:
         latency = (self.router.clock() - begun) * 1000
         return replace(intent, status=status, error_kind=kind, message=said, latency_ms=latency)
 
-    async def _end(self, done: Attempt, reply: Reply | None, *, begun: float | None) -> None:
+    async def _end(self, done: Attempt, written: str | None, *, begun: float | None) -> None:
         if begun is not None:  # else nothing was sent, and nobody is judged by it
             self._settle(done, begun=begun)
         self.attempts.append(done)
         try:
-            await self.router.history.end(done, reply.content if reply else None)
+            await self.router.history.end(done, written)
         finally:
             # Once handed over it is written, even if this run is cancelled while it waits.
             if self.ask.watcher:
@@ -245,6 +257,11 @@ class Asking:
                 last_failure=before.last_failure,
                 last_answered=before.last_answered,
             )
+        asked, recent = self.router.providers.get(name), known[name].recent
+        if asked is not None and asked.model != attempt.model and after.recent is not recent:
+            shelf, key = self.router.shelf, (name, attempt.model)
+            shelf[key] = (*shelf.get(key, ())[1 - healths.WINDOW :], after.recent[-1])
+            after = replace(after, recent=recent)
         known[name] = after
 
     def _ours(self) -> RunError:
@@ -256,13 +273,14 @@ class Asking:
 
 
 class _Listener:
-    """Passes text on and keeps the moment of the first."""
+    """Passes text on, as much as is kept, and keeps the moment of the first."""
 
-    __slots__ = ("_ordinal", "_redact", "_router", "_watcher", "first_at")
+    __slots__ = ("_left", "_ordinal", "_redact", "_router", "_watcher", "first_at")
 
     def __init__(self, watcher: Watcher, ordinal: int, router: MultiProviderStrategy) -> None:
         self._watcher, self._ordinal, self._router = watcher, ordinal, router
         self._redact = InPieces(router.redact)
+        self._left = MAX_ANSWER
         self.first_at: float | None = None
 
     def text(self, text: str) -> None:
@@ -275,7 +293,9 @@ class _Listener:
 
     def _pass_on(self, piece: str, *, last: bool = False) -> None:
         try:
-            if text := self._redact(sendable(piece), last=last):
+            text = self._redact(sendable(piece), last=last)[: self._left]
+            self._left -= len(text)
+            if text:
                 self._watcher.token(self._ordinal, text)
         except Exception:  # noqa: BLE001 - the watcher's fault, whatever it is
             # Raised through the adapter it would look like the provider's failure.

@@ -175,7 +175,8 @@ class _Steps:
         others = sorted(index for index in self._failures)[1:]
         return StepFailed(
             f"{_named(self._work.plan, index)}: {error.message.rstrip('.')}.{_also(others)}",
-            "Try again, put another provider first, or skip it; what is done is kept.",
+            f"{error.action.rstrip('.')}; or put another provider first, or skip it;"
+            " what is done is kept.",
             cause=error,
         )
 

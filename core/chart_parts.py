@@ -169,15 +169,3 @@ _CHANGED: list[Spec] = [
         "encoding": {**_OF_CHANGE, "y": {"value": 0}, "opacity": {"value": 1}},
     },
 ]
-
-
-def percent(rate: float) -> str:
-    """`98.4 %`; never 100 unless it is all of them, never 0 unless it is none."""
-    if 0 < rate < 1:
-        rate = min(max(rate, 0.001), 0.999)
-    return f"{rate * 100:.1f} %".replace(".0 %", " %")
-
-
-def count(number: float, thing: str) -> str:
-    """`1 call`, `1,204 calls`."""
-    return f"{number:,.0f} {thing}{'' if number == 1 else 's'}"

@@ -23,20 +23,19 @@ from core.chart_parts import (
     Mark,
     Spec,
     by_look,
-    count,
     framed,
     known_first,
-    percent,
     provider_colour,
     rows_of,
     short,
     time_axis,
 )
 from core.errors import ErrorKind
-from core.periods import Scale, bucket_in_words, in_words
-from core.strategies import PROVEN
+from core.periods import Scale, buckets_in_words, in_words
+from core.ranking import PROVEN
+from core.sparks import rate_axis
 from core.types import Period
-from core.words import REASONS, seconds_in_words
+from core.words import REASONS, count, percent, seconds_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,15 +53,15 @@ def success_over_time(
     frame: pd.DataFrame, cut: Scale, *, zone: tzinfo, changes: Sequence[Mark] = ()
 ) -> Chart:
     """`frame` as Performance.over_time gives it; each change has `ms`, `said` and `when`."""
-    marks = _pooled(_buckets(frame, cut, zone), zone)
+    marks = rates_over_time(frame, cut, zone=zone)
     for mark in marks:
         mark["success"] = percent(mark["success_rate"])
-    lowest = math.floor(min([0.9, *(mark["success_rate"] for mark in marks)]) * 20) / 20
+    axis = rate_axis([mark["success_rate"] for mark in marks])
     y = {
         "field": "success_rate",
         "type": "quantitative",
         "title": None,
-        "scale": {"domain": [lowest, 1]},
+        "scale": {"domain": [axis.low, axis.high]},
         "axis": {"format": "~%", "tickCount": 5},
     }
     tooltip = [("label", "Provider"), ("when", "When"), ("success", "Succeeded"), ("rated", "Of")]
@@ -70,15 +69,20 @@ def success_over_time(
     return Chart(spec, _success_said(marks), marks)
 
 
-def _pooled(marks: Sequence[Mark], zone: tzinfo) -> list[Mark]:
-    """Neighbours joined until each has enough calls to judge by, or there are no more.
+def rates_over_time(frame: pd.DataFrame, cut: Scale, *, zone: tzinfo) -> list[Mark]:
+    """Of each provider, or of each model where `frame` tells them apart: by time.
 
-    One failure of two calls would be a fall to 50 %, which says nothing.
+    Neighbours are joined until each has enough calls to judge by, or there are no more. One
+    failure of two calls would be a fall to 50 %, which says nothing.
     """
+    each: dict[tuple[str, str | None], list[Mark]] = {}
+    for mark in _buckets(frame, cut, zone):
+        each.setdefault((mark["provider"], mark.get("model")), []).append(mark)
+    places = {name: place for place, name in enumerate(known_first(name for name, _ in each))}
     pooled: list[Mark] = []
-    for name in known_first(mark["provider"] for mark in marks):
+    for name, model in sorted(each, key=lambda whose: places[whose[0]]):
         own: list[Mark] = []
-        for mark in (mark for mark in marks if mark["provider"] == name):
+        for mark in each[name, model]:
             if own and own[-1]["rated"] < PROVEN:
                 own[-1] = _joined(own[-1], mark)
             else:
@@ -133,7 +137,7 @@ def latency_over_time(
     changes: Sequence[Mark] = (),
     percentile: str = "p95",
 ) -> Chart:
-    """`percentile` is a column of `frame`: p50 or p95, in seconds."""
+    """`frame` as Performance.latency_over_time gives it; `percentile` is p50 or p95."""
     marks = [mark for mark in _buckets(frame, cut, zone) if mark[percentile] == mark[percentile]]
     for mark in marks:
         mark["took"] = seconds_in_words(mark[percentile])
@@ -317,17 +321,18 @@ def saved_over_time(
 
 def _placed(frame: pd.DataFrame, cut: Scale, zone: tzinfo) -> list[Mark]:
     """Rows with their bucket's end, its words and whether it is whole."""
-    places = {edge: place for place, edge in enumerate(cut.edges[:-1])}
-    words = [
-        bucket_in_words(cut, place, zone) + ("" if whole else f" (part of the {cut.bucket})")
-        for place, whole in enumerate(cut.whole)
-    ]
+    places = {edge: place for place, edge in enumerate(cut.edges)}
+    words = buckets_in_words(cut, zone)
     marks = rows_of(frame)
     for mark in marks:
-        place = places[mark["start"]]
-        mark["since"], mark["until"] = cut.edges[place], cut.edges[place + 1]
+        first = places[mark["start"]]
+        last = places[mark["until"]] - 1 if "until" in mark else first  # of several buckets
+        mark["since"], mark["until"] = cut.edges[first], cut.edges[last + 1]
         mark["ms"] = _middle(mark)
-        mark["when"], mark["whole"] = words[place], cut.whole[place]
+        mark["whole"] = cut.whole[first] and cut.whole[last]
+        mark["when"] = words[first]
+        if first < last:
+            mark["when"] = in_words(Period(mark["since"], mark["until"]), zone)
     return marks
 
 

@@ -74,7 +74,12 @@ class Control:
     # -- choices
 
     def choose(self, key: str, value: Any) -> None:
-        """Keep a choice (None: back to the default), and have the engine follow it at once."""
+        """Keep a choice (None: back to the default), and have the engine follow it at once.
+
+        Raises:
+            BadRequest: it contradicts another one.
+        """
+        limits.check(self._engine.settings, self._engine.choices, key, value)
         self._engine.choices.set(key, value)
         self.follow()
 

@@ -35,9 +35,13 @@ class Drills:
         self._until = {name: until for name, until in self._until.items() if name != provider}
 
     def down(self, provider: str) -> bool:
-        """Is it pretended down now? The walk asks this before it sends anything."""
+        """Is it pretended down now?"""
+        return self.until(provider) is not None
+
+    def until(self, provider: str) -> float | None:
+        """How long it is pretended down; None: it is not. The walk asks before it sends."""
         until = self._until.get(provider)
-        return until is not None and self._wall() < until
+        return until if until is not None and self._wall() < until else None
 
     def under_way(self) -> tuple[Drill, ...]:
         """Soonest over first."""

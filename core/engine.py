@@ -19,21 +19,33 @@ from typing import Any
 from core import limits as patience
 from core.autonomous_orchestrator import AutonomousOrchestrator, Work
 from core.control import Control
-from core.errors import BadRequest, RunCancelled, RunError
+from core.errors import BadRequest, NoProviderConfigured, RunCancelled, RunError
 from core.execution import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Terms
+from core.keys import Keys, checked, keys_in
 from core.ledger import Ledger
 from core.lineup import Lineup, check
 from core.llm_planner import LLMPlanner
 from core.meter import Limits, Meter, out_of_time, working_seconds
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
-from core.plan import Plan
+from core.plan import Plan, json_text
 from core.plan_edit import check_kept
 from core.privacy import PRIVATE
 from core.providers import PROVIDERS, Connected, connect_practice, connect_real, label_of
 from core.runs import Run
 from core.settings import Settings
 from core.texts import check_text
-from core.types import Archive, Choices, History, Request, RunRecord, RunStatus, Source, run_id_at
+from core.types import (
+    Archive,
+    Choices,
+    Decision,
+    History,
+    Request,
+    RunRecord,
+    RunStatus,
+    Skip,
+    Source,
+    run_id_at,
+)
 
 _log = logging.getLogger("switchyard")
 _KEPT = 200  # finished runs kept in memory; older ones are read from the history
@@ -94,14 +106,16 @@ class Engine:
         limits: Limits | None = None,
         side_by_side: int | None = None,
         idempotency_key: str | None = None,
+        keys: Keys = "refuse",
     ) -> str:
         """Start a run and return its id. The same idempotency key gives the same run.
 
         With `execute` the plan is carried out, too; with `approve` as well, once `carry_on` says
         so. A `private` run asks BitNet on this computer and nobody else. Without `limits` those
-        that were chosen in the console hold.
+        that were chosen in the console hold. `keys`: what becomes of what looks like a key.
 
         Raises:
+            KeyFound: the goal or the context holds what looks like a key.
             BadRequest: the goal is empty or no text that can be sent, a strategy or provider is
                 unknown, or nothing on this computer can serve a private run.
             RunError: too many runs are under way, or Switchyard is stopping.
@@ -111,6 +125,9 @@ class Engine:
             raise BadRequest("The goal is empty. Say in a sentence what you want to get done.")
         check_text(goal, "goal")
         check_text(context or "", "context")
+        idempotency_key = (idempotency_key or "").strip() or None
+        goal = checked(goal, "goal", keys)
+        context = checked(self._redact(context or ""), "context", keys) or None
         asked_strategy, strategy = strategy, strategy or self.lineup.strategy
         check(strategy, priority)
         if private and (fault := self.lineup.why_not_private()):
@@ -122,7 +139,7 @@ class Engine:
             limits=limits or self.limits,
         )
         options = {
-            "context": self._redact(context) if context else None,
+            "context": context,
             "priority": list(priority) if priority is not None else None,
             "temperature": temperature,
             "max_tokens": max_tokens,
@@ -187,7 +204,7 @@ class Engine:
             if self.stopping.is_set() or len(self.active()) >= _BUSY:
                 raise _busy()
             if plan is not None:
-                check_kept(before.plan, plan, done=before.settled_steps())
+                _check_edited(before, plan)
             plan = plan or before.plan
             terms = replace(
                 before.terms,
@@ -209,13 +226,13 @@ class Engine:
         """
         with self._lock:
             run = self._settled(run_id)
-            check_kept(run.plan, plan, done=run.settled_steps())
+            _check_edited(run, plan)
             edited = self._runs[run_id] = run.with_plan(plan)
             # Within the lock, so that it is written before anything that comes after it.
             keeping = asyncio.run_coroutine_threadsafe(self._keep(edited.record), self._loop)
         keeping.result(30)
 
-    def replan(self, run_id: str, goal: str) -> str:
+    def replan(self, run_id: str, goal: str, *, keys: Keys = "refuse") -> str:
         """Plan again for a changed goal, as the run was asked for otherwise: a run of its own.
 
         Raises:
@@ -233,6 +250,7 @@ class Engine:
             private=run.terms.private,
             limits=run.terms.limits,
             side_by_side=run.terms.side_by_side,
+            keys=keys,
             **{name: value for name, value in options.items() if value is not None},
         )
 
@@ -303,7 +321,7 @@ class Engine:
             "status": "operational",
             "llm_providers": {
                 **self._real.get_stats_summary(),
-                "available_providers": list(self.lineup.eligible(simulated=False)),
+                "available_providers": self._available(self._real),
             },
             "timestamp": time.time(),
         }
@@ -311,9 +329,12 @@ class Engine:
             practice = self.router(simulated=True)
             body["practice_providers"] = {
                 **practice.get_stats_summary(),
-                "available_providers": list(self.lineup.eligible(simulated=True)),
+                "available_providers": self._available(practice),
             }
         return body
+
+    def _available(self, router: MultiProviderStrategy) -> list[str]:
+        return router.available(self.lineup.eligible(simulated=router.simulated))
 
     def complaint(self) -> str | None:
         """What is not as it should be, in one sentence; None when all is well."""
@@ -388,12 +409,14 @@ class Engine:
         if terms.limits.usd_per_day is not None:
             await asyncio.to_thread(self._ledger.begin)
         deadline = router.clock() + self._seconds(run)
+        order, absent = self._lineup_of(run)
         ask = Ask(
             Request(()),
             strategy=record.strategy,
-            order=self.lineup.order(
-                record.options["priority"], private=terms.private, simulated=record.simulated
-            ),
+            order=order,
+            absent=absent,
+            chosen=record.options["priority"] is not None and not terms.private,
+            decided=lambda decision: self._note(run, decision),
             deadline=min(deadline, router.clock() + self.policy.run_timeout),
             run_id=record.id,
             ordinals=Meter(terms.limits, run.attempts, spent_today=self._ledger.today),
@@ -418,6 +441,22 @@ class Engine:
                 raise out_of_time(terms.limits) from error
             raise
 
+    def _lineup_of(self, run: Run) -> tuple[tuple[str, ...], tuple[Skip, ...]]:
+        """Whom it asks, and whom it does not, and why."""
+        record, terms = run.record, run.terms
+        asked, simulated = record.options["priority"], record.simulated
+        absent = self.lineup.absent(asked, private=terms.private, simulated=simulated)
+        try:
+            order = self.lineup.order(asked, private=terms.private, simulated=simulated)
+        except NoProviderConfigured:
+            self._note(run, Decision(record.strategy, (), absent))
+            raise
+        return order, absent
+
+    def _note(self, run: Run, decision: Decision) -> None:
+        run.decided(decision)
+        self.history.decided(run.record)
+
     def _seconds(self, run: Run) -> float:
         """How long it may work from now on."""
         waited = time.time() - run.begun_at
@@ -436,7 +475,8 @@ class Engine:
         if run.terms.private and first not in PRIVATE:
             return ask
         others = tuple(name for name in ask.order or () if name != first)
-        return replace(ask, strategy="priority", order=(first, *others))
+        absent = tuple(skip for skip in ask.absent if skip.provider != first)
+        return replace(ask, strategy="priority", order=(first, *others), absent=absent, chosen=True)
 
     async def _keep(self, record: RunRecord) -> None:
         await self.history.begin_run(record)
@@ -493,7 +533,7 @@ class Engine:
             policy=self.policy,
             simulated=connected.simulated,
             redact=self._redact,
-            pretends_down=self.control.drills.down,
+            pretends_down=self.control.drills.until,
         )
         simulated = connected.simulated
         router.remember(
@@ -537,6 +577,18 @@ def _steps_to_skip(skip: Collection[int], plan: Plan | None, run: Run) -> frozen
     if any(not 0 <= index <= last or index in done for index in skip):
         raise BadRequest("Only a step of the plan that is not done yet can be skipped.")
     return frozenset(skip)
+
+
+def _check_edited(run: Run, plan: Plan) -> None:
+    """
+    Raises:
+        BadRequest: a finished step was changed.
+        KeyFound: what was written looks like a key.
+    """
+    check_kept(run.plan, plan, done=run.settled_steps())
+    written = keys_in(json_text(plan)) - keys_in(json_text(run.plan) if run.plan else "")
+    if written:
+        checked(" ".join(written), "plan", "refuse")
 
 
 def _no_such_run() -> BadRequest:

@@ -12,6 +12,7 @@ SwitchyardError
 │   ├── StepFailed         the plan stands, but a step found nobody to do it
 │   └── HistoryUnavailable
 └── BadRequest             what a caller asked for cannot be done as it stands
+    └── KeyFound           it holds what looks like a key
 """
 
 from __future__ import annotations
@@ -146,6 +147,9 @@ OUTCOMES: dict[ErrorKind, Outcome] = {
     ),
 }
 
+# What a success rate is of, everywhere: outcomes of a call that say something of its provider.
+RATED = frozenset({"ok", *(kind.value for kind, outcome in OUTCOMES.items() if outcome.rated)})
+
 
 class SwitchyardError(Exception):
     """Every error of ours."""
@@ -192,6 +196,10 @@ class InvalidAnswer(SwitchyardError):
 
 class BadRequest(SwitchyardError):
     """A caller asked for something that cannot be done; the message says what and why."""
+
+
+class KeyFound(BadRequest):
+    """What was to be sent and kept holds what looks like a key. The message does not repeat it."""
 
 
 class RunError(SwitchyardError):

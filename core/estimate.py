@@ -16,23 +16,34 @@ class Typical:
     calls: int  # sent
     answers: int
     seconds: float | None  # a typical answer took
-    usd: float | None  # an answer cost on average
+    usd: float | None  # all of them cost, as far as prices are known
+    unpriced: int = 0  # answers at an unknown price
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """`calls` with those that will probably fail. `basis` is how many answers it stands on."""
+    """`calls` with those that will probably fail. `basis` is how many answers it stands on.
+
+    `usd` is without the `unpriced` of the calls, whose price will not be known.
+    """
 
     calls: int
     seconds: float | None
     usd: float | None
     basis: int
+    unpriced: int = 0
 
 
 def estimate(
-    needs: Sequence[Sequence[int]], typical: Iterable[Typical], *, side_by_side: int, done: int = 0
+    needs: Sequence[Sequence[int]],
+    typical: Iterable[Typical],
+    *,
+    side_by_side: int,
+    planning: int = 0,
+    done: int = 0,
 ) -> Estimate:
-    """For steps with these dependencies and the final answer, of which `done` are there already.
+    """For steps with these dependencies and the final answer, of which `done` are there already,
+    after so many calls for `planning`.
 
     Each provider counts by the answers it has given; what nobody's history tells is None.
     """
@@ -40,14 +51,19 @@ def estimate(
     answers = sum(each.answers for each in known)
     per_answer = sum(each.calls for each in known) / answers if answers else 1.0
     seconds = _mean([(each.seconds, each.answers) for each in known])
-    usd = _mean([(each.usd, each.answers) for each in known])
     left = len(needs) + 1 - done
-    rounds = math.ceil(_rounds(needs, side_by_side) * left / (len(needs) + 1))
+    rounds = planning + math.ceil(_rounds(needs, side_by_side) * left / (len(needs) + 1))
+    calls = math.ceil((planning + left) * per_answer)
+    # What failed may have cost something too, so money is by the answer and not by the call.
+    share = (planning + left) / answers if answers else 0.0
+    unpriced = sum(each.unpriced for each in known)
+    priced = [each.usd for each in known if each.usd is not None]
     return Estimate(
-        math.ceil(left * per_answer),
+        calls,
         None if seconds is None else seconds * rounds,
-        None if usd is None else usd * left,
+        sum(priced) * share if priced else None,
         answers,
+        min(calls, math.ceil(unpriced * share)),
     )
 
 

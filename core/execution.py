@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from core.meter import Limits
 from core.plan import Plan, PlanStep
+from core.thinking import answer_so_far
 from core.types import Attempt, CallStatus
 
 StepState = Literal["waiting", "running", "done", "failed", "skipped"]
@@ -60,7 +61,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step as it stands. `text` is its result, or what was written of it so far."""
+    """One step as it stands. `text` is its result, or what was written of it so far.
+
+    Neither holds what the model thought aloud.
+    """
 
     index: int
     step: PlanStep | None  # None: the final answer
@@ -144,7 +148,7 @@ def _text(state: StepState, mine: Sequence[Attempt], texts: Mapping[int, str]) -
     if state == "done":
         answered = next(each for each in reversed(mine) if each.status == "ok")
         return texts.get(answered.ordinal, "")
-    return texts.get(mine[-1].ordinal, "") if mine and state == "running" else ""
+    return answer_so_far(texts.get(mine[-1].ordinal, "")) if mine and state == "running" else ""
 
 
 def _reason(index: int, mine: Sequence[Attempt], terms: Terms) -> str | None:

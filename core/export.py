@@ -6,14 +6,18 @@ import csv
 import html
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from core.cells import inert
 from core.execution import StepView
 from core.providers import label_of
-from core.reading import Block, Span, blocks
+from core.reading import blocks
+from core.rendering import as_html as html_of
+from core.rendering import as_markdown as markdown_of
+from core.rendering import literal
 from core.runs import Run
+from core.statuses import STATUSES
 
 Moment = Callable[[float], str]  # UTC seconds since the epoch -> text
 
@@ -25,38 +29,46 @@ def utc(moment: float) -> str:
 def as_markdown(run: Run, *, moment: Moment = utc) -> str:
     """Goal, answer, and each step with its result and who wrote it."""
     steps = run.steps()
-    parts = [f"# {_line(run.record.goal)}", _facts(run, moment)]
+    parts = [f"# {_said(run.record.goal)}", _said(_facts(run, moment)), _said(run.story)]
     if run.error:
-        parts.append(f"**Not finished:** {_line(run.error.message)}")
+        parts.append(f"**Not finished:** {_said(run.error.message)}")
     if answer := run.final_answer:
-        parts += ["## Answer", answer]
+        parts += ["## Answer", rewritten(answer)]
     if run.plan:
-        parts += ["## Steps", _line(run.plan.reasoning)]
+        parts += ["## Steps", _said(run.plan.reasoning)]
     for view in steps[:-1]:
         assert view.step is not None
-        parts.append(f"### {view.index + 1}. {_line(view.step.description)}")
-        parts += [_who(view), *_notes(run, view)]
+        parts.append(f"### {view.index + 1}. {_said(view.step.description)}")
+        parts += map(_said, [_who(view), *_notes(run, view)])
         if view.state == "done":
-            parts.append(view.text)
+            parts.append(rewritten(view.text))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def rewritten(text: str) -> str:
+    """A model's Markdown, made anew: the same to read, without an image or a tag in it."""
+    return markdown_of(blocks(text))
 
 
 def as_html(run: Run, *, moment: Moment = utc) -> str:
     """The same as one page that needs nothing from elsewhere and runs nothing."""
     said = html.escape
-    parts = [f"<h1>{said(run.record.goal)}</h1><p class=facts>{said(_facts(run, moment))}</p>"]
+    parts = [
+        f"<h1>{said(run.record.goal)}</h1><p class=facts>{said(_facts(run, moment))}</p>",
+        f"<p>{said(run.story)}</p>",
+    ]
     if run.error:
         parts.append(f"<p><strong>Not finished:</strong> {said(run.error.message)}</p>")
     if answer := run.final_answer:
-        parts.append(f"<article>{_html(blocks(answer))}</article>")
+        parts.append(f"<article>{html_of(blocks(answer))}</article>")
     if run.plan:
         parts.append(f"<h2>Steps</h2><p>{said(run.plan.reasoning)}</p>")
     for view in run.steps()[:-1]:
         assert view.step is not None
         notes = " ".join([_who(view), *_notes(run, view)])
-        result = _html(blocks(view.text)) if view.state == "done" else ""
+        result = html_of(blocks(view.text)) if view.state == "done" else ""
         parts.append(
-            f"<details><summary>{view.index + 1}. {said(view.step.description)}</summary>"
+            f"<details open><summary>{view.index + 1}. {said(view.step.description)}</summary>"
             f"<p class=facts>{said(notes)}</p>{result}</details>"
         )
     return _PAGE.format(title=said(run.record.goal[:80]), body="\n".join(parts))
@@ -83,13 +95,14 @@ def steps_as_csv(run: Run) -> str:
 
 
 def _facts(run: Run, moment: Moment) -> str:
-    record = run.record
-    facts = [moment(record.finished_at or record.started_at)]
-    if record.provider:
-        facts.append(f"planned by {label_of(record.provider)}")
+    record, came_to = run.record, run.totals()
+    facts = [STATUSES[run.phase].word, moment(record.finished_at or record.started_at)]
     steps = run.steps()
     if steps and (by := steps[-1].answered):
         facts.append(f"answer by {label_of(by.provider)} ({_line(by.model)})")
+    if came_to.took:
+        facts.append(came_to.took)
+    facts += [came_to.asked, f"cost: {came_to.cost}"]
     if record.simulated:
         facts.append("practice: no model wrote this")
     if run.terms.private:
@@ -97,17 +110,13 @@ def _facts(run: Run, moment: Moment) -> str:
     return " · ".join(facts)
 
 
-_STATES = {
-    "waiting": "Not done.",
-    "running": "Under way.",
-    "failed": "Failed.",
-    "skipped": "Skipped.",
-}
-
-
 def _who(view: StepView) -> str:
     by = view.answered
-    return f"By {label_of(by.provider)} ({_line(by.model)})." if by else _STATES[view.state]
+    return (
+        f"By {label_of(by.provider)} ({_line(by.model)})."
+        if by
+        else f"{STATUSES[view.state].word}."
+    )
 
 
 def _notes(run: Run, view: StepView) -> list[str]:
@@ -127,31 +136,8 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _html(parts: Sequence[Block]) -> str:
-    return "\n".join(_block(part) for part in parts)
-
-
-def _block(block: Block) -> str:
-    inside = "".join(_span(span) for span in block.spans)
-    match block.kind:
-        case "heading":
-            level = min(block.level + 1, 6)
-            return f"<h{level}>{inside}</h{level}>"
-        case "point":
-            mark = "•" if block.mark == "-" else block.mark
-            return f"<p class=point style=margin-left:{2 * block.level}em>{mark} {inside}</p>"
-        case "code" | "table":
-            return f"<pre>{inside}</pre>"
-        case _:
-            return f"<p>{inside}</p>"
-
-
-_TAGS = {"strong": "strong", "emphasis": "em", "code": "code"}
-
-
-def _span(span: Span) -> str:
-    text, tag = html.escape(span.text), _TAGS.get(span.style)
-    return f"<{tag}>{text}</{tag}>" if tag else text
+def _said(text: str) -> str:
+    return literal(_line(text))
 
 
 _PAGE = """<!doctype html>
@@ -163,11 +149,20 @@ _PAGE = """<!doctype html>
 body {{ font: 16px/1.6 system-ui, sans-serif; margin: 2rem auto; max-width: 46rem; padding: 0 1rem;
 overflow-wrap: anywhere }}
 h1 {{ font-size: 1.6rem; line-height: 1.25 }} h2, h3, h4, h5, h6 {{ margin-bottom: .3rem }}
-p {{ white-space: pre-line }} .point {{ margin-top: .2rem; margin-bottom: .2rem }}
+p, th, td {{ white-space: pre-line }} li > p {{ margin: .2rem 0 }}
+li.box {{ list-style: none; margin-left: -1.3em }}
+blockquote {{ border-left: 3px solid #8886; margin: 1em 0; padding-left: 1em }}
+.wide {{ overflow-x: auto }} table {{ border-collapse: collapse; overflow-wrap: normal }}
+th, td {{ border: 1px solid #8886; padding: .3rem .6rem; text-align: left; vertical-align: top }}
+.address {{ opacity: .7; font-size: .9em }}
 .facts {{ opacity: .7; font-size: .9rem }}
 details {{ border-top: 1px solid #8884; padding: .6rem 0 }}
 summary {{ cursor: pointer; font-weight: 600 }}
 pre {{ background: #8882; border-radius: 8px; overflow: auto; padding: .8rem }}
+@media print {{
+body {{ margin: 0; max-width: none }} pre {{ white-space: pre-wrap }} .wide {{ overflow: visible }}
+h2, h3, h4, h5, h6, summary {{ break-after: avoid }} tr, pre {{ break-inside: avoid }}
+}}
 </style></head><body>
 {body}
 </body></html>

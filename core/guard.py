@@ -1,7 +1,7 @@
 """What every request meets first, HTTP and websocket alike.
 
-    Host ──▶ Origin ──▶ size ──▶ password ──▶ the app ──▶ response headers
-     421      403      413, 400   401, 429
+    proxy ──▶ Host ──▶ Origin ──▶ size ──▶ password ──▶ the app ──▶ response headers
+     403      421      403      413, 400   401, 429
 
 A refusal is JSON in the API's error shape where programs ask, one plain sentence elsewhere.
 """
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -29,6 +30,7 @@ from core.login import LOGIN_PATH, Login
 MAX_BODY = 2 * 1024 * 1024  # bytes
 
 _OPEN = frozenset({"/healthz", "/_stcore/health"})  # answer without a password
+OPEN = "switchyard.open"  # in a scope: it is one of those, below the base
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # methods that change nothing
 _RESPONSES = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
@@ -53,6 +55,20 @@ EXPOSED = Refusal(
     ErrorKind.PERMISSION,
     "Other computers can reach this console, and it has no password.",
     "Set CONSOLE_PASSWORD, or listen on 127.0.0.1 only, and start again.",
+)
+FORWARDED = Refusal(
+    403,
+    ErrorKind.PERMISSION,
+    "A proxy has passed this request on, so it may come from another computer, and this console "
+    "has no password.",
+    "Set CONSOLE_PASSWORD and start again; a proxy on this computer needs it, too.",
+)
+OTHER_ADDRESS = Refusal(
+    403,
+    ErrorKind.PERMISSION,
+    "The browser's address and the Host that arrived here are not the same.",
+    "Let your proxy pass on the Host with its port (nginx: proxy_set_header Host $http_host), or "
+    "open the console in a tab of its own.",
 )
 FOREIGN = Refusal(
     403,
@@ -96,19 +112,35 @@ BROKEN = Refusal(
 )
 
 
+STRANGER = "switchyard.stranger"  # in a scope: who asks may learn that we live, and no more
+# The names by which proxies tell whom they ask for, whoever has made them.
+_FORWARDING = re.compile(
+    r".*forwarded.*|via|cdn-loop|"
+    r".*(?:client|connecting|external|real|remote|user)-?(?:ip|addr|address)(?:v[46])?"
+)
+
+
 class Guard:
     """ASGI middleware in front of everything.
 
     `hosts` are the names served, on any port; `secret_file` holds the key of the sign-in
-    cookies and is made when there is a password.
+    cookies and is made when there is a password. Below `base` lie the pages, and what is ours lies
+    there, too.
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Iterable[str], password: str | None, secret_file: Path
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Iterable[str],
+        password: str | None,
+        secret_file: Path,
+        base: str = "",
     ) -> None:
         self._app = app
+        self._base = f"/{base.strip('/')}" if base.strip("/") else ""
         self._hosts = frozenset(host.strip().lower().strip("[]") for host in hosts)
-        self._login = Login(password, secret_file) if password else None
+        self._login = Login(password, secret_file, base=self._base) if password else None
         self._headers = {
             name.lower().encode(): value.encode() for name, value in response_headers().items()
         }
@@ -117,6 +149,7 @@ class Guard:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
+        scope = self._ours_without_base(scope)
         headers = Headers(scope=scope)
         answering = _Answering(send, self._headers)
         answer = self._refusal(scope, headers) or self._unknown_caller(scope, headers)
@@ -132,22 +165,48 @@ class Guard:
             await self._pass_on(scope, receive, answering)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        if self._login is None and _reached_from_outside(scope):
-            return _refuse(EXPOSED, scope)
         host = _one_authority(headers.getlist("host"))
-        if host is None or host[0] not in self._hosts:
-            return _refuse(WRONG_HOST, scope)
-        if _foreign_origin(scope, headers, host) or _another_site(scope, headers):
-            return _refuse(FOREIGN, scope)
-        wrong_length = _length_fault(headers.getlist("content-length"))
-        return _refuse(wrong_length, scope) if wrong_length else None
+        fault = self._stranger(scope, headers, host)
+        if fault and _is_probe(scope, headers):
+            scope[STRANGER], fault = True, None
+        elif host and not fault:
+            fault = self._origin_fault(scope, headers, host)
+        fault = fault or _length_fault(headers.getlist("content-length"))
+        return _refuse(fault, scope) if fault else None
+
+    def _stranger(self, scope: Scope, headers: Headers, host: Authority | None) -> Refusal | None:
+        if self._login is None and _reached_from_outside(scope):
+            return EXPOSED
+        if self._login is None and any(_FORWARDING.fullmatch(name) for name in headers):
+            return FORWARDED
+        return None if host and host[0] in self._hosts else WRONG_HOST
+
+    def _origin_fault(self, scope: Scope, headers: Headers, host: Authority) -> Refusal | None:
+        if _foreign_origin(scope, headers, host):
+            origin = _one_authority([headers["origin"].lower().partition("://")[2]])
+            ours = origin and origin[0] in self._hosts and origin != host
+            return OTHER_ADDRESS if ours else FOREIGN
+        return FOREIGN if _another_site(scope, headers) else None
+
+    def _ours_without_base(self, scope: Scope) -> Scope:
+        """What is ours is asked for below the base or at the root, and served as at the root."""
+        path: str = scope["path"]
+        inner = path.removeprefix(self._base)
+        if not self._base or inner == path or not (_is_ours(inner) or inner in _OPEN):
+            return scope
+        if not _is_ours(inner):
+            return {**scope, OPEN: True}
+        raw = scope.get("raw_path") or path.encode()
+        return {**scope, "path": inner, "raw_path": raw.removeprefix(self._base.encode())}
 
     def _unknown_caller(self, scope: Scope, headers: Headers) -> Response | None:
         login = self._login
-        if login is None or scope["path"] in _OPEN or _posts_password(scope):
+        opened = scope["path"] in _OPEN or OPEN in scope
+        if login is None or opened or _posts_password(scope):
             return None
         if login.knows(headers):
-            return RedirectResponse("/", 303) if scope["path"] == LOGIN_PATH else None
+            front = RedirectResponse(f"{self._base}/", 303)
+            return front if scope["path"] == LOGIN_PATH else None
         if _for_programs(scope):
             return _wrong_token(login, scope, headers)
         if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}:
@@ -303,9 +362,21 @@ def _length_fault(lengths: list[str]) -> Refusal | None:
     return TOO_LARGE if int(lengths[0].lstrip("0")[:20] or "0") > MAX_BODY else None
 
 
-def _for_programs(scope: Scope) -> bool:
+def _for_programs(scope: Mapping[str, Any]) -> bool:
     path: str = scope["path"]
     return path in {"/autonomous", "/healthz"} or path.startswith("/autonomous/")
+
+
+def _is_ours(path: str) -> bool:
+    """Whether it is no page."""
+    return _for_programs({"path": path}) or path == LOGIN_PATH
+
+
+def _is_probe(scope: Scope, headers: Headers) -> bool:
+    """Whether something asks if we live, by whatever name; browsers would say who they are."""
+    asks = scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}
+    by_a_page = "origin" in headers or _another_site(scope, headers)
+    return asks and scope["path"] == "/healthz" and not by_a_page
 
 
 def _posts_password(scope: Scope) -> bool:

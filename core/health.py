@@ -14,9 +14,12 @@ from statistics import median
 from core import breaker as circuit
 from core.breaker import Breaker, Policy
 from core.errors import OUTCOMES, ErrorKind
+from core.ranking import Record
 from core.types import Attempt
 
 WINDOW = 50  # rated attempts that a success rate looks back on
+_JITTER = 0.01  # seconds by which two clocks may differ without either having been set
+Recent = tuple[float | None, ...]  # oldest first: seconds of a success, None for a failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,34 +29,29 @@ class Health:
     name: str
     breaker: Breaker = field(default_factory=Breaker)
     last_used: float | None = None
-    recent: tuple[float | None, ...] = ()  # oldest first: seconds of a success, None for a failure
+    recent: Recent = ()  # of the model that is asked now
     streak: int = 0  # failures in a row that were its own
     succeeded: int = 0  # ever
-    failed: int = 0  # ever
+    failed: int = 0  # ever, of those that say something of it
     latency_sum: float = 0.0  # seconds, of all successes
     last_failure: Attempt | None = None  # since the last success
     last_answered: float | None = None
 
     @property
-    def successes(self) -> int:
-        return _successes(self.recent)[0]
+    def record(self) -> Record:
+        """Over the recent window."""
+        return _record(self.recent)
 
     @property
-    def success_rate(self) -> float | None:
-        """0..1 over the recent window; None without a rated attempt."""
-        return self.successes / len(self.recent) if self.recent else None
-
-    @property
-    def latency(self) -> float | None:
-        """Median seconds of recent successes."""
-        return _successes(self.recent)[1]
+    def called(self) -> bool:
+        """Ever; it may be that no outcome said anything of it."""
+        return self.last_used is not None or self.succeeded + self.failed > 0
 
 
 @lru_cache(maxsize=256)  # asked about everybody at each choice, and one of them has changed
-def _successes(recent: tuple[float | None, ...]) -> tuple[int, float | None]:
-    """How many there are, and their median seconds."""
+def _record(recent: Recent) -> Record:
     latencies = [seconds for seconds in recent if seconds is not None]
-    return len(latencies), median(latencies) if latencies else None
+    return Record(len(latencies), len(recent), median(latencies) if latencies else None)
 
 
 def began(health: Health, *, now: float, lease_until: float) -> Health:
@@ -107,7 +105,7 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
         (*health.recent[1 - WINDOW :], None) if outcome.rated else health.recent,
         health.streak + (outcome.circuit != "neutral"),
         health.succeeded,
-        health.failed + 1,
+        health.failed + outcome.rated,
         health.latency_sum,
         attempt,
         health.last_answered,
@@ -115,15 +113,16 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
 
 
 def rebuilt(
-    health: Health, attempts: Iterable[Attempt], *, clock_offset: float, policy: Policy
+    health: Health, attempts: Iterable[Attempt], *, now: float, clock_offset: float, policy: Policy
 ) -> Health:
     """`health` after `attempts` of its provider, from the history, in the order they happened.
 
-    `clock_offset` turns the history's wall clock into the monotonic one. Totals stay as they
-    are: they come from the whole history, not from the attempts at hand.
+    `now` is by the history's wall clock, which `clock_offset` turns into the monotonic one.
+    Totals stay as they are: they come from the whole history, not from the attempts at hand.
     """
     folded = health
-    for _, stage in stages(health, attempts, clock_offset=clock_offset, policy=policy):
+    past = _as_they_happened(attempts, now=now)
+    for _, stage in stages(health, past, clock_offset=clock_offset, policy=policy):
         folded = stage
     return replace(
         folded,
@@ -137,13 +136,13 @@ def stages(
     health: Health, attempts: Iterable[Attempt], *, clock_offset: float, policy: Policy
 ) -> Iterator[tuple[float, Health]]:
     """Each moment at which an attempt began or ended, and `health` as it was from then on."""
-    events: list[tuple[float, int, Attempt]] = []
-    for attempt in attempts:
+    events: list[tuple[float, int, int, Attempt]] = []
+    for place, attempt in enumerate(attempts):
         start = attempt.started_at + clock_offset
-        events.append((start, 0, attempt))
+        events.append((start, place, 0, attempt))
         if attempt.latency_ms is not None:
-            events.append((start + attempt.latency_ms / 1000, 1, attempt))
-    for moment, is_end, attempt in sorted(events, key=lambda event: event[:2]):
+            events.append((start + attempt.latency_ms / 1000, place, 1, attempt))
+    for moment, _, is_end, attempt in sorted(events, key=lambda event: event[:3]):
         start = attempt.started_at + clock_offset
         if is_end:
             health = ended(health, attempt, began=start, now=moment, policy=policy)
@@ -151,6 +150,22 @@ def stages(
             lease = start + policy.attempt_timeout + 5.0
             health = began(health, now=start, lease_until=lease)
         yield moment, health
+
+
+def _as_they_happened(attempts: Iterable[Attempt], *, now: float) -> list[Attempt]:
+    """Oldest first, and none later than now or than the one after it.
+
+    A clock that was set back leaves attempts in what is the future now, and no rest may last
+    until then.
+    """
+    placed, latest = [], now
+    for attempt in sorted(attempts, key=lambda attempt: attempt.id, reverse=True):
+        start, took = attempt.started_at, (attempt.latency_ms or 0.0) / 1000
+        if start > latest + _JITTER or start + took > now + _JITTER:
+            attempt = replace(attempt, started_at=latest - took)
+        placed.append(attempt)
+        latest = attempt.started_at
+    return placed[::-1]
 
 
 def _cut_short(attempt: Attempt, policy: Policy) -> bool:

@@ -29,7 +29,7 @@ class Line:
 
 def inventory(settings: Settings, choices: Choices) -> list[Line]:
     """One line for each row of VARIABLES, in their order."""
-    chosen = {name: value for name, value in _chosen(choices) if value}
+    chosen = {name: value for name, value in _chosen(settings, choices) if value}
     lines = []
     for row in VARIABLES:
         here = chosen.get(row.name)
@@ -40,7 +40,7 @@ def inventory(settings: Settings, choices: Choices) -> list[Line]:
     return lines
 
 
-def _chosen(choices: Choices) -> Iterator[tuple[str, str | None]]:
+def _chosen(settings: Settings, choices: Choices) -> Iterator[tuple[str, str | None]]:
     """By variable, what was chosen in the console instead."""
     strategy = choices.get("strategy")
     yield "LLM_STRATEGY", STRATEGIES[strategy].label if strategy in STRATEGIES else None
@@ -49,8 +49,9 @@ def _chosen(choices: Choices) -> Iterator[tuple[str, str | None]]:
     for name, spec in PROVIDERS.items():
         yield spec.model_env, models.get(name) if isinstance(models, Mapping) else None
     for key, row in LIMITS.items():
-        value = limits.chosen(choices, key)
-        yield row.variable, None if value is None else _number(value, row.unit)
+        set_here = limits.chosen(settings, choices, key) is not None
+        value = limits.in_force(settings, choices, key)
+        yield row.variable, _number(value, row.unit) if set_here else None
 
 
 def _section(variable: str) -> Section:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.breaker import Policy
+from core.errors import BadRequest
 from core.settings import Settings
 from core.types import Choices
 
@@ -65,18 +66,52 @@ LIMITS: dict[str, Limit] = {
 }
 
 
-def chosen(choices: Choices, key: str) -> float | None:
+def span(settings: Settings, key: str) -> tuple[float, float]:
+    """What may be set: a default from outside of the usual range belongs to it, too."""
+    row = LIMITS[key]
+    default: float = getattr(settings, row.setting)
+    return min(row.least, default), max(row.most, default)
+
+
+def chosen(settings: Settings, choices: Choices, key: str) -> float | None:
     """What was set in the console; None where nothing was, or nothing that can be used."""
-    value, row = choices.get(key), LIMITS[key]
+    value = choices.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if row.least <= value <= row.most else None
+    least, most = span(settings, key)
+    return value if least <= value <= most else None
 
 
 def in_force(settings: Settings, choices: Choices, key: str) -> float:
-    value = chosen(choices, key)
-    default: float = getattr(settings, LIMITS[key].setting)
-    return default if value is None else value
+    value = _wanted(settings, choices, key)
+    # An older version let an attempt be longer than its run.
+    return min(value, _wanted(settings, choices, _WITHIN[key])) if key in _WITHIN else value
+
+
+def check(settings: Settings, choices: Choices, key: str, value: float | None) -> None:
+    """Whether the choice `key` may become `value` (None: the default) beside the others.
+
+    Raises:
+        BadRequest: an attempt would be longer than its run.
+    """
+    if key not in (*_WITHIN, *_WITHIN.values()):
+        return
+    new = getattr(settings, LIMITS[key].setting) if value is None else value
+    attempt, run = (
+        new if key == name else _wanted(settings, choices, name)
+        for name in ("attempt_timeout", "run_timeout")
+    )
+    if attempt <= run:
+        return
+    if key in _WITHIN:
+        raise BadRequest(
+            f"An attempt cannot take {attempt:g} s in a run that may take {run:g} s. "
+            f"Choose {run:g} s or less, or allow the run more time first."
+        )
+    raise BadRequest(
+        f"A run of {run:g} s has no room for an attempt of {attempt:g} s. "
+        f"Choose {attempt:g} s or more, or allow an attempt less time first."
+    )
 
 
 def policy(settings: Settings, choices: Choices) -> Policy:
@@ -87,3 +122,12 @@ def policy(settings: Settings, choices: Choices) -> Policy:
         attempt_timeout=in_force(settings, choices, "attempt_timeout"),
         run_timeout=in_force(settings, choices, "run_timeout"),
     )
+
+
+def _wanted(settings: Settings, choices: Choices, key: str) -> float:
+    value = chosen(settings, choices, key)
+    default: float = getattr(settings, LIMITS[key].setting)
+    return default if value is None else value
+
+
+_WITHIN = {"attempt_timeout": "run_timeout"}  # no longer than what it is a part of

@@ -9,7 +9,7 @@ from core.privacy import PRIVATE, why_not_private
 from core.providers import PROVIDERS
 from core.settings import Settings
 from core.strategies import STRATEGIES
-from core.types import Choices
+from core.types import Choices, Skip, SkipReason
 
 
 class Lineup:
@@ -88,17 +88,17 @@ class Lineup:
         Raises:
             NoProviderConfigured: none of them can be asked; it says why.
         """
-        able = self.eligible(simulated=simulated)
-        if private:
-            # The server's address may be another one since the run was asked for.
-            if fault := self._why_not_private(simulated=simulated):
-                raise NoProviderConfigured(fault, "Once that is changed, continue the run.")
-            able, asked = tuple(name for name in able if name in PRIVATE), None
-        order = (
-            able if asked is None else tuple(name for name in dict.fromkeys(asked) if name in able)
+        # The server's address may be another one since the run was asked for.
+        if private and (fault := self._why_not_private(simulated=simulated)):
+            raise NoProviderConfigured(fault, "Once that is changed, continue the run.")
+        absent = self.absent(asked, private=private, simulated=simulated)
+        reasons = {skip.provider: skip.reason for skip in absent}
+        able = [name for name in self.priority if name not in reasons]
+        order = tuple(
+            able if asked is None or private else (n for n in [*dict.fromkeys(asked)] if n in able)
         )
         if not order:
-            if set(self.set_up(simulated=simulated)) & set(self.switched_off):
+            if "switched_off" in reasons.values():
                 raise NoProviderConfigured(
                     "Every provider that could be asked is switched off.",
                     "Switch one on under Providers.",
@@ -108,6 +108,24 @@ class Lineup:
                 "Set a provider's key, such as ANTHROPIC_API_KEY, and start Switchyard again.",
             )
         return order
+
+    def absent(
+        self, asked: Sequence[str] | None, *, private: bool, simulated: bool
+    ) -> tuple[Skip, ...]:
+        """Everyone whom such a run may not ask, and why, by priority."""
+        set_up, off = self.set_up(simulated=simulated), self.switched_off
+
+        def reason(name: str) -> SkipReason | None:
+            if name not in set_up:
+                return "no_key"
+            if private:
+                return "private" if name not in PRIVATE else "switched_off" if name in off else None
+            if asked is not None and name not in asked:
+                return "not_asked_for"
+            return "switched_off" if name in off else None
+
+        found = ((name, reason(name)) for name in self.priority)
+        return tuple(Skip(name, why) for name, why in found if why)
 
     def _why_not_private(self, *, simulated: bool) -> str | None:
         able = self.eligible(simulated=simulated)

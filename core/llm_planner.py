@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
+from core.errors import InvalidAnswer
 from core.multi_provider_strategy import Answer, Ask, MultiProviderStrategy
-from core.plan import Plan, read_plan
-from core.prompts import PLAN_SCHEMA, plan_messages, repair_message
+from core.plan import EXAMPLE, Plan, read_plan
+from core.prompts import EXAMPLE_GOAL, PLAN_SCHEMA, plan_messages, repair_message
 from core.texts import check_text
 from core.types import Attempt, Reply, Request
 
@@ -45,13 +47,16 @@ class LLMPlanner:
         request = Request(plan_messages(goal, context), temperature, max_tokens, PLAN_SCHEMA)
         base = ask or Ask(request)
         answer = await self.strategy.ask(
-            replace(base, request=request, read=_read, repair=repair_message)
+            replace(base, request=request, read=partial(_read, goal), repair=repair_message)
         )
         return _planned(answer)
 
 
-def _read(reply: Reply) -> Plan:
-    return read_plan(reply.content)
+def _read(goal: str, reply: Reply) -> Plan:
+    plan = read_plan(reply.content)
+    if plan == EXAMPLE and goal.strip() != EXAMPLE_GOAL:
+        raise InvalidAnswer("the answer repeats the example instead of planning this goal")
+    return plan
 
 
 def _planned(answer: Answer) -> Planned:

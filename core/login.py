@@ -41,7 +41,7 @@ class Login:
 
     The key of the cookies is a file, so that open tabs survive a restart; the password is part
     of what is signed with, so that a new password ends every session. `clock` gives UTC seconds
-    since the epoch, `monotonic` seconds.
+    since the epoch, `monotonic` seconds; `base` is what all paths begin with.
     """
 
     def __init__(
@@ -49,9 +49,11 @@ class Login:
         password: str,
         secret_file: Path,
         *,
+        base: str = "",
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._base = base
         self._key = _read_or_make(secret_file)
         self._digest = self._digest_of(password.encode("utf-8", "surrogateescape"))
         self._clock = clock
@@ -93,7 +95,7 @@ class Login:
     def page(self, next_path: str, *, error: str = "", status: int = 401) -> Response:
         alert = f'<p id="error" role="alert">{escape(error)}</p>' if error else ""
         html = _PAGE.substitute(
-            action=LOGIN_PATH,
+            action=f"{escape(self._base)}{LOGIN_PATH}",
             next=escape(_local(next_path)),
             alert=alert,
             invalid='aria-invalid="true" aria-describedby="error"' if error else "",
@@ -110,7 +112,7 @@ class Login:
         if not hmac.compare_digest(self._digest_of(password), self._digest):
             self._tries.missed(client)
             return self.page(next_path, error=_WRONG)
-        answer = RedirectResponse(_local(next_path), 303, {"Cache-Control": "no-store"})
+        answer = RedirectResponse(self._to(next_path), 303, {"Cache-Control": "no-store"})
         answer.set_cookie(
             self._cookie,
             self._signer.dumps(int(self._clock()) + SESSION),
@@ -122,6 +124,10 @@ class Login:
             samesite="lax",
         )
         return answer
+
+    def _to(self, next_path: str) -> str:
+        path = _local(next_path)
+        return f"{self._base}/" if path == "/" else path
 
     def _digest_of(self, guess: bytes) -> bytes:
         # Digests are of one length, so that comparing them does not tell the password's.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from core.errors import LimitReached
+from core.errors import ErrorKind, LimitReached
 from core.types import Attempt
-from core.words import seconds_in_words
+from core.words import count, money, seconds_in_words
 
 _ACTION = "Raise this limit and continue; what is done is kept."
 
@@ -67,15 +67,15 @@ class Meter:
         limits = self._limits
         made = self._made - sum(attempt.drilled for attempt in self._attempts)
         if limits.calls is not None and made >= limits.calls:
-            calls = "call" if made == 1 else "calls"
-            raise LimitReached(f"The run has made {made} {calls}, its limit.", _ACTION)
+            raise LimitReached(f"The run has made {count(made, 'call')}, its limit.", _ACTION)
         if limits.usd is not None and (spent := cost_of(self._attempts)) >= limits.usd:
             raise LimitReached(
-                f"The run has cost ${spent:.2f}; its limit is ${limits.usd:.2f}.", _ACTION
+                f"The run has cost {money(spent)}; its limit is {money(limits.usd)}.", _ACTION
             )
         if limits.usd_per_day is not None and (today := self._spent_today()) >= limits.usd_per_day:
             raise LimitReached(
-                f"${today:.2f} were spent today; the limit for a day is ${limits.usd_per_day:.2f}.",
+                f"{money(today)} were spent today; the limit for a day is"
+                f" {money(limits.usd_per_day)}.",
                 "Raise this limit and continue, or continue tomorrow; what is done is kept.",
             )
 
@@ -90,20 +90,48 @@ def cost_of(attempts: Sequence[Attempt]) -> float:
     return sum(attempt.cost_usd or 0.0 for attempt in attempts)
 
 
-def working_seconds(attempts: Sequence[Attempt]) -> float:
-    """Seconds in which at least one call was under way."""
-    spans = sorted(
-        (attempt.started_at, attempt.started_at + attempt.latency_ms / 1000)
-        for attempt in attempts
-        if attempt.latency_ms is not None
-    )
-    total, until = 0.0, float("-inf")
-    for start, end in spans:
-        total += max(0.0, end - max(start, until))
-        until = max(until, end)
-    return total
+def is_unpriced(attempt: Attempt) -> bool:
+    """Whether it may have cost something that nobody knows.
+
+    What was refused or never reached its vendor costs nothing, nor does what is still under way
+    so far.
+    """
+    if attempt.cost_usd is not None or attempt.simulated or attempt.drilled:
+        return False
+    if attempt.status != "failed":
+        return attempt.status != "running"
+    refused = attempt.http_status is not None and attempt.http_status >= 400
+    return not refused and attempt.error_kind is not ErrorKind.CONNECTION
+
+
+def working_seconds(attempts: Sequence[Attempt], *, now: float | None = None) -> float:
+    """Seconds in which at least one call was under way; the time a person took is not in it.
+
+    With `now` (UTC seconds since the epoch) what is under way counts until then.
+    """
+    return sum(end - start for start, end in stretches(attempts, now=now))
+
+
+def stretches(
+    attempts: Sequence[Attempt], *, now: float | None = None
+) -> list[tuple[float, float]]:
+    """From when until when something was under way, in UTC seconds since the epoch, in order."""
+    found: list[tuple[float, float]] = []
+    for start, end in sorted((each.started_at, _end(each, now)) for each in attempts):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
 
 
 def _positive(value: object) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if number and value > 0 else None  # type: ignore[operator] # a number, by the line above
+
+
+def _end(attempt: Attempt, now: float | None) -> float:
+    if attempt.latency_ms is not None:
+        return attempt.started_at + attempt.latency_ms / 1000
+    running = attempt.status == "running" and now is not None
+    return max(attempt.started_at, now or 0.0) if running else attempt.started_at

@@ -14,18 +14,20 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from core import health as healths
+from core import skips
 from core.attempt import Asking
 from core.breaker import Breaker, Policy
 from core.deadline import Deadlines
 from core.errors import OUTCOMES, BadRequest
-from core.health import Health
+from core.health import Health, Recent
 from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.texts import check_text
-from core.types import Attempt, Calls, Message, Provider, Reply, Request
+from core.types import Attempt, Calls, Message, Provider, Reply, Request, Skip
 from core.walk import Answer, Ask, Parameters, Walk
 
 __all__ = ["Answer", "Ask", "MultiProviderStrategy"]
@@ -49,12 +51,13 @@ class MultiProviderStrategy:
         wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
         redact: Callable[[str], str] = lambda text: text,
-        pretends_down: Callable[[str], bool] = lambda name: False,
+        pretends_down: Callable[[str], float | None] = lambda name: None,
     ) -> None:
         self.providers = llm_provider
         self.policy = policy or Policy()
         self.simulated = simulated
-        self.pretends_down = pretends_down  # a fire drill: asked before anything is sent
+        # A fire drill, and until when (UTC seconds): asked before anything is sent.
+        self.pretends_down = pretends_down
         self.clock = clock
         self.history = history or _Unrecorded()
         self.configs = configs or {}
@@ -62,6 +65,7 @@ class MultiProviderStrategy:
         self.rng = rng or random.Random()
         self.redact = redact
         self.healths = {name: Health(name) for name in llm_provider}
+        self.shelf: dict[tuple[str, str], Recent] = {}  # by provider and model not asked now
         self.dropped: dict[str, dict[Parameters, frozenset[str]]] = {}  # by provider
         self.deadlines = Deadlines()
         self.waiting: set[asyncio.Future[None]] = set()  # for any request to end
@@ -97,11 +101,24 @@ class MultiProviderStrategy:
         asking = Asking(self, ask, self.configs)
         return await Walk(self, ask, deadline, self.providers, asking).run()
 
-    def order(self, strategy: str, names: Iterable[str] | None = None) -> list[Health]:
-        """Everyone in `names` (by priority), in the order the strategy would ask them now."""
+    def known(self, names: Iterable[str] | None = None) -> list[Health]:
+        """What is known of those in `names` that are here, or of all, in that order."""
         asked = self.providers if names is None else (n for n in names if n in self.providers)
-        known = [self.healths[name] for name in asked]
-        return STRATEGIES[strategy].order(known, self.rng)
+        return [self.healths[name] for name in asked]
+
+    def why_not(self, name: str) -> Skip | None:
+        """Why it is not asked now; None where it may be."""
+        if until := self.pretends_down(name):
+            return Skip(name, "drilled", until=round(until, 1))
+        return skips.why_not(self.healths[name], now=self.clock(), wall=self.wall())
+
+    def available(self, names: Iterable[str] | None = None) -> list[str]:
+        """Those of `names`, or of all, that may be asked now and need nobody to see to them."""
+        return [
+            health.name
+            for health in self.known(names)
+            if not health.breaker.needs_you and self.why_not(health.name) is None
+        ]
 
     def health(self, name: str) -> Health:
         return self.healths.get(name) or Health(name)
@@ -109,18 +126,23 @@ class MultiProviderStrategy:
     def replace_providers(
         self, llm_provider: Mapping[str, Provider], configs: Mapping[str, str]
     ) -> None:
-        """Other models or keys: what was learnt of a changed provider's circuit is forgotten."""
-        for name in llm_provider:
-            if name not in self.healths:
-                self.healths[name] = Health(name)
-            elif configs.get(name) != self.configs.get(name):
+        """Other models or keys: what was learnt of a changed provider's circuit is forgotten, and
+        its record is that of its model."""
+        for name, provider in llm_provider.items():
+            health = self.healths.get(name) or Health(name)
+            before = self.providers.get(name)
+            if before is None or before.model != provider.model:
+                if before is not None:
+                    self.shelf[name, before.model] = health.recent
+                health = replace(health, recent=self.shelf.pop((name, provider.model), ()))
+            if name in self.healths and configs.get(name) != self.configs.get(name):
                 # What the old one still owes an answer to must not move the new one's circuit.
                 anew = Breaker(closed_at=self.clock())
-                health = self.healths[name]
-                self.healths[name] = replace(
+                health = replace(
                     health, breaker=anew, streak=0, last_failure=None, last_answered=None
                 )
                 self.dropped.pop(name, None)
+            self.healths[name] = health
         self.providers, self.configs = llm_provider, configs
 
     def remember(
@@ -131,16 +153,18 @@ class MultiProviderStrategy:
         `attempts` are recent ones, oldest first; `totals` are per provider of the whole history:
         answers, failures, and the sum of the answers' latencies in ms.
         """
-        offset = self.clock() - self.wall()
+        now = self.wall()
+        offset = self.clock() - now
+        fold = partial(healths.rebuilt, now=now, clock_offset=offset, policy=self.policy)
         for name in {*self.healths, *totals}:
             ok, failed, latency_ms = totals.get(name, (0, 0, 0.0))
             blank = Health(name, succeeded=ok, failed=failed, latency_sum=latency_ms / 1000)
             mine = [attempt for attempt in attempts if attempt.provider == name]
-            folded = healths.rebuilt(blank, mine, clock_offset=offset, policy=self.policy)
+            folded = fold(blank, mine)
             current = [attempt for attempt in mine if attempt.config == self.configs.get(name, "")]
             if len(current) != len(mine):
                 # The circuit is of this address, model and key alone.
-                alone = healths.rebuilt(blank, current, clock_offset=offset, policy=self.policy)
+                alone = fold(blank, current)
                 folded = replace(
                     folded,
                     breaker=alone.breaker,
@@ -148,16 +172,32 @@ class MultiProviderStrategy:
                     last_failure=alone.last_failure,
                     last_answered=alone.last_answered,
                 )
-            self.healths[name] = folded
+            self.healths[name] = replace(folded, recent=self._recent(name, mine, fold))
+
+    def _recent(
+        self,
+        name: str,
+        attempts: Sequence[Attempt],
+        fold: Callable[[Health, Sequence[Attempt]], Health],
+    ) -> Recent:
+        """Of the model that is asked now; those of others are put on the shelf."""
+        for model in {attempt.model for attempt in attempts}:
+            of_it = [attempt for attempt in attempts if attempt.model == model]
+            self.shelf[name, model] = fold(Health(name), of_it).recent
+        asked = self.providers.get(name)
+        return self.shelf.pop((name, asked.model), ()) if asked else ()
 
     def get_stats_summary(self) -> dict[str, Any]:
-        """Per provider that was ever called: counts, rates and circuit, in the API's form."""
+        """Per provider that was ever called: counts, rates and circuit, in the API's form.
+
+        What is counted are answers, and failures that say something of the provider.
+        """
         now = self.clock()
-        called = {name: h for name, h in self.healths.items() if h.succeeded + h.failed}
+        called = {name: h for name, h in self.healths.items() if h.called}
         return {
             "providers": {name: _stats(health, now) for name, health in called.items()},
             "total_calls": sum(h.succeeded + h.failed for h in called.values()),
-            "available_providers": list(self.providers),
+            "available_providers": self.available(),
         }
 
 
@@ -197,7 +237,7 @@ def _stats(health: Health, now: float) -> dict[str, Any]:
         "total_calls": total,
         "successful_calls": health.succeeded,
         "failed_calls": health.failed,
-        "success_rate": f"{100 * health.succeeded / total:.1f}%",
+        "success_rate": f"{100 * health.succeeded / total:.1f}%" if total else None,
         "avg_latency": f"{average:.2f}s",
         "is_healthy": breaker.until is None,
         "consecutive_failures": health.streak,

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.types import Period
+from core.words import day_in_words
 
 DAY = 86400.0  # seconds
 EARLIEST, LATEST = date(1970, 1, 1), date(2199, 12, 31)  # that an address may ask for
@@ -178,14 +180,23 @@ def bucket_in_words(cut: Scale, place: int, zone: tzinfo) -> str:
     again = " (the second time)" if start.fold else ""
     match cut.bucket:
         case "day":
-            words = f"{start:%a} {start.day} {start:%b}"
+            words = f"{start:%a} {day_in_words(start)}"
         case "week":
-            words = f"week of {start.day} {start:%b %Y}"
+            words = f"week of {day_in_words(start, year=True)}"
         case "month":
             words = f"{start:%B %Y}"
         case _:
-            words = f"{start.day} {start:%b}, {start:%H:%M} to {end:%H:%M}{again}"
+            words = f"{day_in_words(start)}, {start:%H:%M} to {end:%H:%M}{again}"
     return words
+
+
+@lru_cache(maxsize=4)  # each chart of a page asks for the same
+def buckets_in_words(cut: Scale, zone: tzinfo) -> tuple[str, ...]:
+    """All of them; one that is cut off says so."""
+    return tuple(
+        bucket_in_words(cut, place, zone) + ("" if whole else f" (part of the {cut.bucket})")
+        for place, whole in enumerate(cut.whole)
+    )
 
 
 def in_words(period: Period, zone: tzinfo) -> str:
@@ -194,10 +205,10 @@ def in_words(period: Period, zone: tzinfo) -> str:
     hours = any(moment.time() != datetime.min.time() for moment in (first, last))
     if not hours:
         last = _local(period.until - 1, zone)
-    said = [f"{moment.day} {moment:%b}" for moment in (first, last)]
-    if first.year != last.year:
-        said[0] += f" {first.year}"
-    said[1] += f" {last.year}"
+    said = [
+        day_in_words(first, year=first.year != last.year),
+        day_in_words(last, year=True),
+    ]
     if hours:
         said = [f"{day}, {moment:%H:%M}" for day, moment in zip(said, (first, last), strict=True)]
     return said[0] if said[0] == said[1] else " to ".join(said)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, NamedTuple
 
@@ -19,20 +19,22 @@ from pydantic import (
     model_validator,
 )
 
+from core.amounts import seconds, share
 from core.errors import InvalidAnswer
+from core.links import linked
+from core.loose_json import MAX_DIGITS, MAX_NESTING, TOO_DEEP, Broken, Effort, values
+from core.prompts import PLAN_EXAMPLE
+from core.thinking import told_apart
 
 MAX_STEPS = 20
 MAX_ANSWER = 200_000  # characters; many times the longest plan
-MAX_NESTING = 32  # levels
-MAX_DIGITS = 18  # of a whole number: fits in 64 bits
-MAX_TRIES = 100  # objects looked at in one answer ...
-MAX_EFFORT = 3_000_000  # ... and characters: a try may read the answer to its end
+_MAX_WRAPPINGS = 10  # a tool call's arguments in a message in a choice in a list
+_JSON_BEGINS = ("{", "[", "`")
 
-
+_NO_TOOL = ("", "null", "none")
 _BLANK = "is blank"
 _NOT_PARAMETERS = 'must be an object or a list of {"name": string, "value": string}'
 _TOO_LONG = f"the answer is longer than {MAX_ANSWER:,} characters"
-_TOO_DEEP = f"the JSON is nested more than {MAX_NESTING} levels deep"
 _NOT_KEPT = f"a number is NaN, infinite or longer than {MAX_DIGITS} digits"
 
 
@@ -40,6 +42,10 @@ def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError(_BLANK)
     return text
+
+
+def _tool(name: str | None) -> str | None:
+    return None if name is None or name.strip().casefold() in _NO_TOOL else name
 
 
 def _from_pairs(value: object) -> object:
@@ -58,9 +64,7 @@ class PlanStep(BaseModel):
 
     agent_type: Annotated[str, Field(max_length=80), AfterValidator(_not_blank)]
     description: Annotated[str, Field(max_length=4_000), AfterValidator(_not_blank)]
-    tool_name: Annotated[str | None, Field(max_length=200), AfterValidator(lambda t: t or None)] = (
-        None
-    )
+    tool_name: Annotated[str | None, Field(max_length=200), AfterValidator(_tool)] = None
     parameters: Annotated[dict[str, Any], BeforeValidator(_from_pairs)] = {}
     dependencies: Annotated[
         list[int],
@@ -75,8 +79,8 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
 
     reasoning: str = Field(max_length=8_000)
-    confidence: float = Field(ge=0, le=1)
-    estimated_duration: float = Field(ge=0)
+    confidence: Annotated[float, Field(ge=0, le=1), BeforeValidator(share)]
+    estimated_duration: Annotated[float, Field(ge=0), BeforeValidator(seconds)]
     steps: list[PlanStep] = Field(min_length=1, max_length=MAX_STEPS)
 
     @model_validator(mode="after")
@@ -87,20 +91,27 @@ class Plan(BaseModel):
 
 
 def read_plan(text: str) -> Plan:
-    """The first valid plan in an answer, whatever stands around it.
+    """The last whole plan in an answer, whatever stands around it.
+
+    What the model thought aloud is passed over; so is our own example, where there is another.
 
     Raises:
         InvalidAnswer: there is none; the fault is that of the object that came nearest.
     """
-    if len(text) > MAX_ANSWER:
+    answer = told_apart(text).answer
+    if len(answer) > MAX_ANSWER:
         raise InvalidAnswer(_TOO_LONG)
-    faults = [_Fault(4, "there is no JSON object in the answer")]
-    for found in _objects(text):
-        plan = found if isinstance(found, _Fault) else _plan(found)
-        if isinstance(plan, Plan):
-            return plan
-        faults.append(plan)
-    raise InvalidAnswer(min(faults, key=lambda fault: fault.distance).words)
+    last: Plan | None = None
+    nearest, effort = _Fault(4, "there is no JSON object in the answer"), Effort()
+    for found in values(answer, effort):
+        plan = _read(found, effort)
+        if isinstance(plan, _Fault):
+            nearest = min(nearest, plan, key=lambda fault: fault.distance)
+        elif last is None or plan != EXAMPLE:
+            last = plan
+    if last is None:
+        raise InvalidAnswer(nearest.words)
+    return last
 
 
 def json_text(plan: Plan) -> str:
@@ -142,66 +153,45 @@ class _Fault(NamedTuple):
     words: str
 
 
-def _objects(text: str) -> Iterator[dict[str, Any] | _Fault]:
-    start = text.find("{")
-    for _ in range(min(MAX_TRIES, MAX_EFFORT // max(len(text), 1))):
-        if start < 0:
-            return
-        found, end = _object(text, start)
-        yield found
-        start = text.find("{", end)
-
-
-_NUMBERS = json.JSONDecoder(
-    strict=False,  # a line break inside a string is a slip, not a mystery
-    parse_int=lambda digits: int(digits) if len(digits.lstrip("-")) <= MAX_DIGITS else math.inf,
-)
-# A string (kept as it is), a // comment, or a comma with nothing but comments before a bracket.
-# Possessive and without a way to fail at a quotation mark, so that the time stays linear.
-_SLIPS = re.compile(
-    r'("(?:[^"\\]|\\.)*+"?)|//[^\n]*+|,(?=(?:\s|//[^\n]*+)*+[}\]])',
-    re.DOTALL,
-)
-
-
-def _object(text: str, start: int) -> tuple[dict[str, Any] | _Fault, int]:
-    """What begins at the brace at `start`, and where to look on."""
-    try:
-        return _NUMBERS.raw_decode(text, start)
-    except json.JSONDecodeError:
-        mended = _SLIPS.sub(lambda slip: slip[1] or "", text[start:])
-    except RecursionError:
-        return _Fault(1, _TOO_DEEP), start + 1
-    try:
-        return _NUMBERS.raw_decode(mended)[0], start + 1
-    except json.JSONDecodeError as error:
-        return _broken(error), start + 1
-    except RecursionError:
-        return _Fault(1, _TOO_DEEP), start + 1
-
-
-def _broken(error: json.JSONDecodeError) -> _Fault:
-    if error.msg.startswith("Unterminated") or error.pos >= len(error.doc.rstrip("` \t\r\n")):
-        return _Fault(1, "the JSON object breaks off before its end")
-    near = error.doc[max(error.pos - 30, 0) : error.pos + 10]
-    return _Fault(
-        2 if error.doc[: error.pos].strip() == "{" else 1,
-        f"line {error.lineno} of the JSON object is broken near {near!r}: {error.msg.lower()}",
-    )
-
-
-def _plan(found: dict[str, Any]) -> Plan | _Fault:
-    inner = found.get("plan")
-    if "steps" not in found and isinstance(inner, dict):
-        found = inner
-    if "steps" not in found:
+def _read(found: Any, effort: Effort) -> Plan | _Fault:
+    if isinstance(found, Broken):
+        return _Fault(2 if found.at_once else 1, found.words)
+    inside = list(_with_steps(found, effort))
+    if len(inside) > 1:
+        return _Fault(0, "the JSON holds more than one plan; send one alone")
+    if not inside:
         return _Fault(3, 'the JSON object has no "steps"')
     try:
-        return Plan.model_validate(_plain(found))
+        plain = _plain(inside[0])
+        return Plan.model_validate(plain | {"steps": _with_links(plain["steps"])})
     except InvalidAnswer as error:
         return _Fault(0, error.fault)
     except ValidationError as error:
         return _Fault(0, _words(error))
+
+
+def _with_steps(value: Any, effort: Effort, level: int = 0) -> Iterator[dict[str, Any]]:
+    """The objects with steps in a value: itself, or within a wrapping, such as a tool call's."""
+    if isinstance(value, dict) and "steps" in value:
+        yield value
+    elif level < _MAX_WRAPPINGS:
+        inner: Iterable[Any] = ()
+        if isinstance(value, dict):
+            inner = value.values()
+        elif isinstance(value, list):
+            inner = value
+        elif isinstance(value, str) and value.lstrip()[:1] in _JSON_BEGINS:
+            inner = values(value, effort)
+        for each in inner:
+            yield from _with_steps(each, effort, level + 1)
+
+
+def _with_links(steps: Any) -> Any:
+    """With indexes for dependencies, where these are steps at all."""
+    countable = isinstance(steps, list) and 0 < len(steps) <= MAX_STEPS
+    if countable and all(isinstance(step, dict) for step in steps):
+        return linked(steps)
+    return steps
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # alone: the pairs are joined by now
@@ -210,7 +200,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")  # alone: the pairs are joined by now
 def _plain(value: Any, level: int = 0) -> Any:
     """The value, if it can be written as JSON and UTF-8 again."""
     if level > MAX_NESTING:
-        raise InvalidAnswer(_TOO_DEEP)
+        raise InvalidAnswer(TOO_DEEP)
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):
@@ -246,3 +236,6 @@ def _words(invalid: ValidationError) -> str:
     wanted = _WANTED.get(error["type"], "is not valid").format(**error.get("ctx", {}))
     fault = f"{path.removeprefix('.')} {wanted}".strip()
     return f"{fault} (steps[0] is the first step)" if "steps[" in fault else fault
+
+
+EXAMPLE = Plan.model_validate_json(PLAN_EXAMPLE)

@@ -9,9 +9,11 @@ from typing import Literal
 
 from core.errors import OUTCOMES
 from core.health import Health
-from core.providers import PROVIDERS
-from core.strategies import STRATEGIES, record_in_words
-from core.words import seconds_in_words
+from core.ranking import evidence
+from core.skips import why_not
+from core.strategies import STRATEGIES
+from core.types import Skip, SkipReason
+from core.words import seconds_in_words, skip_in_short
 
 Kind = Literal[
     "ready", "back", "resting", "needs_you", "switched_off", "not_set_up", "drilled", "kept_out"
@@ -47,25 +49,31 @@ def standing(health: Health, *, now: float) -> Standing:
     breaker = health.breaker
     if breaker.until is None:
         return Standing("ready", "ready")
+    if skip := why_not(health, now=now, wall=now):
+        return passed_over(skip, now=now)
     if breaker.needs_you and breaker.reason is not None:
         return Standing("needs_you", OUTCOMES[breaker.reason].said)
-    waiting = breaker.until - now
-    if waiting > 0:
-        return Standing("resting", f"resting, back in {seconds_in_words(waiting)}")
-    if now < breaker.lease_until:
-        return Standing("back", "rested, being tried")
     return Standing("back", "rested, to be tried")
 
 
-def absent(name: str, *, switched_off: bool) -> Standing:
-    """Of one that may not be asked."""
-    if switched_off:
-        return Standing("switched_off", "switched off")
-    return Standing("not_set_up", "not running" if PROVIDERS[name].runs_here else "no key")
+def passed_over(skip: Skip, *, now: float) -> Standing:
+    """Of one that is not asked now; `now` is of the clock that its rest is told by."""
+    if skip.reason == "resting" and skip.until is None:
+        return Standing("back", skip_in_short(skip))
+    back = f"in {seconds_in_words(skip.until - now)}" if skip.until is not None else ""
+    return Standing(_KINDS[skip.reason], skip_in_short(skip, back=back))
 
 
-DRILLED = Standing("drilled", "pretended down (fire drill)")
-KEPT_OUT = Standing("kept_out", "kept out: this goal is private")
+_KINDS: dict[SkipReason, Kind] = {
+    "resting": "resting",
+    "needs_attention": "needs_you",
+    "switched_off": "switched_off",
+    "no_key": "not_set_up",
+    "drilled": "drilled",
+    "private": "kept_out",
+    "not_asked_for": "kept_out",
+}
+NEVER_ASKED: tuple[Kind, ...] = ("switched_off", "not_set_up", "drilled", "kept_out")
 
 
 def who_would_answer(
@@ -118,7 +126,7 @@ def in_a_sentence(candidates: Sequence[Candidate], strategy: str, label: str) ->
 
 
 def _candidate(health: Health, turn: Turn, why: str, now: float) -> Candidate:
-    record = "" if health.success_rate is None else record_in_words(health)
+    record = evidence(health.record) if health.recent else ""
     return Candidate(health.name, turn, standing(health, now=now), why, record)
 
 

@@ -1,4 +1,9 @@
-"""Secrets are found by value and replaced, in every sink: history, log, traceback, answer."""
+"""Secrets are found by value and replaced, in every sink: history, log, traceback, answer.
+
+A secret that could be a word is none where it stands as one: goals, plans and answers are never
+rewritten for it. What machines say, a vendor's complaint or a log, is, where it stands as a
+credential.
+"""
 
 from __future__ import annotations
 
@@ -20,29 +25,64 @@ _SHORTEST = 6  # characters; shorter ones would be found everywhere
 _HEAD = 20  # characters that give a longer secret away on their own
 
 
+_A_VENDORS = re.compile(r"(?:sk|xai|pplx|nvapi)-|(?:gsk|hf|ghp|r8)_|AIza")
+_WORDS = re.compile(r"[^\W\d_]+\d{0,4}|\d{1,12}[^\W\d_]{0,3}")
+# What stands before a credential: in a header, an address, a setting, a vendor's complaint.
+_LEADS = (
+    r"""(?i:\b(?:bearer|basic)\s+|://[^\s/@:]*:"""
+    r"""|(?:key|token|password|passwd|secret|authorization|credential)s?["']?\s*"""
+    r"""(?:(?:provided|given|is|was)\s*)?(?:[:=]\s*["'(\[<]?|,\s*["']|\s?["'(\[<]))"""
+)
+_MANY_WORDS = 24  # characters
+
+
+def could_be_a_word(secret: str) -> bool:
+    """Whether a person who writes `secret` may mean the word, or two or three of them.
+
+    Such as "unused", "research", "agent_type" or "gpt-4": nothing is told by it, and a text is
+    not rewritten for it.
+    """
+    if len(secret) > _MANY_WORDS or _A_VENDORS.match(secret):
+        return False
+    words = re.split(r"[ _.'/-]", secret)
+    return len(words) <= 3 and all(
+        _WORDS.fullmatch(word) and len(re.findall(r"(?<=[a-z])[A-Z]", word)) <= 2 for word in words
+    )
+
+
 class Redactor:
     """Replaces each secret, in the forms in which it gets about, with "[key]".
 
     The forms: as it is, URL-encoded, in base64, escaped for JSON; and the first 20 characters of
-    one that is longer than 24.
+    one that is longer than 24. Of one that could be a word: base64 alone.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
+        known = {secret for secret in secrets if secret}
+        words = {secret for secret in known if len(secret) < _SHORTEST or could_be_a_word(secret)}
+        forms = {form for secret in known - words for form in _forms(secret)}
+        encoded = {form for word in words for form in _encoded(word)}
+        forms |= {form for form in encoded if len(form) > _SHORTEST and not could_be_a_word(form)}
         # A form that holds another one cannot be there without it: the rest need no look.
         self._signs = tuple(
             form for form in forms if not any(other in form for other in forms - {form})
         )
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._pattern = _any_of(forms)
         self._longest = max(map(len, forms), default=0)
         self._in_order = sorted(forms)
+        spelt = _any_of({form for word in words for form in _forms(word)}).pattern
+        self._credentials = re.compile(rf"({_LEADS})(?:{spelt})(?!\w)") if words else None
 
     def __call__(self, text: str) -> str:
         for sign in self._signs:
             if sign in text:
                 return self._pattern.sub(SHOWN, text)
         return text
+
+    def strictly(self, text: str) -> str:
+        """For what machines say: words, too, where they stand as a credential."""
+        said = self(text)
+        return self._credentials.sub(rf"\1{SHOWN}", said) if self._credentials else said
 
     def settled(self, text: str) -> int:
         """How much of `text`, in characters, is redacted the same whatever follows it."""
@@ -91,12 +131,27 @@ def _forms(secret: str) -> Iterator[str]:
     for encoded in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         yield encoded
         yield re.sub(r"%..", lambda code: code[0].lower(), encoded)
+    yield from _encoded(secret)
+    for ascii_only in (True, False):
+        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+
+
+def _encoded(secret: str) -> Iterator[str]:
+    raw = secret.encode("utf-8", "surrogatepass")
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         encoded = encode(raw).decode()
         yield encoded
         yield encoded.rstrip("=")
-    for ascii_only in (True, False):
-        yield json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+
+
+def _any_of(forms: Iterable[str]) -> re.Pattern[str]:
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
+def strict(redact: Callable[[str], str]) -> Callable[[str], str]:
+    """The same for what machines say."""
+    return redact.strictly if isinstance(redact, Redactor) else redact
 
 
 def install(redactor: Callable[[str], str]) -> Callable[[], None]:
@@ -105,6 +160,7 @@ def install(redactor: Callable[[str], str]) -> Callable[[], None]:
     Records are scrubbed where they are made, so that a handler added later, a library's own
     included, never sees a secret.
     """
+    redactor = strict(redactor)
     make_record = logging.getLogRecordFactory()
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
 

@@ -13,10 +13,16 @@ from typing import Any
 from core.briefing import SKIPPED, Cut, Goal, briefing, needed
 from core.errors import RunError
 from core.execution import StepView, Terms, results_of, status_of, steps_of
+from core.jobs import jobs_of
 from core.llm_planner import Planned
 from core.multi_provider_strategy import Answer
-from core.plan import Plan, json_text, read_plan
-from core.types import Attempt, RunRecord, RunStatus
+from core.plan import Plan, json_text
+from core.skips import passed_over
+from core.statuses import phase
+from core.thinking import told_apart
+from core.totals import Pause, Totals, pauses, totals
+from core.types import Attempt, Decision, RunRecord, RunStatus, Skip
+from core.words import skip_in_words, story
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,8 @@ class Run:
 
     record: RunRecord
     attempts: list[Attempt] = field(default_factory=list)  # by ordinal, as they stand now
-    texts: dict[int, str] = field(default_factory=dict)  # by ordinal: what was written so far
+    # By ordinal: an answer, or what was written so far, with what the model thinks aloud.
+    texts: dict[int, str] = field(default_factory=dict)
     terms: Terms = field(default_factory=Terms)
     plan: Plan | None = None
     error: RunError | None = None
@@ -44,6 +51,7 @@ class Run:
     task: Future[None] | None = None
     done: threading.Event = field(default_factory=threading.Event)
     _under_way: set[int] = field(default_factory=set)  # steps
+    _walks: dict[int | None, int] = field(default_factory=dict)  # this go's decisions, by step
     _failed: dict[int, str] = field(default_factory=dict)  # steps of this go, and why
     _steps: dict[int, int | None] = field(default_factory=dict)  # by ordinal
     _events: list[Event] = field(default_factory=list)
@@ -54,8 +62,9 @@ class Run:
         cls, record: RunRecord, attempts: list[Attempt], texts: Mapping[int, str] | None = None
     ) -> Run:
         """A run as the history has it. `texts` are what its steps were answered, by ordinal."""
-        run = cls(record, attempts, dict(texts or {}), Terms.read(record.execution))
-        run.plan = read_plan(record.plan) if record.plan else None
+        answers = {ordinal: told_apart(text).answer for ordinal, text in (texts or {}).items()}
+        run = cls(record, attempts, answers, Terms.read(record.execution))
+        run.plan = Plan.model_validate_json(record.plan) if record.plan else None
         if record.error:
             run.error = RunError(record.error, "Run it again.", attempts=attempts)
             run.error.kind = record.error_kind or "internal"
@@ -118,6 +127,40 @@ class Run:
         return status_of(self.steps(), running=running) if self.plan else "planned"
 
     @property
+    def phase(self) -> str:
+        """Its row in core.statuses."""
+        waits = self.plan is not None and self.terms.approve and not self.terms.begun
+        return phase(self.record.status, waits=waits)
+
+    @property
+    def story(self) -> str:
+        """What came of it, in a sentence, wherever it is told."""
+        return story(
+            list(self.attempts),
+            self.record.decisions,
+            steps=self._number_of_steps,
+            skipped=self.terms.skipped,
+        )
+
+    def answered(self) -> dict[str, Attempt]:
+        """Who wrote the `plan` and who the `answer`, as far as they are there."""
+        jobs = jobs_of(list(self.attempts), self._number_of_steps)
+        written = {"plan": jobs.plan, "answer": jobs.answer if self.plan else None}
+        return {what: job.done for what, job in written.items() if job and job.done}
+
+    @property
+    def _number_of_steps(self) -> int | None:
+        return len(self.plan.steps) if self.plan else None
+
+    def totals(self, *, now: float | None = None) -> Totals:
+        return totals(list(self.attempts), simulated=self.record.simulated, now=now)
+
+    def pauses(self) -> list[Pause]:
+        """While nobody was asked."""
+        at_once = bool(self.record.options.get("execute")) and not self.terms.approve
+        return pauses(list(self.attempts), at_once=at_once, now=time.time())
+
+    @property
     def final_answer(self) -> str | None:
         steps = self.steps()
         return steps[-1].text if steps and steps[-1].state == "done" else None
@@ -160,11 +203,21 @@ class Run:
 
     def attempt_ended(self, attempt: Attempt) -> None:
         at = next(i for i, known in enumerate(self.attempts) if known.id == attempt.id)
+        if attempt.status == "ok":  # first, so that nobody sees the thinking of one that is done
+            text = self.texts.get(attempt.ordinal, "")
+            self.texts[attempt.ordinal] = told_apart(text).answer
         self.attempts[at] = attempt
         if attempt.status != "ok":
             self._tell(
                 "attempt_failed", ordinal=attempt.ordinal, step=attempt.step, **as_json(attempt)
             )
+
+    def decided(self, decision: Decision) -> None:
+        """Of a walk that begins, or of one under way, whose decision it then replaces."""
+        decisions = list(self.record.decisions)
+        place = self._walks.setdefault(decision.step, len(decisions))
+        decisions[place : place + 1] = [decision]
+        self.record = replace(self.record, decisions=tuple(decisions))
 
     # -- the steps' watcher
 
@@ -287,7 +340,9 @@ class Run:
                 "status": "error",
                 "run_id": record.id,
                 "error": error,
+                "story": self.story,
                 "attempts": attempts,
+                "skipped": self._skipped_as_json(),
             }
             return body | self._plan_as_json() if self.plan else body
         body = {
@@ -298,7 +353,9 @@ class Run:
             "provider_used": record.provider,
             "model": record.model,
             "strategy": record.strategy,
+            "story": self.story,
             "attempts": attempts,
+            "skipped": self._skipped_as_json(),
         }
         return (
             body
@@ -310,6 +367,12 @@ class Run:
                 "timestamp": record.finished_at or record.started_at,
             }
         )
+
+    def _skipped_as_json(self) -> list[dict[str, Any]] | None:
+        """None: it is a run of an earlier version, which did not record it."""
+        if self.task is None and not self.record.decisions:
+            return None
+        return [skip_as_json(skip) for skip in passed_over(self.record.decisions)]
 
     def _plan_as_json(self) -> dict[str, Any]:
         steps = self.steps()
@@ -358,4 +421,14 @@ def as_json(attempt: Attempt) -> dict[str, Any]:
         "http_status": attempt.http_status,
         "message": attempt.message,
         "latency_ms": None if attempt.latency_ms is None else round(attempt.latency_ms, 1),
+    }
+
+
+def skip_as_json(skip: Skip) -> dict[str, Any]:
+    """One that was passed over, in the API's form; its moment in words is in UTC."""
+    return {
+        "provider": skip.provider,
+        "reason": skip.reason,
+        "message": skip_in_words(skip),
+        "until": skip.until,
     }

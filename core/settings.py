@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import secrets
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,18 +12,18 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from dotenv.parser import parse_stream
-
+from core.env_file import Problem, Written, read_env_file
+from core.keys import is_placeholder
 from core.providers import PROVIDERS, certificates
+from core.redaction import could_be_a_word
 from core.strategies import STRATEGIES
 
 ROOT = Path(__file__).resolve().parent.parent  # the folder of console_app.py
 
 Origin = Literal["default", "environment", ".env"]
 
-_ENV_FILE_LIMIT = 1_000_000  # bytes; what comes after is not read
 _VALUE_LIMIT = 8_000  # characters
-_NAMED_LINES = 20  # unreadable lines of `.env` that are named one by one
+_SHORTEST_PASSWORD = 8  # characters; a shorter one is named
 
 
 class Secret:
@@ -47,19 +45,6 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._text)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something in the environment that could not be used. Never holds the value itself."""
-
-    variable: str
-    sentence: str
-    line: int | None = None  # in `.env`, from 1
-
-    def __str__(self) -> str:
-        where = f" (.env, line {self.line})" if self.line else ""
-        return f"{self.variable}{where}: {self.sentence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +81,15 @@ class Settings:
 
 
 class _Unusable(ValueError):
-    """A value that cannot be used; the message is a sentence. `instead` is what is left of it."""
+    """A value that cannot be used; the message is a sentence. `instead` is what is left of it.
 
-    def __init__(self, sentence: str, instead: Any = None) -> None:
+    `whole`: nothing is missing from that, but somebody should know.
+    """
+
+    def __init__(self, sentence: str, instead: Any = None, *, whole: bool = False) -> None:
         super().__init__(sentence)
         self.instead = instead
+        self.whole = whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +103,10 @@ class Variable:
 
 
 def _key(text: str, *, label: str) -> Secret:
+    if is_placeholder(text):
+        raise _Unusable(
+            f"This is a placeholder, not a key; put the key for {label} there, or nothing."
+        )
     key = re.sub(r"(?i)\Abearer\s+", "", text.strip("\"'").strip()).strip()
     if bad := re.search(r"[^\x21-\x7e]", key):
         place = text.index(key) + bad.start() + 1
@@ -129,6 +122,13 @@ def _key(text: str, *, label: str) -> Secret:
 def _password(text: str) -> Secret:
     if re.search(r"[\x00-\x1f\x7f]", text):
         raise _Unusable("The password contains a character that nobody can type.")
+    if len(text) < _SHORTEST_PASSWORD or could_be_a_word(text):
+        raise _Unusable(
+            "This password is easy to guess, being short or a word. It is used all the same; "
+            "choose one of several words, or of letters, digits and signs.",
+            Secret(text),
+            whole=True,
+        )
     return Secret(text)
 
 
@@ -201,12 +201,18 @@ def _database(text: str) -> Path:
             "This must be sqlite:/// and the path of a file; other databases are not "
             "supported, and the default is used."
         )
+    if re.search(r"\$\{?\w|%\w+%", path):
+        raise _Unusable(
+            "The path refers to a variable that nobody fills in here; write the path out. "
+            "The default is used."
+        )
     try:
-        if (ROOT / path).is_dir():
+        file = ROOT / Path(path).expanduser()
+        if file.is_dir():
             raise _Unusable("This is a folder, not a file; the default is used.")
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: there is no such user's home folder
         raise _Unusable("This path cannot be used; the default is used.") from None
-    return ROOT / path
+    return file
 
 
 def _hosts(text: str) -> tuple[str, ...]:
@@ -282,7 +288,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "DATABASE_URL",
         "sqlite:///data/console.db",
-        "the history; a relative path starts at the folder of `console_app.py`",
+        "the history; a relative path starts at the folder of `console_app.py`, "
+        "`~` is the home folder",
         _database,
     ),
     Variable("LOG_LEVEL", "INFO", "what goes to standard error", partial(_choice, among=_LEVELS)),
@@ -306,7 +313,8 @@ VARIABLES: tuple[Variable, ...] = (
 def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings:
     """Read `environ` and, for what it does not name, `env_file`. Never raises on bad input."""
     problems: list[Problem] = []
-    written = _read_env_file(env_file, problems) if env_file else {}
+    known = {row.name for row in VARIABLES}
+    written = read_env_file(env_file, environ, known, problems) if env_file else {}
     values: dict[str, Any] = {}
     origin: dict[str, Origin] = {}
     for row in VARIABLES:
@@ -323,6 +331,7 @@ def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
         )
     stale = certificates.faults(environ)
     problems.extend(Problem(name, sentence) for name, sentence in stale.items())
+    attempt_timeout = _within_a_run(values, origin, written, problems)
     keys = {name: _first(values, spec.key_env) for name, spec in PROVIDERS.items()}
     return Settings(
         keys={name: key for name, key in keys.items() if key},
@@ -335,7 +344,7 @@ def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
         strategy=values["LLM_STRATEGY"],
         priority=tuple(dict.fromkeys([*named, *([default] if default else []), *PROVIDERS])),
         run_timeout=values["LLM_RUN_TIMEOUT"],
-        attempt_timeout=values["LLM_ATTEMPT_TIMEOUT"],
+        attempt_timeout=attempt_timeout,
         failure_threshold=values["LLM_FAILURE_THRESHOLD"],
         cooldown=values["LLM_COOLDOWN"],
         database_path=values["DATABASE_URL"],
@@ -352,87 +361,57 @@ def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Secret | None:
     return next((values[name] for name in names if values[name]), None)
 
 
+def _within_a_run(
+    values: Mapping[str, Any],
+    origin: Mapping[str, Origin],
+    written: Mapping[str, Written],
+    problems: list[Problem],
+) -> float:
+    """Seconds for an attempt, which can be no longer than the run that it is a part of."""
+    attempt, run = values["LLM_ATTEMPT_TIMEOUT"], values["LLM_RUN_TIMEOUT"]
+    source = origin["LLM_ATTEMPT_TIMEOUT"]
+    if attempt > run and source != "default":
+        sentence = (
+            f"An attempt cannot take longer than its run, which may take {run:g} s; "
+            f"{run:g} s is used."
+        )
+        line = written["LLM_ATTEMPT_TIMEOUT"].line if source == ".env" else None
+        problems.append(Problem("LLM_ATTEMPT_TIMEOUT", sentence, line))
+    return float(min(attempt, run))
+
+
 def _value(
     row: Variable,
     environ: Mapping[str, str],
-    written: Mapping[str, tuple[str, int]],
+    written: Mapping[str, Written],
     problems: list[Problem],
 ) -> tuple[Any, Origin]:
     source: Origin = "environment" if row.name in environ else ".env"
-    text, line = written.get(row.name, ("", 0))
     if source == "environment":
-        text, line = environ[row.name], 0
-    text = text.strip()
+        said = Written(_unquoted(environ[row.name].strip()), 0)
+    else:
+        said = written.get(row.name, Written("", 0))
+    text = said.text.strip()
+    if said.fault:
+        problems.append(Problem(row.name, f"{said.fault} It is not used.", said.line))
+        text = ""
     try:
         if text:
             return row.parse(_of_sane_length(text)), source
     except _Unusable as fault:
-        problems.append(Problem(row.name, str(fault), line or None))
+        problems.append(Problem(row.name, str(fault), said.line or None, used=fault.whole))
         if fault.instead:
             return fault.instead, source
     return row.parse(row.default) if row.default else None, "default"
+
+
+def _unquoted(text: str) -> str:
+    """Without the quotes that `docker --env-file` and the like leave around a value."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    return text[1:-1] if quoted else text
 
 
 def _of_sane_length(text: str) -> str:
     if len(text) > _VALUE_LIMIT:
         raise _Unusable("This is far too long; it is not used.")
     return text
-
-
-def _read_env_file(path: Path, problems: list[Problem]) -> dict[str, tuple[str, int]]:
-    """Each variable's text and line. A line that cannot be read loses itself and nothing else."""
-    found: dict[str, tuple[str, int]] = {}
-    unread: list[Problem] = []
-    for number, line in enumerate(re.split(r"\r\n|\n|\r", _text_of(path, problems)), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        fault = _fault_of(line)
-        if fault is None:
-            binding = next(iter(parse_stream(io.StringIO(line))))
-            if binding.key and binding.value is not None:
-                found[binding.key] = (binding.value, number)
-                continue
-            fault = "has an open quote" if binding.error else "is not of the form NAME=value"
-        unread.append(Problem(_name_in(line), f"Line {number} {fault}; it is not used.", number))
-    problems.extend(unread[:_NAMED_LINES])
-    if unnamed := unread[_NAMED_LINES:]:
-        problems.append(Problem(".env", f"{len(unnamed)} more lines could not be read."))
-    return found
-
-
-def _text_of(path: Path, problems: list[Problem]) -> str:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            problems.append(Problem(".env", "This is not a file; it is not read."))
-            return ""
-        with path.open("rb") as file:
-            data = file.read(_ENV_FILE_LIMIT + 1)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        reason = (error.strerror or "it cannot be opened").lower()
-        problems.append(Problem(".env", f"The file could not be read: {reason}."))
-        return ""
-    if len(data) > _ENV_FILE_LIMIT:
-        problems.append(Problem(".env", "The file is too large; only its first 1 MB is read."))
-        data = data[:_ENV_FILE_LIMIT].rpartition(b"\n")[0]
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    if data[1:2] == b"\0" or data[:1] == b"\0":  # Windows tools leave the mark out at times
-        return data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-16-be", "replace")
-    return data.decode("utf-8-sig", "surrogateescape")
-
-
-def _fault_of(line: str) -> str | None:
-    if "\0" in line:
-        return "contains a NUL character"
-    if re.search(r"[\ud800-\udfff\ufffd]", line):
-        return "is not written in UTF-8"
-    return None
-
-
-def _name_in(line: str) -> str:
-    """The variable that a bad line is about, if it is one of ours; else the file."""
-    match = re.match(r"\s*(?:export\s+)?(\w+)", line)
-    known = {row.name for row in VARIABLES}
-    return match[1] if match and match[1] in known else ".env"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from random import Random
 
 from core.health import Health
+from core.ranking import Record, evidence, ranked, worse
 
 Order = Callable[[Sequence[Health], Random], list[Health]]  # input comes in priority order
 
-PROVEN = 10  # rated attempts from which on a success rate is worth comparing
 EXPLORED = 0.1  # share of runs in which an unproven provider is tried first
 
 
@@ -23,6 +23,8 @@ class Strategy:
     reason: Callable[[Health, int], str]  # why it stands there; the place counts from 0
     drawn: bool = False  # nobody can say beforehand who is first
     chance: str = ""  # a sentence where chance has a part in it
+    # Of those in priority order, and the order that was made: how probable that one was, 0..1.
+    probability: Callable[[Sequence[Health], Sequence[Health]], float] = lambda healths, made: 1.0
 
 
 def round_robin(healths: Sequence[Health], rng: Random) -> list[Health]:
@@ -41,51 +43,39 @@ def shuffled(healths: Sequence[Health], rng: Random) -> list[Health]:
 
 
 def best_performance(healths: Sequence[Health], rng: Random) -> list[Health]:
-    """Success rate first; where rates can't be told apart, the lower median latency.
-
-    Rates are compared by their 95 % Wilson score intervals (Wilson 1927): a provider is worse
-    only when the most it may have lies below the least that the best must have.
-    """
-    proven = [health for health in healths if len(health.recent) >= PROVEN]
-    unproven = [health for health in healths if len(health.recent) < PROVEN]
-    unproven.sort(key=lambda health: len(health.recent))
-    ranges = {health.name: wilson(health.successes, len(health.recent)) for health in proven}
-    floor = max((least for least, _ in ranges.values()), default=0.0)
-    level = [health for health in proven if ranges[health.name][1] >= floor]
-    worse = [health for health in proven if ranges[health.name][1] < floor]
-    level.sort(key=lambda health: math.inf if health.latency is None else health.latency)
-    worse.sort(key=lambda health: -(health.success_rate or 0.0))
+    """Whoever is ranked first by its record; the unproven before those that are clearly worse."""
+    proven = ranked([health for health in healths if health.record.proven], _record_of)
+    unproven = [health for health in healths if not health.record.proven]
+    unproven.sort(key=lambda health: health.record.rated)
+    place = _first_worse([health.record for health in proven])
     if unproven and rng.random() < EXPLORED:
-        return [unproven[0], *level, *unproven[1:], *worse]
-    return [*level, *unproven, *worse]
+        return [unproven[0], *proven[:place], *unproven[1:], *proven[place:]]
+    return [*proven[:place], *unproven, *proven[place:]]
 
 
-def wilson(ok: int, rated: int) -> tuple[float, float]:
-    """The range, 0..1, that a success rate of `ok` in `rated` lies in with 95 % confidence."""
-    n, z = rated, 1.96
-    if n == 0:
-        return 0.0, 1.0
-    rate = ok / n
-    centre = rate + z * z / (2 * n)
-    spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return (centre - spread) / scale, (centre + spread) / scale
+def _record_of(health: Health) -> Record:
+    return health.record
 
 
-def record_in_words(health: Health) -> str:
-    """`99 % of 50 calls, 1.9 s`: what its rated attempts of late say of it."""
-    rate, latency = health.success_rate, health.latency
-    if rate is None:
-        return "not tried yet"
-    n = len(health.recent)
-    words = f"{rate * 100:.0f} % of {n} call{'s' if n != 1 else ''}"
-    if latency is not None:
-        words += f", {latency:.1f} s"
-    return words if n >= PROVEN else f"{words}: too few to judge"
+def _of_any_order(healths: Sequence[Health], made: Sequence[Health]) -> float:
+    return 1 / math.factorial(len(made))
+
+
+def _of_trying(healths: Sequence[Health], made: Sequence[Health]) -> float:
+    """Of trying somebody unproven first, or of not doing so, where there was a choice."""
+    if len({health.record.proven for health in healths}) < 2:
+        return 1.0
+    return 1 - EXPLORED if made[0].record.proven else EXPLORED
+
+
+def _first_worse(records: Sequence[Record]) -> int:
+    """The place of the first that is worse than another one beyond doubt."""
+    best = max(records, key=lambda record: record.range[0], default=Record())
+    return next((at for at, each in enumerate(records) if worse(each, best)), len(records))
 
 
 def _record(health: Health, place: int) -> str:
-    return record_in_words(health)
+    return evidence(health.record)
 
 
 def _turn(health: Health, place: int) -> str:
@@ -115,6 +105,7 @@ STRATEGIES: dict[str, Strategy] = {
         best_performance,
         _record,
         chance=f"One run in {round(1 / EXPLORED)} tries somebody too little known to judge first.",
+        probability=_of_trying,
     ),
     "random": Strategy(
         "By lot",
@@ -123,6 +114,7 @@ STRATEGIES: dict[str, Strategy] = {
         _lot,
         drawn=True,
         chance="Each run draws the order anew, so any of them may be first.",
+        probability=_of_any_order,
     ),
     "priority": Strategy("My order", "Always your first choice first.", by_priority, _choice),
 }

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.errors import BadRequest
+from core.redaction import strict
 
 MAX_MESSAGE = 500  # characters of a vendor's words that are kept
+MAX_ANSWER = 1_000_000  # characters of an answer that are kept
+CAPPED = f"Its answer was longer than {MAX_ANSWER:,} characters; only its beginning was kept."
 
 
 def check_text(text: str, name: str) -> None:
@@ -31,4 +34,11 @@ def sendable(text: str) -> str:
 
 def vendors_words(message: str, redact: Callable[[str], str]) -> str:
     """A vendor's message as it may be kept: cut after secrets are out, so that none is halved."""
-    return sendable(redact(message))[:MAX_MESSAGE]
+    return sendable(strict(redact)(message))[:MAX_MESSAGE]
+
+
+def capped(answer: str) -> str:
+    """Its beginning, and the word that this is not the whole, where it is too long to be kept."""
+    if len(answer) <= MAX_ANSWER:
+        return answer
+    return f"{answer[:MAX_ANSWER]}\n\n[The rest was left out: {len(answer):,} characters in all.]"

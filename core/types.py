@@ -181,6 +181,10 @@ class History(Calls, Protocol):
         """Record a run that is under way, as it stands now."""
         ...
 
+    def decided(self, run: RunRecord) -> None:
+        """Record the run's decisions with its next call, or else with its end."""
+        ...
+
     def end_run(self, run: RunRecord) -> Awaitable[None]: ...
 
     def recent_attempts(self, *, simulated: bool) -> list[Attempt]:
@@ -188,7 +192,10 @@ class History(Calls, Protocol):
         ...
 
     def totals(self, *, simulated: bool) -> dict[str, tuple[int, int, float]]:
-        """Per provider: answers, failures, and the sum of the answers' latencies in ms."""
+        """Per provider: answers, failures, and the sum of the answers' latencies in ms.
+
+        Failures that say nothing of the provider are not among them.
+        """
         ...
 
     def close(self) -> None: ...

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from core import skips
 from core.attempt import Asking
 from core.breaker import FORCED_EVERY
 from core.errors import (
@@ -22,8 +23,9 @@ from core.errors import (
     RunError,
 )
 from core.providers import label_of
-from core.types import Attempt, Message, Provider, Reply, Request, Watcher
-from core.words import attempt_in_words, seconds_in_words
+from core.strategies import STRATEGIES
+from core.types import Attempt, Decision, Message, Provider, Reply, Request, Skip, Watcher
+from core.words import attempt_in_words, seconds_in_words, skip_clause
 
 if TYPE_CHECKING:
     from core.multi_provider_strategy import MultiProviderStrategy
@@ -61,6 +63,10 @@ class Ask:
     watcher: Watcher | None = None
     # Provider and model -> what that one is asked instead of `request`.
     tailored: Callable[[str, str], Request] | None = None
+    absent: tuple[Skip, ...] = ()  # whom the caller left out of `order`, and why
+    chosen: bool = False  # `order` was named for this run, not taken from the settings
+    # Told what was decided before anything is sent, and whenever that has changed.
+    decided: Callable[[Decision], None] | None = None
 
 
 @dataclass(slots=True)
@@ -76,10 +82,13 @@ class Walk:
     objectors: dict[str, set[str]] = field(default_factory=dict)
     # When whoever was asked failed; for ever, where asking once more makes no sense.
     failed: dict[str, float] = field(default_factory=dict)
+    # Who could not be asked when the order was made or its turn came, and has not been since.
+    skipped: dict[str, Skip] = field(default_factory=dict)
+    decision: Decision | None = None  # without those skipped
 
     async def run(self) -> Answer:
-        router, clock = self.router, self.router.clock
-        ordered = [health.name for health in router.order(self.ask.strategy, self.ask.order)]
+        clock = self.router.clock
+        ordered = self._order()
         if not ordered:
             raise NoProviderConfigured(
                 "No provider is set up.",
@@ -87,9 +96,11 @@ class Walk:
             )
         resting: list[str] = []
         for place, name in enumerate(ordered):
+            self._take_turn(name)
             # Before the circuit is asked: between that and the lease nothing may be awaited.
             await self._prepare(name)
-            if not router.healths[name].breaker.admits(clock()):
+            if not self.router.healths[name].breaker.admits(clock()):
+                self._pass_over(name)
                 resting.append(name)
                 continue
             others = self._still_to_ask(ordered[place + 1 :], resting)
@@ -102,10 +113,55 @@ class Walk:
             if not await self._somebody_may_be_back(ordered, ran_out=ran_out):
                 raise self._failed(ordered)
 
+    def _take_turn(self, name: str) -> None:
+        """Who begins meanwhile, while this one is prepared, is to see that it is its turn."""
+        router, now = self.router, self.router.clock()
+        health = router.healths[name]
+        if health.breaker.admits(now) and not router.pretends_down(name):
+            router.healths[name] = replace(health, last_used=now)
+
     async def _prepare(self, name: str) -> None:
         # Whatever fails here fails in its own request as well, where it is recorded and judged.
         with contextlib.suppress(Exception):
             await self.providers[name].prepare()
+
+    def _order(self) -> list[str]:
+        """Who is to be asked, first to last; what was decided is told."""
+        router, ask = self.router, self.ask
+        healths = router.known(ask.order)
+        ordered = STRATEGIES[ask.strategy].order(healths, router.rng)
+        names = [health.name for health in ordered]
+        if ask.decided:
+            chance = STRATEGIES[ask.strategy].probability(healths, ordered) if ordered else 1.0
+            drawn = chance < 1
+            self.decision = Decision(
+                ask.strategy,
+                tuple(names),
+                step=ask.step,
+                drawn=drawn,
+                probability=chance if drawn else None,
+                chosen=ask.chosen,
+            )
+        for name in names:
+            if skip := router.why_not(name):
+                self.skipped[name] = skip
+        self._tell()
+        return names
+
+    def _pass_over(self, name: str) -> None:
+        skip = self.router.why_not(name)
+        if skip and skip != self.skipped.get(name):
+            self.skipped[name] = skip
+            self._tell()
+
+    def _is_asked(self, name: str) -> None:
+        if self.skipped.pop(name, None):
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.ask.decided and self.decision:
+            skipped = (*self.skipped.values(), *self.ask.absent)
+            self.ask.decided(replace(self.decision, skipped=skipped))
 
     async def _last_resort(self, ordered: Sequence[str]) -> Answer | None:
         """Ask who has a turn left, soonest back first."""
@@ -186,6 +242,7 @@ class Walk:
             whole = ask.tailored(name, self.providers[name].model)
         request = whole
         if router.pretends_down(name):
+            self._pass_over(name)
             await self.asking.pretended(name, self.providers[name], request)
             self.failed[name] = math.inf
             return None
@@ -195,6 +252,7 @@ class Walk:
             asked = replace(request, dropped=dropped) if dropped else request
             begun = router.clock()
             limit = self._limit(begun, others=others)
+            self._is_asked(name)
             sent = await self.asking.once(
                 name, self.providers[name], asked, begun=begun, limit=limit
             )
@@ -254,18 +312,20 @@ class Walk:
             if breaker.until is not None and not breaker.needs_you:
                 waits.append(max(breaker.until - now, 1.0))
         soonest = min(waits, default=None)
-        back = f", or wait {seconds_in_words(soonest)} until one is back" if soonest else ""
         if not self.asking.attempts:
+            reasons = "; ".join(
+                f"{label_of(skip.provider)} {skip_clause(skip, now=self.router.wall())}"
+                for skip in self._passed_over()
+            )
             return AllProvidersFailed(
-                "Every provider is resting after failures, so nobody was asked.",
-                f"Try again in {seconds_in_words(soonest)}, when the first is back."
-                if soonest
-                else "See to the providers' keys and accounts.",
+                f"Nobody could be asked: {reasons}.",
+                self._action("", soonest),
                 retry_after=soonest,
             )
         if all(attempt.drilled for attempt in self.asking.attempts):
             return AllProvidersFailed(
-                "Every provider that could be asked is pretended down in a fire drill.",
+                "Every provider that could be asked is pretended down in a fire drill"
+                f"{self._not_asked()}.",
                 "End the fire drill, or put another provider into the order.",
                 attempts=self.asking.attempts,
             )
@@ -276,18 +336,43 @@ class Walk:
         first = next(iter(last.values())).error_kind
         action = OUTCOMES[first].action if first and len(last) == 1 else "Read the reasons below"
         return AllProvidersFailed(
-            f"No provider gave an answer: {reasons}.",
-            f"{action.rstrip('.')}{back}.",
+            f"No provider gave an answer: {reasons}{self._not_asked()}.",
+            self._action(action, soonest),
             attempts=self.asking.attempts,
             retry_after=soonest,
         )
 
+    def _action(self, otherwise: str, soonest: float | None) -> str:
+        """What helps: a person, where one can, or waiting. `soonest` is in seconds."""
+        helps = self._helps()
+        kinds = [attempt.error_kind for attempt in self.asking.attempts if attempt.error_kind]
+        waiting = f"wait {seconds_in_words(soonest)} until one is back" if soonest else ""
+        if helps and not waiting and any(not OUTCOMES[kind].needs_you for kind in kinds):
+            waiting = "try again in a minute"
+        parts = [part for part in (helps or otherwise.rstrip("."), waiting) if part]
+        said = ", or ".join(parts) or "Try again in a minute"
+        return f"{said[:1].upper()}{said[1:]}."
+
     def _late(self) -> DeadlineExceeded:
+        helps = self._helps()
         return DeadlineExceeded(
-            "Time ran out before a provider had answered.",
-            "Allow more time for a run, or put a faster provider first.",
+            f"Time ran out before a provider had answered{self._not_asked()}.",
+            "Allow more time for a run, or put a faster provider first"
+            f"{f', or {helps[:1].lower()}{helps[1:]}' if helps else ''}.",
             attempts=self.asking.attempts,
         )
+
+    def _passed_over(self) -> tuple[Skip, ...]:
+        """Those that could have been asked, had they not rested or been switched off."""
+        off = (skip for skip in self.ask.absent if skip.reason == "switched_off")
+        return (*self.skipped.values(), *off)
+
+    def _not_asked(self) -> str:
+        now = self.router.wall()
+        return skips.not_asked(self._passed_over(), self.asking.attempts, now=now)
+
+    def _helps(self) -> str:
+        return skips.helps(self.skipped.values(), self.asking.attempts)
 
     def _objected(self, failure: ProviderError, objectors: set[str]) -> RunError:
         outcome = OUTCOMES[failure.kind]

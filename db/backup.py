@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import HistoryUnavailable, SwitchyardError
-from db import files
-from db.errors import HistoryTooNew
+from db import files, ours
+from db.errors import HistoryTooNew, NotOurHistory
 from db.migrations import MIGRATIONS, version_of
 
 _PAGES = 1_000  # copied at once
@@ -33,9 +33,12 @@ def backup(path: Path, target: Path | BinaryIO) -> int:
 
     Raises:
         HistoryUnavailable: the history cannot be read, or the copy cannot be written.
+        NotOurHistory: one of the two is something else, and was left as it is.
     """
     try:
+        ours.check(path)
         if isinstance(target, Path):
+            ours.check(target)
             return _backup_to(path, target)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             size = _backup_to(path, whole := Path(folder) / "copy.db")
@@ -56,11 +59,15 @@ def restore(path: Path, copy: Path) -> Path | None:
         HistoryInUse: Switchyard is running with it.
         HistoryTooNew: a later version wrote the copy.
         NotAHistory: the copy is damaged or something else.
+        NotOurHistory: what is in its place is something else, and was left as it is.
         OSError: the copy cannot be read, or the folder cannot be written to.
     """
     _examine(copy)
+    path = Path(os.path.realpath(path))
+    there = _is_there(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = files.hold(path)
+    of_file = files.hold_inode(path) if there else None
     try:
         arriving = files.beside(path, ".restoring")
         arriving.unlink(missing_ok=True)
@@ -68,7 +75,9 @@ def restore(path: Path, copy: Path) -> Path | None:
         aside = _set_aside(path)
         arriving.rename(path)
     finally:
-        os.close(lock)
+        for descriptor in (lock, of_file):
+            if descriptor is not None:
+                os.close(descriptor)
     return aside
 
 
@@ -95,20 +104,24 @@ def _backup_to(path: Path, target: Path) -> int:
     return target.stat().st_size
 
 
-def _examine(copy: Path) -> None:
-    if not copy.is_file():
-        raise NotAHistory(copy)
+def _is_there(path: Path) -> bool:
     try:
-        if not files.is_sound(copy):
+        return ours.check(path)
+    except NotOurHistory:
+        if path.exists():
+            raise
+    return False  # only the log of one that was lost, which is set aside
+
+
+def _examine(copy: Path) -> None:
+    try:
+        if not ours.check(copy) or not files.is_sound(copy):
             raise NotAHistory(copy)
         with closing(files.connect_to_read(copy)) as connection:
             version = version_of(connection)
-            tables = {
-                name for (name,) in connection.execute("SELECT name FROM sqlite_master").fetchall()
-            }
-    except sqlite3.Error as error:
+    except (sqlite3.Error, NotOurHistory) as error:
         raise NotAHistory(copy) from error
-    if not version or not {"run", "call", "call_text", "setting"} <= tables:
+    if not version:  # nothing is in it yet
         raise NotAHistory(copy)
     if version > len(MIGRATIONS):
         raise HistoryTooNew(version, len(MIGRATIONS))

@@ -1,4 +1,4 @@
-"""A made-up history that could have happened: daily rhythm, outages, fallback, changing prices."""
+"""A made-up history that could have happened: daily rhythm, outages, fallback, changing models."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ class Character:
     fails: float  # share of its calls, on a good day
     invalid: float  # share of its plans
     outages: float  # a month
-    price: tuple[float, float] | None  # US dollars a million tokens, in and out
 
     @property
     def unreliable(self) -> float:
@@ -50,14 +49,14 @@ class Failure:
 
 CHARACTERS = {
     "anthropic": Character(
-        ("claude-sonnet-4-20250514", "claude-sonnet-5-5"), 0.9, 70, 0.015, 0.005, 3, (3, 15)
+        ("claude-sonnet-4-20250514", "claude-sonnet-5-5"), 0.9, 70, 0.015, 0.005, 3
     ),
-    "openai": Character(("gpt-4o", "gpt-6-luna"), 0.5, 95, 0.012, 0.008, 2, (2.5, 10)),
-    "google": Character(("gemini-3.5-flash-lite",), 0.4, 160, 0.02, 0.015, 2, (0.1, 0.4)),
-    "deepseek": Character(("deepseek-flash",), 1.1, 40, 0.04, 0.02, 5, (0.27, 1.1)),
-    "kimi": Character(("kimi-k3",), 0.8, 60, 0.03, 0.02, 4, (0.6, 2.5)),
-    "nvidia": Character(("nvidia/nemotron-3-super-120b-a12b",), 0.6, 80, 0.05, 0.03, 6, None),
-    "bitnet": Character(("bitnet-local",), 0.3, 18, 0.01, 0.12, 1, (0, 0)),
+    "openai": Character(("gpt-4o", "gpt-6-luna"), 0.5, 95, 0.012, 0.008, 2),
+    "google": Character(("gemini-3.5-flash-lite",), 0.4, 160, 0.02, 0.015, 2),
+    "deepseek": Character(("deepseek-flash",), 1.1, 40, 0.04, 0.02, 5),
+    "kimi": Character(("kimi-k3",), 0.8, 60, 0.03, 0.02, 4),
+    "nvidia": Character(("nvidia/nemotron-3-super-120b-a12b",), 0.6, 80, 0.05, 0.03, 6),
+    "bitnet": Character(("bitnet-local",), 0.3, 18, 0.01, 0.12, 1),
 }
 _OUTAGE = (
     Failure(ErrorKind.OVERLOADED, 529, "Overloaded", (0.1, 0.6)),
@@ -258,16 +257,13 @@ class _Teller:
         # The way there is long for some, and the day has its hour.
         first = who.first_token * math.exp(rng.gauss(0, 0.35))
         seconds = first + told / (who.pace * math.exp(rng.gauss(0, 0.25)))
-        cost = None
-        if who.price is not None:
-            cost = (heard * who.price[0] + told * who.price[1]) / 1e6
         facts: dict[str, Any] = {
             "status": "ok",
             "http_status": 200,
             "latency_ms": seconds * 1000,
             "ttft_ms": first * 1000 if rng.random() < 0.9 else None,
             "usage": Usage(heard, told, 0),
-            "cost_usd": cost,
+            "cost_usd": 0.0,  # as practice does
             "request_id": f"req_{rng.getrandbits(64):016x}",
         }
         if not valid and planning and rng.random() < who.invalid:

@@ -28,6 +28,26 @@ class HistoryInUse(SwitchyardError):
         )
 
 
+class HistoryNotLockable(SwitchyardError):
+    """Where it lies files cannot be locked, so that two processes could write to it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path.name} lies on a disk on which files cannot be locked, as network drives and "
+            "shared folders at times are; set DATABASE_URL to a file on this computer's own disk."
+        )
+
+
+class NotOurHistory(SwitchyardError):
+    """Something else is where the history should be; it is left untouched."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path.name} is no history of Switchyard's, so it was left as it is; "
+            "set DATABASE_URL to another file, or to one that is not there yet."
+        )
+
+
 class HistoryTooNew(SwitchyardError):
     """The history was written by a later version; it is left untouched."""
 
@@ -45,10 +65,13 @@ def is_locked(error: Exception) -> bool:
 
 def is_the_disks(error: Exception) -> bool:
     """Whether the file or its disk is at fault, not what was to be written."""
-    return isinstance(error, OSError) or is_locked(error) or _code(error) in _REASONS
+    ours = isinstance(error, OSError | SwitchyardError)
+    return ours or is_locked(error) or _code(error) in _REASONS
 
 
 def in_words(error: Exception) -> str:
+    if isinstance(error, SwitchyardError):
+        return "Another file has taken the history's place, so no new run can start."
     reason = _REASONS.get(_code(error), "The history's folder cannot be written to")
     return f"{reason}, so no new run can start; answers already given are kept."
 

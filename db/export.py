@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,18 @@ from typing import Any
 
 from core.cells import inert
 from core.errors import BadRequest
+from core.types import Decision
 from db import search, tally
+from db.decisions import decisions_from, spelt_out
 from db.filters import Filter, filter_from, run_filter_from
 from db.lists import hits
 from db.readers import Readers
 from db.rows import CALL_COLUMNS
 
-_CHUNK, _CHUNK_OF_TEXTS = 500, 100  # rows held at once
+InWords = Callable[[Sequence[Decision]], str]
+
+_CHUNK, _CHUNK_OF_TEXTS = 500, 100  # rows held at once, at most
+_PIECE = 1 << 20  # characters, after which no more are
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +35,16 @@ class _View:
     texts: Sequence[str] = ()  # JSON lines alone hold these
     joined: str = ""
     parsed: Sequence[str] = ()  # JSON within
+    decided: bool = (
+        False  # there are decisions: in JSON lines exactly, in a table in somebody's words
+    )
 
 
 _RUN_COLUMNS = (
     *("id", "goal", "status", "strategy", "provider", "model", "started_at", "finished_at"),
     *("source", "simulated", "error_kind", "error"),
 )
-_RUN_TEXTS = ("plan", "options")
+_RUN_TEXTS = ("plan", "options", "decisions")
 _VIEWS = {
     "calls": _View(
         tally.CALLS,
@@ -47,19 +55,24 @@ _VIEWS = {
         ("request",),
     ),
     "runs": _View(
-        tally.RUNS, search.RUNS, _RUN_COLUMNS, ("plan", "options"), "", ("plan", "options")
+        tally.RUNS, search.RUNS, _RUN_COLUMNS, _RUN_TEXTS, "", ("plan", "options"), decided=True
     ),
 }
 _FLAGS = ("simulated", "drilled")
 
 
-def export_csv(path: str | Path, asked: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def export_csv(
+    path: str | Path, asked: Mapping[str, Sequence[str]], *, not_asked: InWords | None = None
+) -> Iterator[str]:
     """Pieces of a CSV file of calls, oldest first, without their text; `view=runs`: of runs.
+
+    With `not_asked` a table of runs has a column of what that says.
 
     Raises:
         BadRequest: a filter cannot be read.
     """
-    return _csv(Readers(path), *_asked(asked))
+    view, wanted = _asked(asked)
+    return _csv(Readers(path), view, wanted, not_asked if view.decided else None)
 
 
 def export_jsonl(path: str | Path, asked: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -80,16 +93,21 @@ def _asked(asked: Mapping[str, Sequence[str]]) -> tuple[_View, Filter]:
     return _VIEWS[name], run_filter_from(filters) if name == "runs" else filter_from(filters)
 
 
-def _csv(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
+def _csv(readers: Readers, view: _View, wanted: Filter, not_asked: InWords | None) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(view.columns)
+    writer.writerow([*view.columns, *(["not_asked"] if not_asked else [])])
+    names = [*view.columns, *(["decisions"] if not_asked else [])]
     with closing(readers):
-        for rows in _chunks(readers, view, wanted, view.columns):
-            writer.writerows(
-                [inert(value) if isinstance(value, str) else value for value in row[1:]]
-                for row in rows
-            )
+        for rows in _chunks(readers, view, wanted, names):
+            for row in rows:
+                cells = dict(zip(names, row[1:], strict=True))
+                if not_asked:
+                    told = decisions_from(cells["decisions"], strategy=cells["strategy"])
+                    cells["decisions"] = not_asked(told) if told else None
+                writer.writerow(
+                    [inert(cell) if isinstance(cell, str) else cell for cell in cells.values()]
+                )
             yield _emptied(buffer)
     yield _emptied(buffer)
 
@@ -99,14 +117,15 @@ def _jsonl(readers: Readers, view: _View, wanted: Filter) -> Iterator[str]:
     with closing(readers):
         for rows in _chunks(readers, view, wanted, names):
             # One piece of many lines: the server takes a thread's turn for each.
-            yield "".join(
-                _line(dict(zip(names, row[1:], strict=True)), view.parsed) for row in rows
-            )
+            yield "".join(_line(dict(zip(names, row[1:], strict=True)), view) for row in rows)
+            del rows  # before the next are read
 
 
-def _line(record: dict[str, Any], parsed: Sequence[str]) -> str:
-    for name in parsed:
+def _line(record: dict[str, Any], view: _View) -> str:
+    for name in view.parsed:
         record[name] = _json(record[name])
+    if view.decided:
+        record["decisions"] = spelt_out(record["decisions"], strategy=record["strategy"])
     for name in _FLAGS:
         if name in record:
             record[name] = bool(record[name])
@@ -126,9 +145,21 @@ def _chunks(
     """The key and then the columns, oldest first. Nothing is held open between two chunks."""
     chunk = _chunk(view, wanted, names)
     last = 0
-    while chunk and (rows := readers.rows(chunk[0], *chunk[1], last, tally.MOST)):
+    while chunk and (rows := _piece(readers, chunk[0], [*chunk[1], last, tally.MOST])):
         last = rows[-1][0]
         yield rows
+
+
+def _piece(readers: Readers, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The first rows, until they are many or long."""
+    rows, size = [], 0
+    with readers.reading() as connection, closing(connection.execute(sql, values)) as found:
+        for row in found:
+            rows.append(row)
+            size += sum(len(value) for value in row if isinstance(value, str))
+            if size >= _PIECE:
+                break
+    return rows
 
 
 def _chunk(view: _View, wanted: Filter, names: Sequence[str]) -> tuple[str, list[Any]] | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import OUTCOMES
+from core.errors import RATED
 from db import counts
 
 # What is read of a call, in this order.
@@ -31,7 +31,6 @@ COUNTS = ("outcomes", "latencies", "ttfts")
 _Facts = Sequence[Any]
 
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
-_RATED = {"ok", *(kind.value for kind, outcome in OUTCOMES.items() if outcome.rated)}
 _TIMES = (FACTS.index("latency_ms"), FACTS.index("ttft_ms"))
 _MOST_TOKENS = 1 << 40  # a vendor may claim more, and a sum of such claims would overflow
 
@@ -94,7 +93,7 @@ def _sums(facts: _Facts) -> tuple[float, ...]:
         1,
         ok,
         status == "failed",
-        (kind or status) in _RATED,
+        (kind or status) in RATED,
         latency if ok else 0.0,
         asked,
         told_tokens,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import struct
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
-from db.errors import HistoryInUse, HistoryTooNew
+from db import ours
+from db.errors import HistoryInUse, HistoryNotLockable, HistoryTooNew
 from db.migrations import MIGRATIONS, migrate, version_of
 
 if sys.platform == "win32":
@@ -23,6 +27,14 @@ else:
 
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lock_inode(descriptor: int) -> None:
+    # A lock of the open file, far behind what SQLite locks: a lock of the process would end with
+    # any connection that is closed, and on a network drive one of the whole file bars SQLite.
+    if sys.platform == "linux":
+        whole = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 1 << 62, 1, 0)
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, whole)
 
 
 _QUICKLY_WRITTEN = 64 << 20  # bytes
@@ -46,15 +58,40 @@ def hold(path: Path) -> int:
 
     Raises:
         HistoryInUse: another process writes to it.
+        HistoryNotLockable: nothing can be locked there.
         OSError: the lock file cannot be made.
     """
     descriptor = os.open(beside(path, ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        _lock(descriptor)
-    except OSError as error:
-        os.close(descriptor)
-        raise HistoryInUse(path) from error
+    _locked(descriptor, path, _lock)
     return descriptor
+
+
+def hold_inode(path: Path) -> int | None:
+    """The same by whatever name the file is opened; it is made if it is missing.
+
+    None: it may only be read, by anybody.
+
+    Raises: as `hold`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and path.exists():
+            return None
+        raise
+    _locked(descriptor, path, _lock_inode)
+    return descriptor
+
+
+def _locked(descriptor: int, path: Path, lock: Callable[[int], None]) -> None:
+    try:
+        lock(descriptor)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a kernel that knows no such locks
+            return
+        os.close(descriptor)
+        taken = error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+        raise (HistoryInUse(path) if taken else HistoryNotLockable(path)) from error
 
 
 def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
@@ -75,6 +112,9 @@ def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
     try:
         # Of a new file only: what is removed later can be given back to the disk bit by bit.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if connection.execute("PRAGMA application_id").fetchone()[0] != ours.APPLICATION_ID:
+            # Before the log, so that a new file's own first bytes say whose it is.
+            connection.execute(f"PRAGMA application_id = {ours.APPLICATION_ID}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
         connection.execute("PRAGMA synchronous = FULL")
@@ -119,11 +159,17 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 def is_sound(path: Path) -> bool:
     """Whether SQLite finds no damage in it. About 1 s per 100 MB."""
     try:
-        connection = connect_to_read(path)
-        try:
-            return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
-        finally:
-            connection.close()
+        with closing(connect_to_read(path)) as connection:
+            return finds_no_damage(connection)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        return False
+
+
+def finds_no_damage(connection: sqlite3.Connection) -> bool:
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:

@@ -10,7 +10,8 @@ from core.errors import BadRequest
 from db.rollup import SAVED
 from db.rows import escaped
 
-CHOICES = ("provider", "model", "strategy", "status", "error_kind")  # each one of several
+# Each one of several.
+CHOICES = ("provider", "answered_by", "model", "strategy", "status", "error_kind")
 _LONGEST = 1_000  # characters of text to look for
 YES_OR_NO = {"true": True, "1": True, "false": False, "0": False}
 
@@ -36,6 +37,15 @@ class Filter:
     counted: bool = False
 
     COUNTED: ClassVar[str] = "status <> 'running'"
+    # The choices that are columns of the row itself, in which tallies count them.
+    COLUMNS: ClassVar[Mapping[str, str]] = {
+        name: name for name in ("provider", "model", "strategy", "status", "error_kind")
+    }
+
+    @property
+    def costly(self) -> bool:
+        """Whether no tally counts them: then they are counted as far as a person cares."""
+        return self.text is not None
 
     def where(self) -> tuple[str, list[Any]]:
         """A condition on the rows' own columns, which the text is not, and its parameters."""
@@ -56,9 +66,9 @@ class Filter:
     def choices(self) -> tuple[str, list[Any]]:
         """The same of the columns that are one of several, and whether it was practice."""
         terms, values = ["TRUE"], list[Any]()
-        for column in CHOICES:
-            if wanted := getattr(self, column):
-                terms.append(f"{column} IN ({', '.join('?' * len(wanted))})")
+        for name, column in self.COLUMNS.items():
+            if wanted := getattr(self, name):
+                terms.append(f"{column} IN ({_marks(wanted)})")
                 values += wanted
         if self.simulated is not None:
             terms.append("simulated = ?")
@@ -92,19 +102,45 @@ class CallFilter(Filter):
 
 @dataclass(frozen=True, slots=True)
 class RunFilter(Filter):
-    """Which runs. `provider` and `model` are who answered, `error_kind` is the run's own.
+    """Which runs. `provider` and `model` were asked in it, whatever came of it, and by the same
+    call where both are given; `answered_by` is whose answer it is. `error_kind` is the run's own.
 
     `text` is looked for in goals and plans. `saved` are those that would have failed, had nobody
     else been asked.
     """
 
+    answered_by: tuple[str, ...] = ()
     saved: bool | None = None
+
+    COLUMNS: ClassVar[Mapping[str, str]] = {
+        "answered_by": "provider",
+        **{name: name for name in ("strategy", "status", "error_kind")},
+    }
+
+    @property
+    def costly(self) -> bool:
+        return self.text is not None or bool(self.provider or self.model)
+
+    def asked(self) -> tuple[str, list[Any]]:
+        """A condition on a call of the run; an empty one where nobody has to be asked."""
+        some = [("provider", self.provider), ("model", self.model)]
+        terms = [f"{column} IN ({_marks(wanted)})" for column, wanted in some if wanted]
+        return " AND ".join(terms), [*self.provider, *self.model]
 
     def of_rows(self) -> tuple[list[str], list[Any]]:
         terms, values = Filter.of_rows(self)
+        asked, whom = self.asked()
+        if asked:
+            some = "SELECT provider, model FROM call WHERE run_id = run.id"
+            terms.append(f"EXISTS (SELECT 1 FROM ({some}) WHERE {asked})")
+            values += whom
         if self.saved is not None:
             terms.append(SAVED if self.saved else f"NOT {SAVED}")
         return terms, values
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 _F = TypeVar("_F", bound=Filter)

@@ -25,21 +25,22 @@ from typing import TypeVar
 
 from core.errors import HistoryUnavailable
 from core.types import Attempt, Message, RunRecord
-from db import files, precedence, queries, rollup, search
+from db import files, ours, precedence, queries, rollup, search, spool
 from db.errors import in_words, is_locked, is_the_disks, unavailable
 from db.migrations import MIGRATIONS
 from db.records import Record, put, settle
 from db.rows import (
     CALL,
+    DECIDED,
     INTENT,
     REQUEST,
     RUN,
-    TABLES,
     TEXT,
     Redact,
     Row,
     Table,
     call_row,
+    decided_row,
     intent_row,
     request_text,
     run_row,
@@ -76,7 +77,8 @@ class SqliteHistory:
     """
 
     def __init__(self, path: Path, redact: Redact) -> None:
-        self.path = path
+        # Its log lies beside the file itself, and so does all else, whatever link leads to it.
+        self.path = path = Path(os.path.realpath(path))
         self.notice: str | None = None
         self.degraded: str | None = None
         self._redact = redact
@@ -85,6 +87,7 @@ class SqliteHistory:
         self._queue: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
         self._ids: itertools.count[int] | None = None
         self._lock: int | None = None
+        self._inodes: dict[int, int | None] = {}  # that are locked, and their descriptors
         self._turn = threading.Lock()  # of whoever uses the connection
         self._connection: sqlite3.Connection | None = None
         self._synchronous = ""
@@ -98,6 +101,7 @@ class SqliteHistory:
         self._commits = 0  # since the last checkpoint
         self._requests: dict[int, str] = {}  # theirs, should the rows of their intents be gone
         self._runs: set[str] = set()  # that began here and have not been told to end
+        self._decided: dict[str, RunRecord] = {}  # decisions to go with the run's next record
         self._leave_alone_until = 0.0  # the disk was too slow for a write in place
         self._thread = threading.Thread(target=self._attend, name="switchyard-history", daemon=True)
 
@@ -107,7 +111,9 @@ class SqliteHistory:
 
         Raises:
             HistoryInUse: another process writes to it.
+            HistoryNotLockable: nothing can be locked where it lies.
             HistoryTooNew: a later version wrote it.
+            NotOurHistory: something else is there, and is left as it is.
         """
         history = cls(Path(path), redact)
         try:
@@ -127,7 +133,12 @@ class SqliteHistory:
 
     def begin(self, attempt: Attempt, messages: Sequence[Message]) -> Awaitable[None]:
         request = self._requests[attempt.id] = request_text(messages, self._redact)
-        rows = ((INTENT, intent_row(attempt, self._redact)), (REQUEST, (attempt.id, request)))
+        rows: tuple[tuple[Table, Row], ...] = (
+            (INTENT, intent_row(attempt, self._redact)),
+            (REQUEST, (attempt.id, request)),
+        )
+        if decided := self._decided.pop(attempt.run_id or "", None):
+            rows = (*rows, (DECIDED, decided_row(decided)))
         waiter = self._awaitable(Record(rows, outcome=False))
         if not waiter.done():
             waiter.add_done_callback(lambda done: self._forget_refused(done, attempt.id))
@@ -147,8 +158,12 @@ class SqliteHistory:
         self._runs.add(run.id)
         return self._awaitable(Record(((RUN, run_row(run, self._redact)),), outcome=False))
 
+    def decided(self, run: RunRecord) -> None:
+        self._decided[run.id] = run
+
     def end_run(self, run: RunRecord) -> Awaitable[None]:
         self._runs.discard(run.id)
+        self._decided.pop(run.id, None)
         return self._awaitable(Record(((RUN, run_row(run, self._redact)),)))
 
     def submit(self, act: Callable[[sqlite3.Connection], _T]) -> Future[_T]:
@@ -388,12 +403,7 @@ class SqliteHistory:
 
     def _append_to_spool(self, records: Iterable[Record]) -> None:
         try:
-            with self._spool.open("a", encoding="utf-8") as spool:
-                for record in records:
-                    rows = [(table.name, row) for table, row in record.rows]
-                    spool.write(f"\n{json.dumps(rows)}\n")  # a line before may be cut off
-                spool.flush()
-                os.fsync(spool.fileno())
+            spool.append(self._spool, records)
         except OSError:  # then they are in memory alone, until the disk gives way
             _log.exception("outcomes could not be spooled to %s", self._spool)
 
@@ -408,18 +418,24 @@ class SqliteHistory:
         return self._connection is None or self._doubtful
 
     def _connect(self) -> sqlite3.Connection:
+        first = self._ids is None
+        if first or files.inode(self.path) not in self._inodes:
+            there = ours.check(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self._lock is None:
             self._lock = files.hold(self.path)
-        first = self._ids is None
-        if first:
+        if first and there:
+            self._hold_inode()
             self._check()
+        self._hold_inode()
         connection = files.connect(self.path, busy_timeout=_BUSY_TIMEOUT)
         self._disconnect()
         self._connection, self._doubtful = connection, False
         self._synchronous, self._inode = "FULL", files.inode(self.path)
+        ours.mark(self._lock, self._inode)
         if first:
-            self._replay(connection)
+            if sentence := spool.replay(connection, self._spool):
+                self._note(sentence)
             _mark_interrupted(connection)
             if search.is_behind(connection):
                 self._unindexed_since = time.monotonic()
@@ -430,39 +446,34 @@ class SqliteHistory:
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # and makes checkpoints of its own
         return connection
 
+    def _hold_inode(self) -> None:
+        if (inode := files.inode(self.path)) not in self._inodes:
+            descriptor = files.hold_inode(self.path)
+            self._inodes[inode or files.inode(self.path)] = descriptor
+
     def _check(self) -> None:
-        if self.path.exists():
-            if self.path.stat().st_size > _CHECKED_AT_ONCE and not self._suspect.exists():
-                threading.Thread(target=self._check_in_use, daemon=True).start()
-                return  # whether it is suspect is for that thread to say
-            if not files.is_sound(self.path):
-                aside = files.set_aside(self.path)
-                self.notice = (
-                    "The history was damaged. "
-                    f"It was kept as {aside.name}, and a new one was begun."
-                )
+        """Of a file that is ours: any other is never set aside."""
+        if self.path.stat().st_size > _CHECKED_AT_ONCE and not self._suspect.exists():
+            threading.Thread(target=self._check_in_use, daemon=True).start()
+            return  # whether it is suspect is for that thread to say
+        if not files.is_sound(self.path):
+            aside = files.set_aside(self.path)
+            self._note(
+                f"The history was damaged. It was kept as {aside.name}, and a new one was begun."
+            )
         self._suspect.unlink(missing_ok=True)
 
-    def _check_in_use(self) -> None:
-        if not files.is_sound(self.path):
-            self._suspect.touch()
-            self.notice = "The history is damaged. Start Switchyard again to begin a new one."
+    def _note(self, sentence: str) -> None:
+        _log.warning("%s", sentence)
+        self.notice = f"{self.notice} {sentence}" if self.notice else sentence
 
-    def _replay(self, connection: sqlite3.Connection) -> None:
-        if not self._spool.exists():
-            return
-        rows: defaultdict[Table, list[Row]] = defaultdict(list)
-        for line in self._spool.read_text(encoding="utf-8").splitlines():
-            try:
-                spooled = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # cut off as it was written, so nobody was told that it is safe
-            for name, row in spooled:
-                rows[TABLES[name]].append(tuple(row))
-        connection.execute("BEGIN IMMEDIATE")
-        put(connection, rows)
-        connection.execute("COMMIT")
-        self._spool.unlink()
+    def _check_in_use(self) -> None:
+        sound = True  # Through a reader, which is broken off when the history is closed.
+        with suppress(HistoryUnavailable), self._archive.reading() as connection:
+            sound = files.finds_no_damage(connection)
+        if not sound:
+            self._suspect.touch()
+            self._note("The history is damaged. Start Switchyard again to begin a new one.")
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -479,11 +490,13 @@ class SqliteHistory:
         self._let_go()
 
     def _let_go(self) -> None:
+        self._archive.stop()
         self._disconnect()
-        self._archive.close()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        descriptors = [*self._inodes.values(), self._lock]
+        self._inodes, self._lock = {}, None
+        for descriptor in descriptors:
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def _mark_interrupted(connection: sqlite3.Connection) -> None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from db import marks, search, tally, words
 from db.filters import CallFilter, Filter, RunFilter
-from db.rows import CALL_COLUMNS, Row
+from db.rows import CALL_COLUMNS, Row, attempt_from
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COUNTED_TO = 10_000  # with a text to look for, a larger count comes out as this
+COUNTED_TO = 10_000  # where counting is costly, a larger count comes out as this
 RANKED_AMONG = 300  # the newest that hold the text
 
 _GOAL = 500  # characters of a goal in a list
@@ -25,24 +25,29 @@ _GOAL = 500  # characters of a goal in a list
 # fmt: off
 _RUN_PAGE = [
     "id", "goal", "status", "strategy", "provider", "model", "source", "error_kind", "error",
-    "simulated", "started_at", "finished_at", "chain",
+    "simulated", "started_at", "finished_at", "steps", "waits", "attempts",
 ]
 _RUN_FRAME = [
     "id", "goal", "status", "strategy", "provider", "model", "source", "error_kind", "error",
-    "snippet", "simulated", "started_at", "finished_at", "calls", "latency_ms", "cost_usd", "chain",
+    "snippet", "simulated", "started_at", "finished_at", "steps", "waits", "calls",
+    "latency_ms", "cost_usd", "attempts", "chain",
 ]
 # fmt: on
 _RUN_SHOWN = f"""
     id, substr(goal, 1, {_GOAL}), status, strategy, provider, model, source, error_kind, error,
     simulated, started_at, finished_at,
-    (SELECT json_group_array(json_array(provider, status, error_kind, step, latency_ms, cost_usd))
-       FROM (SELECT provider, status, error_kind, step, latency_ms, cost_usd
-               FROM call WHERE run_id = page.id ORDER BY ordinal, id))
+    CASE WHEN json_valid(plan) THEN json_array_length(plan, '$.steps') END,
+    plan IS NOT NULL AND coalesce(CASE WHEN json_valid(execution)
+         THEN json_extract(execution, '$.approve') AND NOT json_extract(execution, '$.begun')
+         END, FALSE),
+    (SELECT json_group_array(json_array({", ".join(CALL_COLUMNS)}))
+       FROM (SELECT * FROM call WHERE run_id = page.id ORDER BY ordinal, id))
 """
 # The frames' columns that are not text.
 _RUN_TYPES = {
-    "chain": "object",
-    "simulated": "bool",
+    **dict.fromkeys(("chain", "attempts"), "object"),
+    **dict.fromkeys(("simulated", "waits"), "bool"),
+    "steps": "Int64",
     "calls": "int64",
     **dict.fromkeys(("started_at", "finished_at", "latency_ms", "cost_usd"), "float64"),
 }
@@ -65,7 +70,7 @@ def page_of_runs(
     snippets = _snippets(connection, search.RUNS, wanted.text, keys)
     return _frame(
         [
-            (*row[:9], snippet, *row[9:12], *_totals(row[12]))
+            (*row[:9], snippet, *row[9:14], *_totals(row[14]))
             for row, snippet in zip(rows, snippets, strict=True)
         ],
         _RUN_FRAME,
@@ -157,7 +162,8 @@ def _count(
     connection: sqlite3.Connection, source: search.Source, listed: tally.Listed, wanted: Filter
 ) -> int:
     if wanted.text is None:
-        return tally.count(connection, listed, wanted)
+        most = COUNTED_TO if wanted.costly else tally.MOST
+        return tally.count(connection, listed, wanted, most=most)
     if (found := hits(source, wanted)) is None:
         return 0
     sql, values = found
@@ -200,12 +206,15 @@ def _snippets(
     return [marks.snippet(texts.get(key, ()), terms) for key in keys]
 
 
-def _totals(packed: str) -> Row:
-    calls = json.loads(packed) if isinstance(packed, str) else packed
-    latency = sum(call[4] or 0.0 for call in calls)
-    unpriced = any(call[5] is None and call[1] == "ok" for call in calls)
-    cost = None if unpriced else sum(call[5] or 0.0 for call in calls)
-    return (len(calls), latency, cost, [call[:4] for call in calls])
+def _totals(packed: Any) -> Row:
+    rows = json.loads(packed) if isinstance(packed, str) else packed
+    attempts = [attempt_from(row) for row in rows]
+    sent = [each for each in attempts if not each.drilled]
+    latency = sum(each.latency_ms or 0.0 for each in sent)
+    unpriced = any(each.cost_usd is None and each.status == "ok" for each in sent)
+    cost = None if unpriced else sum(each.cost_usd or 0.0 for each in sent)
+    chain = [[each.provider, each.status, each.error_kind, each.step] for each in attempts]
+    return (len(sent), latency, cost, attempts, chain)
 
 
 def _frame(rows: Sequence[Row], columns: Sequence[str], types: Mapping[str, str]) -> pd.DataFrame:

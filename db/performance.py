@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.types import Change, Period
 from db import counts
 from db.figures import KINDS, SUMS
-from db.quantiles import dense, quantiles
+from db.quantiles import FEWEST, dense, told
 from db.queries import Archive
 from db.stretches import Columns, Stretches
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of calls that have ended. Latencies are of successes, in seconds."""
+    """Of calls that have ended. Latencies are of successes, in seconds; None: too few to tell."""
 
     calls: int
     ok: int
@@ -37,6 +38,7 @@ class Summary:
     runs: int
     runs_ok: int
     runs_saved: int  # completed, though a provider asked before the answerer failed
+    refused: int = 0  # calls that a provider declined to answer: they are not rated
 
 
 class Performance:
@@ -52,9 +54,9 @@ class Performance:
 
     def summary(self, period: Period, *, simulated: bool) -> Summary:
         sums = ("calls", "ok", "rated", "cost_usd", "priced", "unpriced")
-        some = self._stretches.calls(period, simulated=simulated)
+        some = self._calls(period, simulated=simulated)
         total = {name: sum(some[name]) for name in sums}
-        (seconds,) = quantiles(tuple(some["latencies"]), begins=(0,))
+        (seconds,) = told(tuple(some["latencies"]), begins=(0,))
         runs = self._stretches.runs(period, None, simulated=simulated)
         return Summary(
             calls=total["calls"],
@@ -67,6 +69,7 @@ class Performance:
             runs=sum(row[1] for row in runs),
             runs_ok=sum(row[2] for row in runs),
             runs_saved=sum(row[3] for row in runs),
+            refused=int(_refused(some).sum()),
         )
 
     def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame:
@@ -74,31 +77,36 @@ class Performance:
 
         Columns: provider (str), calls, ok, rated (int64), success_rate (float64, 0..1, of the
         rated), p50, p95, p99, ttft (float64, seconds of successes; ttft is the median time to
-        the first token), tokens_per_second, cost_usd (float64), plans (int64, planning calls
-        that gave one), plan_cost (float64, US dollars a plan, invalid ones paid for included),
-        valid_plan_rate (float64, 0..1). NaN where unknown.
+        the first token), tokens_per_second, cost_usd (float64), unpriced (int64, answers at an
+        unknown price), plans (int64, planning calls that gave one), plan_cost (float64, US
+        dollars a plan, invalid ones paid for included), valid_plan_rate (float64, 0..1). NaN
+        where unknown.
         """
-        import pandas as pd
+        some = self._calls(period, simulated=simulated)
+        begins = _begins(some["provider"])
+        frame = _by_whom(some, begins)
+        frame.insert(0, "provider", _texts([some["provider"][at] for at in begins]))
+        return frame
 
-        some = self._stretches.calls(period, simulated=simulated)
-        frame = {name: _floats(some[name]) for name in SUMS}
-        plans = frame["plans"]
-        return pd.DataFrame(
-            {
-                "provider": _texts(some["provider"]),
-                **_shared(some, ("p50", "p95", "p99")),
-                "ttft": quantiles(tuple(some["ttfts"]), (0.50,))[:, 0],
-                "tokens_per_second": _ratio(frame["told_tokens"], frame["told_ms"] / 1000),
-                "cost_usd": _where(frame["priced"] > 0, frame["cost_usd"]),
-                "plans": plans.astype("int64"),
-                "plan_cost": _ratio(
-                    _where(frame["plans_unpriced"] == 0, frame["plan_cost_usd"]), plans
-                ),
-                "valid_plan_rate": _ratio(plans, plans + frame["invalid_plans"]),
-            }
-        )
+    def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        """The same, one row per provider and model with calls, by their names.
 
-    def over_time(self, period: Period, edges: Sequence[float], *, simulated: bool) -> pd.DataFrame:
+        More columns: model (str, after the provider), refused (int64, calls that it declined to
+        answer, which are not rated; after the rated).
+        """
+        some = self._calls(period, simulated=simulated)
+        frame = _by_whom(some)
+        frame.insert(0, "provider", _texts(some["provider"]))
+        frame.insert(1, "model", _texts(some["model"]))
+        frame.insert(5, "refused", _refused(some))
+        return frame
+
+    def _calls(self, period: Period, *, simulated: bool) -> Columns:
+        return _paid(self._stretches.calls(period, simulated=simulated), simulated=simulated)
+
+    def over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool, by_model: bool = False
+    ) -> pd.DataFrame:
         """One row per provider and bucket with calls, by time and provider.
 
         A bucket goes from one of `edges` (UTC seconds, ascending) to the next, the last to the
@@ -106,27 +114,55 @@ class Performance:
 
         Columns: provider (str), start (float64, its edge), calls, ok, rated (int64),
         success_rate (float64, 0..1), p50, p95 (float64, seconds), cost_usd (float64). NaN where
-        unknown.
+        unknown. With `by_model` one row per model, and a column more after the provider.
         """
         some = self._over_time(period, edges, simulated=simulated)
-        frame = _over_time(some, edges)
-        frame.insert(0, "provider", _texts(some["provider"]))
+        shown = ("provider", "model") if by_model else ("provider",)
+        begins = _begins([*zip(*(some[name] for name in ("bucket", *shown)), strict=True)])
+        frame = _over_time(some, edges, begins)
+        for place, name in enumerate(shown):
+            frame.insert(place, name, _texts([some[name][at] for at in begins]))
         return frame
+
+    def latency_over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool
+    ) -> pd.DataFrame:
+        """The latencies of a provider in neighbouring buckets that together can tell a p95.
+
+        One row per provider and so many buckets, by provider and time; `edges` as above.
+        Columns: provider (str), start, until (float64, UTC seconds), calls, ok, rated (int64),
+        p50, p95 (float64, seconds; NaN where unknown).
+        """
+        import pandas as pd
+
+        some = self._over_time(period, edges, simulated=simulated)
+        order = sorted(range(len(some["bucket"])), key=some["provider"].__getitem__)
+        some = {name: [values[at] for at in order] for name, values in some.items()}
+        begins = _enough(some)
+        ends = [*edges[1:], period.until]
+        last = [at - 1 for at in [*begins[1:], len(order)] if at]
+        return pd.DataFrame(
+            {
+                "provider": _texts([some["provider"][at] for at in begins]),
+                "start": _floats([edges[some["bucket"][at]] for at in begins]),
+                "until": _floats([ends[some["bucket"][at]] for at in last]),
+                **_shared(some, ("p50", "p95"), begins),
+            }
+        ).drop(columns="success_rate")
 
     def totals_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame:
-        """The same of all providers together: one row per bucket with calls, without provider."""
+        """The same as over_time of all providers together: one row per bucket, without provider."""
         some = self._over_time(period, edges, simulated=simulated)
-        of = some["bucket"]
-        begins = [at for at, bucket in enumerate(of) if at == 0 or bucket != of[at - 1]]
-        return _over_time(some, edges, begins)
+        return _over_time(some, edges, _begins(some["bucket"]))
 
     def _over_time(self, period: Period, edges: Sequence[float], *, simulated: bool) -> Columns:
         sums = ("calls", "ok", "rated", "cost_usd", "priced")
-        return self._stretches.calls_over_time(
+        some = self._stretches.calls_over_time(
             period, edges, simulated=simulated, sums=sums, texts=("latencies",)
         )
+        return _paid(some, simulated=simulated)
 
     def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame:
         """How long successes took, by provider and latency.
@@ -137,21 +173,27 @@ class Performance:
         import numpy as np
         import pandas as pd
 
-        some = self._stretches.calls(period, simulated=simulated)
-        codes, often = dense(tuple(some["latencies"]))
+        providers, codes, often = self._counts(period, "latencies", simulated=simulated)
         which, place = np.nonzero(often)
         bounds = [counts.bounds(code) for code in codes.tolist()]
         low, high = (_floats([bound[end] for bound in bounds])[place] / 1000 for end in (0, 1))
         return pd.DataFrame(
             {
-                "provider": pd.Series(some["provider"], dtype="str")
-                .iloc[which]
-                .reset_index(drop=True),
+                "provider": pd.Series(providers, dtype="str").iloc[which].reset_index(drop=True),
                 "low": low,
                 "high": high,
                 "calls": often[which, place].astype("int64"),
             }
         )
+
+    def _counts(
+        self, period: Period, name: str, *, simulated: bool
+    ) -> tuple[list[str], Array, Array]:
+        """Providers, codes, and per provider how often each."""
+        some = self._calls(period, simulated=simulated)
+        begins = _begins(some["provider"])
+        codes, often = dense(tuple(some[name]))
+        return [some["provider"][at] for at in begins], codes, _summed(often, begins)
 
     def failures(self, period: Period, *, simulated: bool) -> pd.DataFrame:
         """Calls that failed, by provider and reason.
@@ -160,12 +202,11 @@ class Performance:
         """
         import pandas as pd
 
-        some = self._stretches.calls(period, simulated=simulated)
-        codes, often = dense(tuple(some["outcomes"]))
+        providers, codes, often = self._counts(period, "outcomes", simulated=simulated)
         kinds = [KINDS[code] for code in codes.tolist()]
         rows = [
             (provider, kind, calls)
-            for provider, row in zip(some["provider"], often.tolist(), strict=True)
+            for provider, row in zip(providers, often.tolist(), strict=True)
             for kind, calls in zip(kinds, row, strict=True)
             if calls and kind not in _NO_FAILURE
         ]
@@ -214,18 +255,75 @@ class Performance:
 
 
 _NO_FAILURE = ("ok", "cancelled", "interrupted")
+_REFUSED = KINDS.index("refused")
 
 
-def _over_time(
-    some: Columns, edges: Sequence[float], begins: Sequence[int] | None = None
-) -> pd.DataFrame:
+def _paid(some: Columns, *, simulated: bool) -> Columns:
+    """With what they cost; practice costs nothing, whatever the price lists say."""
+    if not simulated:
+        return some
+    nothing = [0.0] * len(some["calls"])
+    free = dict.fromkeys(("cost_usd", "plan_cost_usd", "unpriced", "plans_unpriced"), nothing)
+    known: Columns = {"priced": some["calls"], **free}
+    return {name: known.get(name, values) for name, values in some.items()}
+
+
+def _begins(keys: Sequence[Any]) -> list[int]:
+    """Where another one begins."""
+    return [at for at, key in enumerate(keys) if at == 0 or key != keys[at - 1]]
+
+
+def _enough(some: Columns) -> list[int]:
+    """Where buckets begin that together can tell a p95, or all there are; by provider and time."""
+    providers, buckets, answers = some["provider"], some["bucket"], some["ok"]
+    begins: list[int] = []
+    for first, after in pairwise([*_begins(providers), len(providers)]):
+        own, so_far = [first], 0.0
+        for at in range(first, after):
+            if so_far >= FEWEST[0.95] and buckets[at] != buckets[at - 1]:
+                own.append(at)
+                so_far = 0.0
+            so_far += answers[at]
+        if len(own) > 1 and so_far < FEWEST[0.95]:
+            own.pop()
+        begins += own
+    return begins
+
+
+def _by_whom(some: Columns, begins: Sequence[int] | None = None) -> pd.DataFrame:
+    """With `begins` as in `quantiles`."""
     import pandas as pd
 
-    buckets = some["bucket"] if begins is None else [some["bucket"][at] for at in begins]
+    sums = {name: _summed(some[name], begins) for name in SUMS}
+    plans = sums["plans"]
+    ttfts = told(tuple(some["ttfts"]), (0.50,), begins=begins)
+    return pd.DataFrame(
+        {
+            **_shared(some, ("p50", "p95", "p99"), begins),
+            "ttft": ttfts[:, 0],
+            "tokens_per_second": _ratio(sums["told_tokens"], sums["told_ms"] / 1000),
+            "cost_usd": _where(sums["priced"] > 0, sums["cost_usd"]),
+            "unpriced": sums["unpriced"].astype("int64"),
+            "plans": plans.astype("int64"),
+            "plan_cost": _ratio(_where(sums["plans_unpriced"] == 0, sums["plan_cost_usd"]), plans),
+            "valid_plan_rate": _ratio(plans, plans + sums["invalid_plans"]),
+        }
+    )
+
+
+def _refused(some: Columns) -> Array:
+    codes, often = dense(tuple(some["outcomes"]))
+    found: Array = often[:, codes == _REFUSED].sum(axis=1).astype("int64")
+    return found
+
+
+def _over_time(some: Columns, edges: Sequence[float], begins: Sequence[int]) -> pd.DataFrame:
+    import pandas as pd
+
     cost, priced = (_summed(some[name], begins) for name in ("cost_usd", "priced"))
     return pd.DataFrame(
         {
-            "start": _floats([edges[bucket] for bucket in buckets]),
+            "start": _floats([edges[some["bucket"][at]] for at in begins]),
             **_shared(some, ("p50", "p95"), begins),
             "cost_usd": _where(priced > 0, cost),
         }
@@ -239,7 +337,7 @@ def _shared(
 ) -> dict[str, Any]:
     """With `begins` as in `quantiles`."""
     parts = [int(name[1:]) / 100 for name in percentiles]
-    seconds = quantiles(tuple(some["latencies"]), parts, begins=begins)
+    seconds = told(tuple(some["latencies"]), parts, begins=begins)
     sums = {name: _summed(some[name], begins) for name in ("calls", "ok", "rated")}
     return {
         **{name: values.astype("int64") for name, values in sums.items()},
@@ -248,11 +346,13 @@ def _shared(
     }
 
 
-def _summed(values: Sequence[float], begins: Sequence[int] | None) -> Array:
+def _summed(values: Sequence[float] | Array, begins: Sequence[int] | None) -> Array:
     import numpy as np
 
     each = _floats(values)
-    return np.add.reduceat(each, begins) if begins else each
+    if not begins or len(begins) == len(each):
+        return each
+    return np.add.reduceat(each, begins, axis=0)
 
 
 def _texts(values: Sequence[str]) -> pd.Series[str]:
@@ -267,7 +367,7 @@ def _whole(values: Sequence[float]) -> Array:
     return np.array(values, dtype="int64")
 
 
-def _floats(values: Sequence[float]) -> Array:
+def _floats(values: Sequence[float] | Array) -> Array:
     import numpy as np
 
     return np.array(values, dtype="float64")

@@ -15,6 +15,29 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 PERCENTILES = (0.50, 0.95, 0.99)
+# How many calls each takes: of fewer none could be beyond it.
+FEWEST = {0.50: 1, 0.95: 20, 0.99: 100}
+
+
+def told(
+    texts: tuple[str, ...],
+    parts: Sequence[float] = PERCENTILES,
+    *,
+    begins: Sequence[int] | None = None,
+) -> Array:
+    """The same as `quantiles`; NaN where the calls are too few to tell, see FEWEST."""
+    import numpy as np
+
+    if begins is not None and len(begins) == len(texts):
+        begins = None  # each is one of its own, and to add them up would take its time
+    _, often = dense(texts)
+    calls = often.sum(axis=1)
+    if begins is not None and calls.size:
+        calls = np.add.reduceat(calls, begins)
+    found = quantiles(texts, parts, begins=begins)
+    for place, part in enumerate(parts):
+        found[: len(calls), place][calls < FEWEST[part]] = np.nan
+    return found
 
 
 def quantiles(
@@ -26,7 +49,8 @@ def quantiles(
     """A row per text: a column per part, in seconds, NaN without any.
 
     With `begins` one row for all texts from one of these places to the next.
-    Each is that of the call with the rank floor(part * (n - 1)), counted from 0.
+    Each is that of the call with the rank ceil(part * n), counted from 1: the least that so large
+    a part of them did not exceed.
     """
     import numpy as np
 
@@ -42,13 +66,14 @@ def quantiles(
     before = np.concatenate(([0.0], to[:-1]))
     some = to > before
     for place, part in enumerate(parts):
-        rank = np.floor(part * (to - before - 1))
+        # Rounded: 0.07 * 100 is a little more than 7, and would become 8.
+        rank = np.maximum(np.ceil(np.round(part * (to - before), 6)) - 1, 0)
         at = np.searchsorted(upto, (before + rank)[some], side="right")
         found[some, place] = seconds[at % len(codes)]
     return found
 
 
-@lru_cache(maxsize=4)  # a page asks for the same in three forms
+@lru_cache(maxsize=8)  # a page asks for the same in several forms
 def dense(texts: tuple[str, ...]) -> tuple[Array, Array]:
     """The codes that occur, from the first to the last, and per text how often each does."""
     import numpy as np

@@ -6,6 +6,7 @@ Reads never wait for the writer, and never see half of a commit.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 _CALL = ", ".join(CALL_COLUMNS)
 _RUN = ", ".join(RUN_COLUMNS)
+_NEXT = 3  # calls after a failure: the first answer may have been under way when it ended
+# FROM and WHERE of what the figures count.
+_COUNTED = """
+    call INDEXED BY call_outcome
+     WHERE status <> 'running' AND simulated = :simulated AND NOT drilled
+"""
 
 
 class Archive(Readers):
@@ -29,21 +36,50 @@ class Archive(Readers):
     Each raises HistoryUnavailable when the file cannot be read.
     """
 
-    def first_call(self, *, simulated: bool) -> float | None:
-        """When the oldest call that is in the figures began (UTC seconds); None without one."""
-        # Whether there is one at all comes first: without one the index would be read to its end.
-        if not self.rows("SELECT 1 FROM call WHERE simulated = ? LIMIT 1", simulated):
-            return None
-        rows = self.rows(
-            """
-            SELECT started_at FROM call INDEXED BY call_outcome
-             WHERE status <> 'running' AND simulated = ? AND NOT drilled
+    def first_figure(self, *, simulated: bool) -> float | None:
+        """When the oldest stretch began that anything is counted in; None without one.
+
+        UTC seconds. Figures stay when their calls are removed.
+        """
+        ((first,),) = self.rows(
+            "SELECT min(start) FROM call_rollup WHERE simulated = ? AND span = ?",
+            simulated,
+            rollup.SHORTEST,
+        )
+        return None if first is None else float(first)
+
+    def removed_until(self, *, simulated: bool) -> float | None:
+        """Calls from before then (UTC seconds) were removed, and the figures count them still.
+
+        To a quarter of an hour where nothing was called since; None where none was removed.
+        """
+        # A run that goes on keeps its calls, however old: they say nothing of the others.
+        oldest = self.rows(
+            f"""
+            SELECT started_at FROM {_COUNTED}
+               AND coalesce(run_id, '') NOT IN (SELECT id FROM run WHERE status = 'running')
              ORDER BY started_at
              LIMIT 1
             """,
-            simulated,
+            simulated=simulated,
         )
-        return rows[0][0] if rows else None
+        first = oldest[0][0] if oldest else math.inf
+        gone = self.rows(
+            f"""
+            SELECT start + span FROM call_rollup AS figure
+             WHERE simulated = :simulated AND span = :span AND start <= :first
+               AND calls > (
+                   SELECT count(*) FROM {_COUNTED}
+                      AND started_at >= figure.start AND started_at < figure.start + :span
+                      AND provider = figure.provider AND model = figure.model)
+             ORDER BY start DESC
+             LIMIT 1
+            """,
+            simulated=simulated,
+            span=rollup.SHORTEST,
+            first=first,
+        )
+        return min(first, float(gone[0][0])) if gone else None
 
     def run(self, run_id: str) -> RunRecord | None:
         rows = self.rows(f"SELECT {_RUN} FROM run WHERE id = ?", run_id)
@@ -106,10 +142,12 @@ class Archive(Readers):
         Columns: id, goal (its first 500 characters), status, strategy, provider, model (who
         answered), source, error_kind, error, snippet (where the wanted text was found, see
         `db.marks`; all str, empty where there is none), simulated (bool), started_at,
-        finished_at (float64, UTC seconds since the epoch, NaN while it runs), calls (int64),
-        latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN where the price of an
-        answer is unknown), chain (its calls in order, each a list of provider, status,
-        error_kind, step: the last two None where there is none).
+        finished_at (float64, UTC seconds since the epoch, NaN while it runs), steps (Int64, of
+        its plan, NA without one), waits (bool, whether its plan waits for a reader), calls
+        (int64, sent), latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN where
+        the price of an answer is unknown), attempts (its calls in order, each an Attempt), chain
+        (the same, each a list of provider, status, error_kind, step: the last two None where
+        there is none).
         """
         with self.reading() as connection:
             return lists.page_of_runs(connection, wanted, limit=limit, page=page, ranked=ranked)
@@ -141,12 +179,12 @@ class Archive(Readers):
             )
 
     def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int:
-        """Those with a text to look for up to `lists.COUNTED_TO`, which then means: or more."""
+        """Where counting is costly up to `lists.COUNTED_TO`, which then means: or more."""
         with self.reading() as connection:
             return lists.count_runs(connection, wanted)
 
     def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int:
-        """Those with a text to look for up to `lists.COUNTED_TO`, which then means: or more."""
+        """Where counting is costly up to `lists.COUNTED_TO`, which then means: or more."""
         with self.reading() as connection:
             return lists.count_calls(connection, wanted)
 
@@ -165,6 +203,19 @@ class Archive(Readers):
             *run_ids,
         )
         return {run_id: json.loads(calls) for run_id, calls in rows}
+
+    def steps_of(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """How many steps the plans of these runs have; those without a plan are left out."""
+        rows = self.rows(
+            f"""
+            SELECT id, json_array_length(plan, '$.steps')
+              FROM run
+             WHERE id IN ({", ".join("?" * len(run_ids))}) AND json_valid(plan)
+             ORDER BY id
+            """,
+            *run_ids,
+        )
+        return {run_id: steps for run_id, steps in rows if steps is not None}
 
     def models(self) -> list[str]:
         """Every model that was called, by name."""
@@ -208,14 +259,45 @@ class Archive(Readers):
         ]
         return [attempt_from(row) for row in sorted(rows)]
 
+    def around_failures(self, moment: float, *, simulated: bool) -> list[Attempt]:
+        """The calls since then (UTC seconds) that failed, and of each provider the few that came
+        next after one, in order: what its rests can be told from."""
+        ((packed,),) = self.rows(
+            f"""
+            WITH failed AS MATERIALIZED (
+                SELECT id, simulated, provider FROM call INDEXED BY call_outcome
+                 WHERE status <> 'running' AND started_at >= ? AND simulated = ?
+                   AND status = 'failed' AND NOT drilled
+            )
+            SELECT json_group_array(json_array({_CALL})) FROM (
+                SELECT {_CALL} FROM call NOT INDEXED
+                 WHERE status <> 'running' AND NOT drilled AND id IN (
+                       SELECT id FROM failed
+                        UNION
+                       SELECT next.id FROM failed CROSS JOIN call AS next ON next.id IN (
+                              SELECT later.id FROM call AS later INDEXED BY call_by_provider
+                               WHERE later.simulated = failed.simulated
+                                 AND later.provider = failed.provider AND later.id > failed.id
+                               ORDER BY later.id
+                               LIMIT {_NEXT}))
+                 ORDER BY id)
+            """,
+            moment,
+            simulated,
+        )
+        return [attempt_from(row) for row in json.loads(packed)]
+
     def totals(self, *, simulated: bool) -> dict[str, tuple[int, int, float]]:
-        """Per provider: answers, failures, and the sum of the answers' latencies in ms."""
+        """Per provider: answers, failures, and the sum of the answers' latencies in ms.
+
+        Failures that say nothing of the provider are not among them; who only has such is here.
+        """
         with self.reading() as connection:
             pieces = rollup.longest(connection, simulated=simulated)
             rows = connection.execute(
                 f"""
                 WITH piece(width, low, high) AS (VALUES {", ".join(["(?, ?, ?)"] * len(pieces))})
-                SELECT provider, sum(ok), sum(failed), total(latency_ms)
+                SELECT provider, sum(ok), sum(rated - ok), total(latency_ms)
                   FROM piece CROSS JOIN call_rollup
                     ON simulated = ? AND span = width AND start >= low AND start < high
                  GROUP BY provider

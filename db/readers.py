@@ -15,6 +15,7 @@ from core.errors import HistoryUnavailable
 from db import files, precedence
 
 _NO_FILE = -1
+_PATIENCE = 2.0  # seconds for those who read to notice that they are to stop
 
 
 class _Moment(NamedTuple):
@@ -36,6 +37,8 @@ class Readers:
         self._watching = Lock()
         self._version = 0
         self._held = local()  # `now` is the moment that a thread stays in, if it does
+        self._in_use: set[sqlite3.Connection] = set()
+        self._stopped = False
 
     def version(self) -> int:
         """Another number, and a higher one, whenever anything was recorded since.
@@ -47,6 +50,7 @@ class Readers:
         # SQLite counts the commits of others for each connection, so it is always the same one.
         with self._watching:
             inode = files.inode(self.path)
+            self._check_going_on()
             try:
                 if self._watch is None or self._watch[0] != inode:
                     self._unwatch()
@@ -63,6 +67,17 @@ class Readers:
         self._take(_NO_FILE)
         with self._watching:
             self._unwatch()
+
+    def stop(self) -> None:
+        """Close them all for good. What is being read is broken off."""
+        self._stopped = True
+        until = time.monotonic() + _PATIENCE
+        while self._in_use and time.monotonic() < until:
+            for connection in [*self._in_use]:
+                with suppress(sqlite3.ProgrammingError):  # it was closed just now
+                    connection.interrupt()
+            time.sleep(0.005)
+        self.close()
 
     def rows(self, sql: str, *values: Any, **named: Any) -> list[tuple[Any, ...]]:
         with self.reading() as connection:
@@ -82,16 +97,20 @@ class Readers:
         connection = self._take(inode)
         try:
             connection = connection or files.connect_to_read(self.path)
+            self._in_use.add(connection)
+            self._check_going_on()  # now that whoever stops it sees the connection
             connection.execute("BEGIN")
             yield connection
             connection.execute("COMMIT")
         except BaseException as error:
             if connection:
                 connection.close()
+                self._in_use.discard(connection)
             if isinstance(error, sqlite3.Error):
                 raise unreadable() from error
             raise
         self._idle.put((inode, connection))
+        self._in_use.discard(connection)
 
     @contextmanager
     def one_moment(self) -> Iterator[None]:
@@ -113,6 +132,10 @@ class Readers:
     @property
     def _moment(self) -> _Moment | None:
         return getattr(self._held, "now", None)
+
+    def _check_going_on(self) -> None:
+        if self._stopped:
+            raise unreadable()
 
     def _take(self, inode: int) -> sqlite3.Connection | None:
         """An idle connection to the file that is there now, not to one that was replaced."""

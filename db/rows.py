@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 from core.errors import ErrorKind
 from core.types import Attempt, Message, RunRecord, Usage
+from db.decisions import decisions_from, decisions_text
 
 Row = tuple[Any, ...]
 Redact = Callable[[str], str]
@@ -32,7 +34,7 @@ TEXT_COLUMNS = ["call_id", "request", "response"]
 RUN_COLUMNS = [
     "id", "goal", "status", "strategy", "provider", "model", "started_at", "finished_at",
     "source", "simulated", "error_kind", "error", "plan", "options", "idempotency_key",
-    "request_digest", "execution",
+    "request_digest", "execution", "decisions",
 ]
 # fmt: on
 
@@ -57,6 +59,17 @@ class Table:
             connection.execute(_put(self, len(some)), tuple(chain.from_iterable(some)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Amended(Table):
+    """Rows that are there have their other columns changed; the last one with a key counts."""
+
+    def put(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        latest = [*{row[0]: row for row in rows}.values()]
+        for start in range(0, len(latest), _AT_ONCE):
+            some = latest[start : start + _AT_ONCE]
+            connection.execute(_amend(self, len(some)), tuple(chain.from_iterable(some)))
+
+
 @cache
 def _put(table: Table, rows: int) -> str:
     # One statement for many rows: CPython gives up the interpreter lock at every step, and a
@@ -70,6 +83,17 @@ def _put(table: Table, rows: int) -> str:
     """
 
 
+@cache
+def _amend(table: Amended, rows: int) -> str:
+    key, *columns = table.columns
+    row = f"({', '.join('?' * len(table.columns))})"
+    news = ", ".join(f"{name} = news.{name}" for name in columns)
+    return f"""
+        WITH news({", ".join(table.columns)}) AS (VALUES {", ".join([row] * rows)})
+        UPDATE {table.name} SET {news} FROM news WHERE {table.name}.{key} = news.{key}
+    """
+
+
 _OUTCOME = ["status", *(name for name in CALL_COLUMNS if name not in INTENT_COLUMNS)]
 INTENT = Table("call", INTENT_COLUMNS)
 CALL = Table("call", CALL_COLUMNS, _OUTCOME)
@@ -77,6 +101,7 @@ REQUEST = Table("call_text", TEXT_COLUMNS[:2])
 TEXT = Table("call_text", TEXT_COLUMNS, TEXT_COLUMNS[2:])
 _AS_ASKED = ("id", "goal", "idempotency_key", "request_digest")
 RUN = Table("run", RUN_COLUMNS, [name for name in RUN_COLUMNS if name not in _AS_ASKED])
+DECIDED = Amended("run", ("id", "decisions"))
 TABLES = {table.name: table for table in (CALL, TEXT, RUN)}
 
 
@@ -160,12 +185,17 @@ def run_row(run: RunRecord, redact: Redact) -> Row:
         run.simulated,
         run.error_kind,
         storable(run.error, redact),
-        storable(run.plan, redact),
-        storable(_encode(dict(run.options)), redact),
+        None if run.plan is None else storable_json(run.plan, redact),
+        storable_json(_encode(dict(run.options)), redact),
         key_digest(run.idempotency_key),
         request_digest(run),
-        None if run.execution is None else storable(_encode(dict(run.execution)), redact),
+        None if run.execution is None else storable_json(_encode(dict(run.execution)), redact),
+        decisions_text(run.decisions, strategy=run.strategy),
     )
+
+
+def decided_row(run: RunRecord) -> Row:
+    return run.id, decisions_text(run.decisions, strategy=run.strategy)
 
 
 def run_from(row: Sequence[Any]) -> RunRecord:
@@ -174,7 +204,14 @@ def run_from(row: Sequence[Any]) -> RunRecord:
     del named["request_digest"]
     options, simulated = json.loads(named.pop("options")), bool(named.pop("simulated"))
     execution = json.loads(named.pop("execution") or "null")
-    return RunRecord(**named, options=options, simulated=simulated, execution=execution)
+    decisions = decisions_from(named.pop("decisions"), strategy=named["strategy"])
+    return RunRecord(
+        **named,
+        options=options,
+        simulated=simulated,
+        execution=execution,
+        decisions=decisions,
+    )
 
 
 def key_digest(key: str | None) -> str | None:
@@ -189,6 +226,25 @@ def request_digest(run: RunRecord) -> str:
 
 def storable(text: str | None, redact: Redact) -> str | None:
     return None if text is None else escaped(redact(text))
+
+
+def storable_json(text: str, redact: Redact) -> str:
+    """JSON with its texts redacted and nothing between them: it is JSON still."""
+    said = redact(text)
+    if said != text:
+        with contextlib.suppress(ValueError, RecursionError):
+            said = _encode(_redacted(json.loads(text), redact))
+    return escaped(said)
+
+
+def _redacted(value: Any, redact: Redact) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_redacted(each, redact) for each in value]
+    if isinstance(value, dict):
+        return {redact(name): _redacted(each, redact) for name, each in value.items()}
+    return value
 
 
 def escaped(text: str) -> str:

@@ -47,6 +47,9 @@ class Choices:
             for name, old, new, changed_at in self._archive.changes(key, limit)
         ]
 
+    def close(self) -> None:
+        self._archive.stop()
+
     def _known(self) -> dict[str, Any]:
         if self._values is None:
             try:

@@ -18,6 +18,8 @@ from db.rollup import MADE, SAVED, SHORTEST, SPANS
 _FOREVER = 1e11  # UTC seconds; the year 5138
 _T = TypeVar("_T")
 Columns = dict[str, Sequence[Any]]
+_KEY = ("bucket", "provider", "model")
+_Model = tuple[str, str]  # with its provider before it
 _Piece = tuple[int, int, float, float]  # bucket, span of its cells (0: none), since, until
 
 
@@ -31,7 +33,7 @@ class Stretches:
         self._archive = archive
 
     def calls(self, period: Period, *, simulated: bool) -> Columns:
-        """All columns by provider, in their order."""
+        """All columns by provider and model, in their order."""
         return self.calls_over_time(period, (), simulated=simulated, sums=SUMS, texts=COUNTS)
 
     def calls_over_time(
@@ -43,7 +45,7 @@ class Stretches:
         sums: Sequence[str],
         texts: Sequence[str],
     ) -> Columns:
-        """These columns by bucket and provider, in their order.
+        """These columns by bucket, provider and model, in their order.
 
         A bucket goes from one edge to the next, the last to the period's end, and none beyond
         the period.
@@ -96,21 +98,23 @@ class Stretches:
             cut = pieces(prepared.calls, edges, prepared.made)
             found = _asked(connection, _of_calls(sums, texts), cut, simulated=simulated)
             cut_off = [
-                (bucket, *some)
+                ((bucket, *model), figures)
                 for bucket, width, low, high in cut
                 if not width
-                for some in self._cut_off(connection, low, high, simulated=simulated).items()
+                for model, figures in self._cut_off(
+                    connection, low, high, simulated=simulated
+                ).items()
             ]
         columns: Columns = {}
-        for name, packed in zip(("bucket", "provider", *sums), found, strict=False):
+        for name, packed in zip((*_KEY, *sums), found, strict=False):
             columns[name] = json.loads(packed)
         for name, joined in zip(texts, found[len(columns) :], strict=True):
             columns[name] = [] if joined is None else joined.split(" ")
-        return _with(columns, cut_off, sums, texts) if cut_off else columns
+        return _with(columns, cut_off, (*sums, *texts)) if cut_off else columns
 
     def _cut_off(
         self, connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
-    ) -> dict[str, Figures]:
+    ) -> dict[_Model, Figures]:
         key = (low, high, simulated)
         return self._once(key, lambda: _of_rows(connection, low, high, simulated=simulated))
 
@@ -128,17 +132,18 @@ def _of_calls(sums: Sequence[str], texts: Sequence[str]) -> str:
     """A column of JSON each, and of texts all in one."""
     totals = [f"sum({name}) AS {name}" for name in sums]
     totals += [f"group_concat({name}, '') AS {name}" for name in texts]
-    columns = [f"json_group_array({name})" for name in ("bucket", "provider", *sums)]
+    columns = [f"json_group_array({name})" for name in (*_KEY, *sums)]
     # Not as JSON, which would look at each letter.
     columns += [f"group_concat({name}, ' ')" for name in texts]
+    key = ", ".join(_KEY)
     return f"""
         SELECT {", ".join(columns)}
           FROM (
-            SELECT bucket, provider, {", ".join(totals)}
+            SELECT {key}, {", ".join(totals)}
               FROM piece CROSS JOIN call_rollup
                 ON simulated = :simulated AND span = width AND start >= low AND start < high
-             GROUP BY bucket, provider
-             ORDER BY bucket, provider
+             GROUP BY {key}
+             ORDER BY {key}
           )
     """
 
@@ -146,7 +151,7 @@ def _of_calls(sums: Sequence[str], texts: Sequence[str]) -> str:
 _ENDED_CALL = "call INDEXED BY call_outcome WHERE status <> 'running'"
 _ENDED_RUN = "run INDEXED BY run_newest WHERE status <> 'running'"
 _CALLS = f"""
-    SELECT json_group_array(json_array(provider, {", ".join(FACTS)}))
+    SELECT json_group_array(json_array(provider, model, {", ".join(FACTS)}))
       FROM {_ENDED_CALL}
        AND started_at >= :low AND started_at < :high AND simulated = :simulated AND NOT drilled
 """
@@ -252,39 +257,35 @@ def pieces(period: Period, edges: tuple[float, ...], made: tuple[int, ...]) -> l
 
 def _of_rows(
     connection: sqlite3.Connection, low: float, high: float, *, simulated: bool
-) -> dict[str, Figures]:
-    """By provider, of the calls themselves.
+) -> dict[_Model, Figures]:
+    """By provider and model, of the calls themselves.
 
     Not of the whole cell without those left out: of a sum some last digits would remain, and the
     cell counts calls that have been removed.
     """
     values = {"low": low, "high": high, "simulated": simulated}
     (packed,) = connection.execute(_CALLS, values).fetchone()
-    calls: dict[str, list[Any]] = {}
-    for provider, *facts in json.loads(packed):
-        calls.setdefault(provider, []).append(facts)
-    return {provider: Figures.of(some) for provider, some in calls.items()}
+    calls: dict[_Model, list[Any]] = {}
+    for provider, model, *facts in json.loads(packed):
+        calls.setdefault((provider, model), []).append(facts)
+    return {model: Figures.of(some) for model, some in calls.items()}
 
 
 def _with(
     columns: Columns,
-    some: Sequence[tuple[int, str, Figures]],
-    sums: Sequence[str],
-    texts: Sequence[str],
+    some: Sequence[tuple[tuple[Any, ...], Figures]],
+    names: Sequence[str],
 ) -> Columns:
-    """`columns` with some figures of a bucket and a provider added."""
-    rows = {
-        (bucket, provider): row for bucket, provider, *row in zip(*columns.values(), strict=True)
-    }
-    for bucket, provider, figures in some:
+    """`columns` with some figures of a bucket, a provider and a model added."""
+    width = len(_KEY)
+    rows = {row[:width]: [*row[width:]] for row in zip(*columns.values(), strict=True)}
+    for key, figures in some:
         known = {
             **dict(zip(SUMS, figures.sums, strict=True)),
             **dict(zip(COUNTS, figures.texts(), strict=True)),
         }
-        news = [known[name] for name in (*sums, *texts)]
-        before = rows.get((bucket, provider))
-        rows[bucket, provider] = (
-            [a + b for a, b in zip(before, news, strict=True)] if before else news
-        )
+        news = [known[name] for name in names]
+        before = rows.get(key)
+        rows[key] = [a + b for a, b in zip(before, news, strict=True)] if before else news
     in_order = [(*key, *row) for key, row in sorted(rows.items())]
     return dict(zip(columns, zip(*in_order, strict=True), strict=True))

@@ -42,6 +42,8 @@ class Run(SQLModel, table=True):
     idempotency_key: str | None = Field(default=None, sa_type=Text)  # its SHA-256
     request_digest: str = Field(sa_type=Text)  # SHA-256 of goal, strategy and options
     execution: str | None = Field(default=None, sa_type=Text)  # JSON: on what terms, how far
+    # JSON, see `db.decisions`: who was to be asked, and who was not; NULL: was not recorded.
+    decisions: str | None = Field(default=None, sa_type=Text)
 
 
 class Call(SQLModel, table=True):
@@ -249,6 +251,17 @@ class RunStretch(_InStretch, table=True):
     """The same of 1,024 runs."""
 
     __tablename__ = "run_stretch"
+
+
+class RunAsked(SQLModel, table=True):
+    """Whom a run asked, each once, kept by triggers: for lists of the runs that asked somebody."""
+
+    __tablename__ = "run_asked"
+    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+
+    provider: str = Field(primary_key=True, sa_type=Text)
+    number: int = Field(primary_key=True)  # of the run
+    model: str = Field(primary_key=True, sa_type=Text)
 
 
 class ToIndex(SQLModel, table=True):

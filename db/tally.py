@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from db.filters import Filter
+from db.filters import Filter, RunFilter
 
 MOST = (1 << 63) - 1  # more than any key
 _FOREVER = 1e300  # seconds
@@ -40,8 +40,12 @@ def count(
     *,
     low: int = 0,
     high: int = MOST,
+    most: int = MOST,
 ) -> int:
-    """Those with a key from `low` up to but without `high`."""
+    """Those with a key from `low` up to but without `high`; of runs by whom they
+    asked `most` where there are as many, for these are counted one by one."""
+    if isinstance(wanted, RunFilter) and wanted.asked()[0]:
+        return _count_asked(connection, wanted, low, high, most)
     own, _ = wanted.of_rows()
     if (low, high, wanted.since, wanted.until, own) == (0, MOST, None, None, []):
         where, values = wanted.choices()
@@ -51,6 +55,16 @@ def count(
         more, fewer = (of(connection, listed, wanted, low, high) for of in (_running, _drilled))
         return int(ended) + len(more) - len(fewer)
     return sum(number for _, number in _stretches(connection, listed, wanted, low, high))
+
+
+def _count_asked(
+    connection: sqlite3.Connection, wanted: RunFilter, low: int, high: int, most: int
+) -> int:
+    runs, values = _asked(connection, wanted, low, high)
+    (number,) = connection.execute(
+        f"SELECT count(*) FROM (SELECT DISTINCT asked {runs} LIMIT ?)", (*values, most)
+    ).fetchone()
+    return int(number)
 
 
 def page(
@@ -73,6 +87,8 @@ def page(
         keys = _keys(connection, listed, wanted, low, high, limit, 0)
         if len(keys) == limit or low == 0:
             return keys
+    if isinstance(wanted, RunFilter) and wanted.asked()[0]:
+        return _keys_of_asked(connection, wanted, 0, high, limit, offset)
     if high == end:  # the newest stretch is wanted whole, so its rows need not be counted
         high = ((end >> listed.width) + 1) << listed.width
     keys = []
@@ -228,6 +244,8 @@ def _keys(
     limit: int,
     offset: int,
 ) -> list[int]:
+    if isinstance(wanted, RunFilter) and wanted.asked()[0]:
+        return _keys_of_asked(connection, wanted, low, high, limit, offset)
     where, values = wanted.where()
     return keys_of(
         connection,
@@ -239,6 +257,38 @@ def _keys(
         """,
         (low, high, *values, limit, offset),
     )
+
+
+def _keys_of_asked(
+    connection: sqlite3.Connection, wanted: RunFilter, low: int, high: int, limit: int, offset: int
+) -> list[int]:
+    runs, values = _asked(connection, wanted, low, high)
+    return keys_of(
+        connection,
+        f"SELECT DISTINCT asked {runs} ORDER BY asked DESC LIMIT ? OFFSET ?",
+        (*values, limit, offset),
+    )
+
+
+def _asked(
+    connection: sqlite3.Connection, wanted: RunFilter, low: int, high: int
+) -> tuple[str, list[Any]]:
+    """FROM and WHERE of the numbers, `asked`, of runs that asked whom they have to."""
+    whom, names = wanted.asked()
+    asked = f"""
+        FROM (SELECT number AS asked FROM run_asked
+               WHERE {whom} AND number >= ? AND number < ?)
+    """
+    others = replace(wanted, provider=(), model=())
+    where, values = others.where()
+    if where == "TRUE":  # the runs themselves need not be looked at
+        return asked, [*names, low, high]
+    stretches = {key >> RUNS.width for key in _running(connection, RUNS, others, low, high)}
+    stretches |= _sums(connection, RUNS, others, low, high).keys()
+    low, _ = _bounds(RUNS, min(stretches, default=0), low, high)
+    _, high = _bounds(RUNS, max(stretches, default=-1), low, high)
+    asked += f" CROSS JOIN run ON run.number = asked WHERE {where}"
+    return asked, [*names, low, high, *values]
 
 
 def _rows(listed: Listed, wanted: Filter) -> str:

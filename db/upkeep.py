@@ -142,7 +142,7 @@ class Upkeep:
         self._stop.set()
         for thread in [*self._threads.values()]:
             thread.join()
-        self._readers.close()
+        self._readers.stop()
 
     def backup(self, target: Path | BinaryIO) -> int:
         """Copy the history as it is now into one file, while it is in use; its bytes.

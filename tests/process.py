@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx2
@@ -18,13 +18,25 @@ from tests.standin import closed_port
 ROOT = Path(__file__).parent.parent
 
 
+STREAMLIT = ("-m", "streamlit", "run", "console_app.py", "--server.port", "{port}")
+
+
 class Console:
-    """Started with `streamlit run`; its history lives in `folder`. A context manager."""
+    """Started with `streamlit run`, or as `command` says; its history lives in `folder`.
+
+    A context manager.
+    """
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str] | None = None, *, wait: bool = True
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        wait: bool = True,
+        port: int | None = None,
+        command: Sequence[str] = STREAMLIT,
     ) -> None:
-        self.port = closed_port()
+        self.port = port or closed_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = folder / "console.db"
         self.log = folder / "console.log"
@@ -32,10 +44,9 @@ class Console:
         environ = {name: value for name, value in os.environ.items() if name not in own}
         environ["DATABASE_URL"] = f"sqlite:///{self.database}"
         environ |= environment or {}
-        command = [sys.executable, "-m", "streamlit", "run", "console_app.py"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--server.port", str(self.port)],
+                [sys.executable, *(part.format(port=self.port) for part in command)],
                 cwd=ROOT,
                 env=environ,
                 stdout=log,
@@ -45,7 +56,11 @@ class Console:
         self.begun = time.monotonic()
         self.client = httpx2.Client(base_url=self.url, timeout=60, trust_env=False)
         if wait:
-            self.ready_after = self._ready()
+            try:
+                self.ready_after = self._ready()
+            except BaseException:
+                self.kill()
+                raise
 
     def _ready(self) -> float:
         """Seconds from the start to the first 200 of /healthz."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from core.errors import OUTCOMES
+from core.errors import OUTCOMES, RATED
 from core.providers import PROVIDERS
 from core.settings import VARIABLES
 from core.strategies import STRATEGIES
@@ -63,13 +63,14 @@ _CIRCUIT = {
 
 def outcomes() -> str:
     return _table(
-        ("Reason", "In words", "Next provider", "Circuit"),
+        ("Reason", "In words", "Next provider", "Circuit", "Counts in the success rate"),
         (
             (
                 f"`{kind.value}`",
                 f"the provider {row.said}",
                 row.next_provider,
                 _CIRCUIT[row.circuit],
+                "yes" if kind.value in RATED else "no",
             )
             for kind, row in OUTCOMES.items()
         ),

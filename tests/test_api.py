@@ -52,6 +52,35 @@ def test_who_is_turned_away_is_told_when_to_come_back(engine):
     assert "busy" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/plan", "/plan/stream", "/plan-and-execute"])
+@pytest.mark.parametrize("field", ["goal", "context"])
+def test_what_looks_like_a_key_is_refused_and_not_said_back(engine, yard, path, field):
+    key = "AIzaSyZx81Qw7Lk3Vb9Tn2Mh6P-Zx81Qw7Lk3Vb"
+    api = make_api(
+        lambda: engine,
+        export_csv=lambda filters: iter(()),
+        export_jsonl=lambda filters: iter(()),
+        backup=lambda copy: 0,
+    )
+
+    async def post():
+        transport = httpx2.ASGITransport(app=api)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            body = {"goal": "Plan a picnic", field: f"Use {key} for it"}
+            return await client.post(path, json=body, headers={"Idempotency-Key": "once"})
+
+    answer = asyncio.run(post())
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["kind"] == "bad_request"
+    assert f"The {field} holds something that looks like a key" in answer.json()["error"]["message"]
+    assert "Take the key out" in answer.json()["error"]["message"]
+    assert key not in answer.text
+    assert yard["openai"].requests == []
+    folder = engine.history.path.parent
+    assert not any(key.encode() in file.read_bytes() for file in folder.glob("*.db*"))
+
+
 @pytest.mark.parametrize("half", HALVES)
 def test_half_of_a_character_is_refused_before_there_is_a_run(engine, half):
     for goal, more in ((half, {}), ("Plan a picnic", {"context": half})):

@@ -11,7 +11,10 @@ from core import charts
 from core.chart_parts import LOOKS, NEUTRAL, STRANGER
 from core.periods import Scale
 from core.providers import PROVIDERS
-from core.strategies import PROVEN
+from core.ranking import PROVEN
+from core.sparks import Axis, rate_axis, spark
+from core.ui.performance_table import straight
+from core.words import percent
 
 DAY = 86_400.0
 START = 1_790_035_200.0  # a midnight in UTC
@@ -246,3 +249,54 @@ def test_changes_are_marked_on_the_axis_of_time(make):
 def test_a_chart_is_plain_json_but_for_its_data(make):
     spec = {**make(*FULL[make]).spec, "datasets": {}}
     assert json.loads(json.dumps(spec)) == json.loads(json.dumps(spec, allow_nan=False))
+
+
+# -- the small ones on the cards
+
+
+def small(*values, high=1.0, **more):
+    axis = Axis(0.9, 1.0, percent) if high == 1 else Axis(0.0, high, "{:,.0f}".format)
+    return spark("Figure", [*enumerate(values)], DAYS, axis=axis, zone=UTC, **more)
+
+
+def test_a_small_chart_states_its_axis_and_draws_straight_lines_through_its_values():
+    chart = small(1.0, 0.9993, 1.0)
+    (line, _) = chart.spec["layer"]
+    assert line["mark"]["interpolate"] == "linear"
+    assert line["encoding"]["y"]["scale"]["domain"] == [0.9, 1.0]
+    assert '["90 %", "100 %"]' in line["encoding"]["y"]["axis"]["labelExpr"]
+    assert [mark["value"] for mark in chart.marks] == [1.0, 0.9993, 1.0]
+    assert chart.alt == (
+        "Figure of all providers, on an axis from 90 % to 100 %."
+        " Lowest: 99.9 %, Wed 23 Sep. Highest: 100 %, Tue 22 Sep."
+    )
+
+
+def test_counts_stand_on_nothing():
+    (bars, _) = small(3, 12, high=12.0, bars=True).spec["layer"]
+    assert bars["encoding"]["y"]["scale"]["domain"] == [0.0, 12.0]
+    assert bars["encoding"]["y2"] == {"datum": 0}
+
+
+def test_one_value_makes_no_small_chart_nor_do_values_of_nothing():
+    assert small(1.0) is None
+    assert small(0, 0, high=0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "low"), [([], 0.9), ([0.9993], 0.9), ([0.87], 0.85), ([0.2, 1], 0.2)]
+)
+def test_the_axis_of_a_rate_begins_low_enough_to_make_no_collapse_of_a_failure(rates, low):
+    axis = rate_axis(rates)
+    assert (axis.low, axis.high) == (pytest.approx(low), 1)
+
+
+@pytest.mark.parametrize("number", [2, 3, 30, 90])
+def test_a_trend_goes_straight_from_each_value_to_the_next(number):
+    values = [1.0 - 0.3 * (place % 2) for place in range(number)]
+    found = straight(values)
+    steps = (len(found) - 1) // (number - 1)
+    assert steps >= 2
+    assert found[::steps] == pytest.approx(values)
+    assert straight([]) == []
+    assert straight([0.5]) == [0.5]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sqlite3
 import statistics
 import subprocess
@@ -408,3 +409,87 @@ def test_ctrl_c_is_no_failure(tmp_path):
         assert "Aborted" not in console.log.read_text()
         log = console.database.with_name("console.db-wal")
         assert not log.exists() or log.stat().st_size == 0
+
+
+def left_beside(console: Console) -> list[str]:
+    """What is there of the history, besides its lock."""
+    names = (each.name for each in console.database.parent.glob("console.db*"))
+    return sorted(name for name in names if name != "console.db.lock")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_after_a_stop_the_history_is_one_file(tmp_path, how):
+    with Console(tmp_path) as console:
+        made = console.plan("Plan a picnic").json()
+        for path in ("status", f"runs/{made['run_id']}", "export.csv", "export.jsonl", "backup"):
+            assert console.client.get(f"/autonomous/{path}").status_code == 200
+        console.client.get("/")
+        console.process.send_signal(how)
+        console.process.wait(30)
+        assert left_beside(console) == ["console.db"]
+        assert "Traceback" not in console.log.read_text()
+
+
+def test_a_start_that_fails_leaves_one_file(tmp_path):
+    with Console(tmp_path) as console:
+        (second := tmp_path / "second").mkdir()
+        with Console(second, wait=False, port=console.port) as other:
+            assert other.process.wait(30) != 0
+            assert set(left_beside(other)) <= {"console.db"}
+
+
+@pytest.mark.parametrize("key", ["", " ", "\t  "])
+def test_an_empty_idempotency_key_is_none(practice, key):
+    def ask(goal: str) -> tuple[int, str]:
+        with closing(HTTPConnection("127.0.0.1", practice.port, timeout=60)) as connection:
+            body = json.dumps({"goal": goal})
+            connection.request("POST", "/autonomous/plan", body, {"Idempotency-Key": key})
+            answer = connection.getresponse()
+            return answer.status, json.load(answer)["run_id"]
+
+    answers = [ask(goal) for goal in ("Make tea", "Make tea", "Make coffee")]
+    assert [status for status, _ in answers] == [200] * 3
+    assert len({run_id for _, run_id in answers}) == 3
+
+
+DIRECT = ("console_app.py",)
+
+
+@pytest.mark.parametrize(
+    ("command", "environment"),
+    [
+        ((*DIRECT, "--server.port", "{port}"), {}),
+        ((*DIRECT, "--server.port={port}", "--server.address=127.0.0.1"), {}),
+        ((*DIRECT, "--port", "{port}"), {}),
+        (DIRECT, {"STREAMLIT_SERVER_PORT": "{port}"}),
+    ],
+)
+def test_started_without_streamlit_it_takes_a_port_all_the_same(tmp_path, command, environment):
+    port = standin.closed_port()
+    given = {name: value.format(port=port) for name, value in environment.items()}
+    with Console(tmp_path, given, port=port, command=command) as console:
+        assert console.client.get("/healthz").json() == {"status": "ok", "reason": None}
+
+
+@pytest.mark.parametrize("wrong", ["--port=http", "--port=70000", "--port=0", "--colour=red"])
+def test_a_wrong_option_is_named_before_anything_starts(tmp_path, wrong):
+    with Console(tmp_path, command=(*DIRECT, wrong), wait=False) as console:
+        assert console.process.wait(60) == 2
+        said = console.log.read_text()
+        assert "usage: python console_app.py" in said
+        assert "Traceback" not in said
+        assert not console.database.exists()
+
+
+def test_a_stranger_learns_that_it_lives_and_no_more(practice):
+    answer = practice.client.get("/healthz", headers={"Host": "10.244.1.17:8000"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    forwarded = practice.client.get("/healthz", headers={"X-Forwarded-For": "203.0.113.5"})
+    assert (forwarded.status_code, forwarded.json()) == (200, {"status": "ok"})
+    assert practice.client.get("/healthz").json() == {"status": "ok", "reason": None}
+
+
+def test_a_request_that_a_proxy_forwards_needs_a_password(practice):
+    answer = practice.client.get("/autonomous/status", headers={"X-Forwarded-For": "203.0.113.5"})
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (403, "permission")
+    assert "CONSOLE_PASSWORD" in answer.json()["error"]["action"]

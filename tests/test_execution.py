@@ -18,13 +18,16 @@ from core.autonomous_orchestrator import AutonomousOrchestrator, Outcome
 from core.briefing import SKIPPED
 from core.engine import Engine
 from core.errors import BadRequest
+from core.export import as_html, as_json, as_markdown, steps_as_csv
 from core.llm_planner import LLMPlanner
 from core.meter import Limits
 from core.multi_provider_strategy import MultiProviderStrategy
 from core.plan_edit import edited_step, without_step
+from core.prompts import EXAMPLE_GOAL, PLAN_EXAMPLE
 from core.providers import connect
 from core.runs import Run
 from core.settings import read_settings
+from core.texts import CAPPED, MAX_ANSWER
 from db.history import SqliteHistory
 from db.queries import Archive
 from db.settings import Choices
@@ -685,6 +688,65 @@ def test_half_of_a_character_in_an_answer_spoils_nothing(
         ).encode()
 
 
+THOUGHT = "<think>\nFirst I would guess 41.\n</think>\n\n"
+
+
+def test_what_a_model_thinks_aloud_is_no_result_but_is_kept_with_its_call(
+    desk: Desk, yard: Yard
+) -> None:
+    for name in WIRES:
+        yard[name].script = worker(lambda step: standin.answer(f"{THOUGHT}Result of step {step}."))
+    run = desk.ran()
+    for each in (run, desk.stored(run)):
+        assert each.results() == {step: f"Result of step {step}." for step in range(LAST + 1)}
+        taken_away = [as_markdown(each), as_html(each), as_json(each), steps_as_csv(each)]
+        assert not any("41" in text for text in taken_away)
+    assert not any("41" in received.prompt for received in yard.requests)
+    calls = desk.archive.calls_of(run.record.id)
+    kept = [desk.archive.call_text(call.id)[1] for call in calls if call.step is not None]
+    assert all(text.startswith(THOUGHT) for text in kept)
+
+
+@pytest.mark.parametrize(("finish", "kind"), [("stop", "bad_response"), ("length", "truncated")])
+def test_an_answer_of_thinking_alone_is_none_and_the_next_provider_is_asked(
+    finish: str, kind: str, tmp_path: Path, yard: Yard
+) -> None:
+    yard["anthropic"].script = worker(lambda step: standin.answer("<think>Hm, 41", finish=finish))
+    with desk_of(tmp_path, yard, "anthropic", "openai", LLM_STRATEGY="priority") as desk:
+        run = desk.ran()
+        assert run.record.status == "completed"
+        failed = [each for each in run.attempts if each.status == "failed"]
+        assert {each.error_kind for each in failed} == {kind}
+        assert desk.archive.call_text(failed[0].id)[1] == "<think>Hm, 41"
+
+
+def test_while_a_step_is_written_its_thinking_is_not_shown_as_its_result(
+    desk: Desk, yard: Yard
+) -> None:
+    slowly = standin.answer(f"{THOUGHT}{'Result. ' * 40}", interval=0.05)
+    for name in WIRES:
+        yard[name].script = worker(lambda step: slowly)
+    run_id = desk.start()
+    seen = set()
+    while not desk.engine.run(run_id).done.wait(0.02):
+        seen |= {view.text[:6] for view in desk.engine.run(run_id).steps()}
+    assert any(text.startswith("Resu") for text in seen)
+    assert not any("<" in text or "First" in text for text in seen)
+
+
+def test_the_example_of_the_instructions_is_no_plan_for_another_goal(
+    tmp_path: Path, yard: Yard
+) -> None:
+    yard["anthropic"].script = lambda _: standin.answer(PLAN_EXAMPLE)
+    with desk_of(tmp_path, yard, "anthropic", "openai", LLM_STRATEGY="priority") as desk:
+        run = desk.ran(execute=False)
+        same = desk.ran(EXAMPLE_GOAL, execute=False)
+    assert run.record.provider == "openai"
+    assert [each.error_kind for each in run.attempts] == ["invalid_plan", "invalid_plan", None]
+    assert "repeats the example" in run.attempts[0].message
+    assert same.record.provider == "anthropic"
+
+
 def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:
     with Console(tmp_path, yard.env("openai")) as console:
         body = {"goal": GOAL, "execute": True}
@@ -726,3 +788,27 @@ def test_the_orchestrator_plans_and_carries_out_a_goal_by_itself(yard: Yard) -> 
     assert outcome.results == tuple(f"Result of step {step}." for step in range(LAST))
     assert outcome.answer == f"Result of step {LAST}."
     assert outcome.planned.provider == "openai"
+
+
+def test_a_result_too_long_to_be_kept_is_cut_and_says_so(desk: Desk, yard: Yard) -> None:
+    long = "é" * (MAX_ANSWER + 500_000)
+
+    def act(step: int) -> Act:
+        return standin.answer(long if step == 0 else f"Result of step {step}.")
+
+    for name in yard:
+        yard[name].script = worker(act, [[], [0]])
+    run = desk.ran()
+    assert run.record.status == "completed"
+    text = run.steps()[0].text
+    assert len(text) < MAX_ANSWER + 100
+    assert text.endswith("\n\n[The rest was left out: 1,500,000 characters in all.]")
+    answered = run.steps()[0].answered
+    assert answered is not None
+    assert answered.message == CAPPED
+    assert run.steps()[1].answered is not None
+    told = sum(len(event.data["text"]) for event in run._events if event.type == "token")
+    assert told < MAX_ANSWER + 10_000
+    kept = desk.archive.call_text(answered.id)
+    assert kept is not None
+    assert kept[1] == text

@@ -261,10 +261,122 @@ def test_any_other_host_is_refused(console: Server, host: str) -> None:
     assert is_api_error(answer, ErrorKind.BAD_REQUEST)
 
 
-def test_a_health_check_is_refused_in_json(console: Server) -> None:
-    answer = console.ask("GET", "/healthz", {"Host": "evil.example"})
+def test_by_any_name_it_may_be_asked_whether_it_lives_and_nothing_else(console: Server) -> None:
+    def status(method: str, path: str, host: str, **more: str) -> int:
+        headers = {name.replace("_", "-"): value for name, value in more.items()}
+        return console.ask(method, path, {"Host": host, **headers}).status
 
-    assert is_api_error(answer, ErrorKind.BAD_REQUEST)
+    for host in ("10.244.1.17:8000", "[fd00::17]:8000", "console.default.svc", "evil.example"):
+        assert status("GET", "/healthz", host) == status("HEAD", "/healthz", host) == 200
+        assert status("POST", "/healthz", host) == status("GET", "/healthz/", host) == 421
+        assert status("GET", "/autonomous/status", host) == 421
+        # A page in a browser is no probe.
+        assert status("GET", "/healthz", host, Origin=f"http://{host}") == 421
+        assert status("GET", "/healthz", host, Sec_Fetch_Site="cross-site") == 421
+    refused = console.ask("POST", "/healthz", {"Host": "evil.example"})
+    assert is_api_error(refused, ErrorKind.BAD_REQUEST)
+
+
+FORWARDING = (
+    "Forwarded",
+    "X-Forwarded-For",
+    "x-forwarded-host",
+    "X-FORWARDED-PROTO",
+    "X-Forwarded-Server",
+    "X-Forwarded-Port",
+    "X-Forwarded",
+    "X-Original-Forwarded-For",
+    "Via",
+    "X-Real-IP",
+    "X-Client-IP",
+    "CF-Connecting-IP",
+    "CF-Connecting-IPv6",
+    "True-Client-IP",
+    "Fastly-Client-IP",
+    "X-Cluster-Client-IP",
+    "X-Envoy-External-Address",
+    "X-Azure-ClientIP",
+    "Client-IP",
+    "X-Remote-Addr",
+    "X-Appengine-User-IP",
+    "CDN-Loop",
+    "Fly-Client-IP",
+)
+
+
+@pytest.mark.parametrize("value", ["203.0.113.5", "127.0.0.1", ""])
+@pytest.mark.parametrize("name", FORWARDING)
+def test_what_a_proxy_passes_on_is_refused_while_there_is_no_password(
+    console: Server, name: str, value: str
+) -> None:
+    answer = console.ask("GET", "/autonomous/status", {name: value})
+    assert answer.status == 403
+    assert is_api_error(answer, ErrorKind.PERMISSION)
+    assert "CONSOLE_PASSWORD" in answer.json["error"]["action"]
+    page = console.ask("GET", "/history", {name: value})
+    assert (page.status, b"CONSOLE_PASSWORD" in page.body) == (403, True)
+    assert console.ask("GET", "/_stcore/stream", {**OPENING_HANDSHAKE, name: value}).status == 403
+    assert console.ask("GET", "/_stcore/health", {name: value}).status == 403
+    assert console.ask("GET", "/healthz", {name: value}).status == 200
+
+
+@pytest.mark.parametrize("name", FORWARDING)
+def test_with_a_password_a_proxy_may_pass_requests_on(locked: Server, name: str) -> None:
+    headers = {**locked.cookie(), name: "203.0.113.5"}
+    assert locked.ask("GET", "/history", headers).status == 200
+    assert locked.ask("GET", "/_stcore/stream", {**OPENING_HANDSHAKE, **headers}).status == 101
+
+
+@pytest.mark.parametrize("name", ["X-Trip-Id", "User-Agent", "X-Request-Id", "Viaduct", "X-Zip"])
+def test_no_other_header_makes_a_request_one_of_a_proxy(console: Server, name: str) -> None:
+    assert console.ask("GET", "/autonomous/status", {name: "203.0.113.5"}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "hinted"),
+    [
+        ("localhost", "http://localhost:8443", True),  # nginx: Host $host
+        ("127.0.0.1:8000", "http://localhost:8443", True),  # nginx: no Host at all
+        ("console.example", "https://console.example:8443", True),
+        ("localhost", "http://evil.example", False),
+    ],
+)
+def test_a_host_that_lost_its_port_on_the_way_is_told_what_to_set(
+    console: Server, host: str, origin: str, hinted: bool
+) -> None:
+    answer = console.ask("GET", "/history", {"Host": host, "Origin": origin})
+    assert answer.status == 403
+    assert (b"$http_host" in answer.body) is hinted
+
+
+@pytest.mark.parametrize("base", ["switchyard", "/switchyard/", "a/b"])
+def test_below_a_base_path_all_is_as_at_the_root(server: Server, tmp_path: Path, base: str) -> None:
+    def below(**more: Any) -> Guard:
+        return Guard(APP, hosts=HOSTS, secret_file=tmp_path / "secret", base=base, **more)
+
+    root = f"/{base.strip('/')}"
+    server.app = below(password=None)
+    for at in ("", root):
+        assert server.ask("GET", f"{at}/healthz").body == b"the page /healthz"
+        assert server.ask("GET", f"{at}/autonomous/status").body == b"the page /autonomous/status"
+        assert server.ask("POST", f"{at}/autonomous/plan", body=b"{}").json == {"bytes": 2}
+        evil = server.ask("GET", f"{at}/autonomous/status", {"Host": "evil.example"})
+        assert is_api_error(evil, ErrorKind.BAD_REQUEST)
+        assert server.ask("GET", f"{at}/healthz", {"Host": "10.0.0.7"}).status == 200
+    assert server.ask("GET", f"{root}/history").body == f"the page {root}/history".encode()
+
+    server.app = below(password=PASSWORD)
+    form = server.ask("GET", f"{root}/history")
+    assert form.status == 401
+    assert f'action="{root}{LOGIN_PATH}"'.encode() in form.body
+    assert f'value="{root}/history"'.encode() in form.body
+    assert server.ask("GET", f"{root}/_stcore/health").status == 200
+    assert server.ask("GET", f"{root}/_stcore/host-config").status == 401
+    assert server.ask("GET", f"{root}/autonomous/status").status == 401
+    signed_in = server.ask(
+        "POST", root + LOGIN_PATH, body=urlencode({"password": PASSWORD}).encode()
+    )
+    assert (signed_in.status, signed_in.headers["location"]) == (303, f"{root}/")
 
 
 @pytest.mark.parametrize(

@@ -742,3 +742,30 @@ def test_an_empty_file_is_a_new_history(path):
     history = SqliteHistory.open(path)
     assert (history.notice, history.next_call_id()) == (None, 1)
     history.close()
+
+
+def test_who_reads_while_it_stops_is_broken_off_and_leaves_nothing_behind(path, history):
+    archive = Archive(path)
+    archive.version()
+    told = []
+
+    def read_for_ever():
+        try:
+            archive.rows(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+                " SELECT count(*) FROM n, call WHERE i < 0"
+                " UNION ALL SELECT count(*) FROM n"
+            )
+        except HistoryUnavailable as error:
+            told.append(error)
+
+    reader = threading.Thread(target=read_for_ever)
+    reader.start()
+    assert wait_for(lambda: archive._in_use)
+    archive.stop()
+    history.close()
+    reader.join(5)
+    assert told
+    assert sorted(file.name for file in path.parent.iterdir()) == ["console.db", "console.db.lock"]
+    with pytest.raises(HistoryUnavailable):
+        archive.version()

@@ -49,7 +49,7 @@ def test_the_models_and_the_migrated_schema_agree(tmp_path):
     names = (
         *("Run", "Call", "CallText", "Setting", "Change", "CallRollup", "RunRollup"),
         *("CallTally", "RunTally", "CallTotal", "RunTotal"),
-        *("CallStretch", "RunStretch", "Unindexed", "ToIndex"),
+        *("CallStretch", "RunStretch", "RunAsked", "Unindexed", "ToIndex"),
     )
     tables = [getattr(db.tables, name).__table__ for name in names]
     SQLModel.metadata.create_all(engine, tables=tables)

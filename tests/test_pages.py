@@ -75,7 +75,7 @@ def test_an_empty_console_says_what_to_do_first(engine):
 
 def test_a_finished_run_is_told_with_its_plan(engine):
     page = shown(run=finished(engine))
-    assert "OpenAI answered" in text(page)
+    assert "OpenAI planned it in" in text(page)
     assert "Confidence **90 %**" in text(page)
 
 
@@ -140,9 +140,82 @@ def test_what_is_chosen_in_an_open_page_is_kept_and_changes_nothing_else(engine)
     assert engine.choices.get("after_planning") == "run"
     assert engine.lineup.strategy == "best_performance"
     side_by_side(page).set_value(5)
-    number(page, "Dollars for a day").set_value(None).run()
+    page.button(key="without limit usd_per_day").click().run()
     assert engine.choices.get("limits") == {"seconds": 120.0}
     assert engine.choices.get("side_by_side") == 5
+
+
+A_KEY = "sk-ant-api03-Zx81Qw7Lk3Vb9Tn2Mh6P"
+
+
+def press(test: AppTest, label: str) -> AppTest:
+    next(button for button in test.button if button.label == label).click().run()
+    assert not test.exception
+    return test
+
+
+def with_a_key(page: AppTest, label: str) -> AppTest:
+    page.text_area[0].set_value(f"Deploy with {A_KEY}").run()
+    press(page, label)
+    assert "This looks like it holds a key." in text(page)
+    assert A_KEY not in text(page)
+    return page
+
+
+def kept(engine: Engine) -> bytes:
+    return b"".join(path.read_bytes() for path in engine.history.path.parent.glob("*.db*"))
+
+
+def test_a_goal_with_a_key_is_asked_about_and_goes_without_it_first(engine, yard):
+    page = with_a_key(shown(), "Run plan")
+    assert yard["openai"].requests == []
+    labels = [button.label for button in page.button]
+    without, as_it_is = "Send it without the key", "It is no key: send it as it is"
+    assert labels.index(without) < labels.index(as_it_is)
+    press(page, without)
+    run = engine.run(page.session_state["last_run"])
+    assert run.done.wait(30)
+    assert run.record.goal == "Deploy with [key]"
+    assert A_KEY.encode() not in kept(engine)
+    assert "This looks like it holds a key." not in text(page)
+
+
+def test_a_goal_goes_as_it_is_when_what_it_holds_is_no_key(engine):
+    page = press(with_a_key(shown(), "Run plan"), "It is no key: send it as it is")
+    run = engine.run(page.session_state["last_run"])
+    assert run.done.wait(30)
+    assert run.record.goal == f"Deploy with {A_KEY}"
+
+
+def test_a_goal_from_which_the_key_was_taken_is_asked_about_no_more(engine):
+    page = with_a_key(shown(), "Run plan")
+    page.text_area[0].set_value("Deploy").run()
+    assert "This looks like it holds a key." not in text(page)
+
+
+def test_plans_are_compared_without_the_key(engine):
+    engine.choices.set("switched_off", None)
+    page = with_a_key(shown("views/compare.py"), "Compare plans")
+    assert engine.active() == []
+    press(page, "Send it without the key")
+    ids = page.query_params["runs"]
+    for run_id in (ids if isinstance(ids, str) else ids[0]).split(","):
+        run = engine.run(run_id)
+        assert run.done.wait(30)
+        assert run.record.goal == "Deploy with [key]"
+    assert A_KEY.encode() not in kept(engine)
+
+
+def test_a_changed_goal_with_a_key_is_asked_about(engine):
+    run_id = finished(engine)
+    page = shown(run=run_id)
+    page.text_area(key=f"goal of {run_id}").set_value(f"Deploy with {A_KEY}").run()
+    press(page, "Plan again")
+    assert "This looks like it holds a key." in text(page)
+    press(page, "Send it without the key")
+    run = engine.run(page.session_state["last_run"])
+    assert run.done.wait(30)
+    assert run.record.goal == "Deploy with [key]"
 
 
 def test_the_first_limit_that_is_chosen_leaves_the_minutes_as_they_show(engine):
@@ -245,7 +318,7 @@ def test_a_history_that_cannot_be_read_is_said_and_a_run_in_memory_still_shows(e
     path.rename(path.with_suffix(".away"))
     path.mkdir()
     try:
-        assert "OpenAI answered" in text(shown(run=run_id))
+        assert "OpenAI planned it in" in text(shown(run=run_id))
         page = shown(run="0" * 32)
         assert any("history" in error.value for error in page.error)
         assert page.text_area[0].label == "Goal"

@@ -1,6 +1,5 @@
 """The figures of a period: exact where they count, within 1 % where they measure."""
 
-import asyncio
 import math
 import sqlite3
 from contextlib import closing
@@ -12,18 +11,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.errors import ErrorKind
-from core.types import Attempt, Message, Period, RunRecord, Usage
+from core.errors import OUTCOMES, ErrorKind
+from core.types import Period, RunRecord, Usage
 from db.believable import believable
 from db.figures import KINDS
 from db.fill import fill
 from db.history import SqliteHistory
 from db.performance import Performance, Summary
+from db.queries import Archive
 from db.removal import remove_numbers
 from db.rollup import SHORTEST
 from db.settings import Choices
+from tests.recording import START, answers, failed, record
 
-START = 1_790_000_000.0
 ALL = Period(0.0, START * 2)
 NUMBERS = {"calls": "int64", "ok": "int64", "rated": "int64"}
 FRAMES = {
@@ -37,9 +37,35 @@ FRAMES = {
         "ttft": "float64",
         "tokens_per_second": "float64",
         "cost_usd": "float64",
+        "unpriced": "int64",
         "plans": "int64",
         "plan_cost": "float64",
         "valid_plan_rate": "float64",
+    },
+    "by_model": {
+        "provider": "str",
+        "model": "str",
+        **NUMBERS,
+        "refused": "int64",
+        "success_rate": "float64",
+        "p50": "float64",
+        "p95": "float64",
+        "p99": "float64",
+        "ttft": "float64",
+        "tokens_per_second": "float64",
+        "cost_usd": "float64",
+        "unpriced": "int64",
+        "plans": "int64",
+        "plan_cost": "float64",
+        "valid_plan_rate": "float64",
+    },
+    "latency_over_time": {
+        "provider": "str",
+        "start": "float64",
+        "until": "float64",
+        **NUMBERS,
+        "p50": "float64",
+        "p95": "float64",
     },
     "over_time": {
         "provider": "str",
@@ -86,27 +112,7 @@ def performance(history):
     return Performance(history.path)
 
 
-def record(history, *calls, runs=()):
-    """Each call is what differs from an answer of OpenAI's in 100 ms."""
-
-    async def write():
-        for run in runs:
-            await history.begin_run(replace(run, status="running"))
-        for number, changes in enumerate(calls):
-            begun = Attempt(history.next_call_id(), number, "openai", "gpt", "random", START)
-            done = replace(begun, **{"status": "ok", "latency_ms": 100.0, **changes})
-            await history.begin(replace(done, status="running"), (Message("user", "?"),))
-            if done.status != "running":
-                await history.end(done, "!")
-        for run in runs:
-            if run.status != "running":
-                await history.end_run(run)
-
-    asyncio.run(write())
-
-
-def failed(kind=ErrorKind.TIMEOUT, **changes):
-    return {"status": "failed", "error_kind": kind, **changes}
+QUARTER = START // SHORTEST * SHORTEST
 
 
 def a_run(run_id, status="completed", **changes):
@@ -160,6 +166,122 @@ def test_calls_are_rated_by_what_is_the_providers_own(history, performance):
         {"provider": "openai", "error_kind": "bad_request", "calls": 1},
         {"provider": "openai", "error_kind": "timeout", "calls": 1},
     ]
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+def test_whether_a_failure_counts_is_said_by_its_row_alone(kind, history, performance):
+    status = kind.value if kind in (ErrorKind.CANCELLED, ErrorKind.INTERRUPTED) else "failed"
+    record(history, {}, failed(kind, status=status))
+    rated = 1 + OUTCOMES[kind].rated
+    summary = performance.summary(ALL, simulated=False)
+    assert (summary.rated, summary.success_rate) == (rated, 1 / rated)
+    (row,) = rows(performance.by_provider(ALL, simulated=False))
+    assert row["rated"] == rated
+    (row,) = rows(performance.over_time(ALL, (0.0,), simulated=False))
+    assert row["rated"] == rated
+
+
+def test_19_of_20_took_no_longer_than_p95_and_99_of_100_than_p99(history, performance):
+    record(history, *answers(*range(1, 40)))  # of which one in twenty is one, nearly two
+    assert performance.summary(ALL, simulated=False).p95 == pytest.approx(38, rel=0.0101)
+    record(history, *answers(*range(40, 101)))
+    found = performance.summary(ALL, simulated=False)
+    assert [found.p50, found.p95, found.p99] == pytest.approx([50, 95, 99], rel=0.0101)
+
+
+@pytest.mark.parametrize(("number", "p95", "p99"), [(1, 0, 0), (19, 0, 0), (20, 1, 0), (99, 1, 0)])
+def test_a_percentile_that_no_answer_can_tell_is_not_told(number, p95, p99, history, performance):
+    record(history, *answers(*range(1, number + 1)))
+    found = performance.summary(ALL, simulated=False)
+    assert [found.p95 is not None, found.p99 is not None] == [p95, p99]
+    assert found.p50 is not None
+    for name in ("by_provider", "by_model", "over_time", "totals_over_time"):
+        (row,) = rows(asked(performance, name))
+        assert math.isnan(row["p95"]) != p95
+    (row,) = rows(performance.by_provider(ALL, simulated=False))
+    assert math.isnan(row["p99"]) != p99
+
+
+def test_two_answers_tell_no_p95(history, performance):
+    record(history, *answers(1, 30))
+    found = performance.summary(ALL, simulated=False)
+    assert (found.p50, found.p95, found.p99) == (pytest.approx(1, rel=0.0101), None, None)
+
+
+def test_latencies_over_time_are_of_as_many_buckets_as_a_p95_takes(history, performance):
+    edges = (START, START + 10, START + 20, START + 30, START + 40)
+    days = [(0, 12), (1, 11), (3, 25), (4, 3)]
+    for bucket, number in days:
+        took = range(1, number + 1)
+        record(history, *answers(*took[::2], started_at=edges[bucket], model="one"))
+        record(history, *answers(*took[1::2], started_at=edges[bucket], model="another"))
+    record(history, *answers(7, started_at=edges[2], provider="kimi"))
+    record(history, *answers(*range(1, 21), started_at=edges[2], provider="nvidia"))
+    period = Period(START, START + 50)
+    found = rows(performance.latency_over_time(period, edges, simulated=False))
+    assert [(row["provider"], row["start"], row["until"], row["ok"]) for row in found] == [
+        ("kimi", edges[2], edges[3], 1),
+        ("nvidia", edges[2], edges[3], 20),
+        ("openai", edges[0], edges[2], 23),
+        ("openai", edges[3], period.until, 28),
+    ]
+    assert math.isnan(found[0]["p95"])
+    assert [row["p95"] for row in found[1:]] == pytest.approx([19, 11, 24], rel=0.0101)
+    assert [row["p50"] for row in found] == pytest.approx([7, 10, 6, 11], rel=0.0101)
+
+
+def test_a_new_model_does_not_inherit_the_record_of_the_one_before(history, performance):
+    at = QUARTER + 100
+    record(
+        history,
+        *[failed(model="old", started_at=at) for _ in range(10)],
+        *answers(*[1] * 10, model="new", started_at=at + 5000),
+        {"provider": "kimi", "started_at": at},
+    )
+    period = Period(QUARTER + 50, QUARTER + 9000)  # neither end is that of a stretch
+    found = rows(performance.by_model(period, simulated=False))
+    assert [(row["provider"], row["model"], row["ok"], row["rated"]) for row in found] == [
+        ("kimi", "gpt", 1, 1),
+        ("openai", "new", 10, 10),
+        ("openai", "old", 0, 10),
+    ]
+    kimi, openai = rows(performance.by_provider(period, simulated=False))
+    assert (kimi["calls"], openai["calls"], openai["success_rate"]) == (1, 20, 0.5)
+    later = rows(performance.by_model(Period(at + 10, QUARTER + 9000), simulated=False))
+    assert [(row["model"], row["success_rate"]) for row in later] == [("new", 1)]
+    over_time = performance.over_time(
+        period, (period.since, at + 10), simulated=False, by_model=True
+    )
+    assert [(row["model"], row["start"], row["ok"]) for row in rows(over_time)] == [
+        ("gpt", period.since, 1),
+        ("old", period.since, 0),
+        ("new", at + 10, 10),
+    ]
+
+
+def test_whoever_declines_is_not_rated_for_it_but_counted(history, performance):
+    record(history, *answers(*[1] * 8), *[failed(ErrorKind.REFUSED) for _ in range(12)])
+    summary = performance.summary(ALL, simulated=False)
+    assert (summary.success_rate, summary.refused, summary.calls) == (1.0, 12, 20)
+    (row,) = rows(performance.by_model(ALL, simulated=False))
+    assert (row["success_rate"], row["refused"], row["calls"]) == (1.0, 12, 20)
+
+
+def test_practice_costs_nothing_whatever_is_written_of_it(history, performance):
+    usage = Usage(100, 50)
+    record(
+        history,
+        {"simulated": True, "cost_usd": 39.6, "usage": usage},
+        {"simulated": True, "usage": usage},
+    )
+    summary = performance.summary(ALL, simulated=True)
+    assert (summary.cost_usd, summary.unpriced) == (0.0, 0)
+    for name in ("by_provider", "by_model"):
+        (row,) = rows(asked(performance, name, simulated=True))
+        assert (row["cost_usd"], row["plan_cost"]) == (0.0, 0.0)
+    for name in ("over_time", "totals_over_time"):
+        (row,) = rows(asked(performance, name, simulated=True))
+        assert row["cost_usd"] == 0.0
 
 
 def test_practice_stands_apart_and_fire_drills_nowhere(history, performance):
@@ -273,6 +395,14 @@ def filled(tmp_path_factory):
     return path
 
 
+SAID = ((50, 1), (95, 20))  # a percentile, and how many answers it takes
+
+
+def ranked(took, part):
+    """The least that so many hundredths of them did not exceed."""
+    return took[max(0, math.ceil(part * len(took) / 100) - 1)]
+
+
 def agrees(frame, path, edges, period):
     expected = {}
     for low, high in pairwise([*edges, period.until]):
@@ -283,8 +413,8 @@ def agrees(frame, path, edges, period):
         calls, took = expected[row.start, row.provider]
         assert (row.calls, row.ok) == (calls, len(took))
         if took:
-            exact = [took[int(part * (len(took) - 1))] for part in (0.5, 0.95)]
-            assert [row.p50, row.p95] == pytest.approx(exact, rel=0.0101)
+            exact = [ranked(took, part) if len(took) >= least else math.nan for part, least in SAID]
+            assert [row.p50, row.p95] == pytest.approx(exact, rel=0.0101, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +448,8 @@ def test_all_providers_together_are_their_sums_and_the_percentiles_of_all(filled
     for (low, high), p95 in zip(pairwise(edges), totals["p95"], strict=True):
         found = counted(filled, low, high).values()
         took = sorted(seconds for _, some in found for seconds in some)
-        assert p95 == pytest.approx(took[int(0.95 * (len(took) - 1))], rel=0.0101)
+        assert len(took) >= 20
+        assert p95 == pytest.approx(ranked(took, 95), rel=0.0101)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -361,9 +492,6 @@ def test_a_period_may_begin_and_end_anywhere(seed, filled):
     assert saved["saved"].sum() == summary.runs_saved
 
 
-QUARTER = START // SHORTEST * SHORTEST
-
-
 def test_what_came_just_before_a_period_leaves_no_digits_behind(history, performance):
     before = [
         {
@@ -397,3 +525,53 @@ def test_nor_in_one_that_ends_before_them(history, performance):
     history.submit(lambda writer: remove_numbers(writer, QUARTER + SHORTEST, 1000)).result()
     found = performance.summary(Period(QUARTER, QUARTER + 600), simulated=False)
     assert found.calls == 0
+
+
+# -- what is kept of what was removed
+
+
+def removed(history, moment):
+    history.submit(lambda writer: remove_numbers(writer, moment, 1000)).result()
+
+
+def test_the_first_figure_stays_when_the_calls_are_removed(history):
+    archive = Archive(history.path)
+    assert archive.first_figure(simulated=False) is None
+    at = [QUARTER + 10, QUARTER + 20, QUARTER + 5000]
+    record(history, *({"started_at": moment} for moment in at))
+    record(history, {"simulated": True, "started_at": QUARTER + 9000})
+    removed(history, QUARTER + 3000)
+    assert archive.first_figure(simulated=False) == QUARTER
+    removed(history, QUARTER * 2)
+    assert archive.first_figure(simulated=False) == QUARTER
+    assert archive.first_figure(simulated=True) == QUARTER + 9000
+    archive.close()
+
+
+def test_it_is_known_up_to_when_calls_were_removed(history):
+    archive = Archive(history.path)
+
+    def until():
+        return archive.removed_until(simulated=False)
+
+    assert until() is None
+    record(history, *({"started_at": QUARTER + at} for at in (10, 20, 30, 5000)))
+    record(history, failed(started_at=QUARTER - 3000, drilled=True))
+    assert until() is None
+    removed(history, QUARTER + 15)
+    assert until() == QUARTER + 20  # within a stretch, whose others are there
+    removed(history, QUARTER + 3000)
+    assert until() == QUARTER + SHORTEST  # and not as late as the first that is left
+    assert archive.removed_until(simulated=True) is None
+    removed(history, QUARTER * 2)
+    assert QUARTER + 5000 < until() <= QUARTER + 5000 + SHORTEST
+    archive.close()
+
+
+def test_a_call_of_a_run_that_goes_on_does_not_hide_that_later_ones_were_removed(history):
+    archive = Archive(history.path)
+    record(history, {"run_id": "goes on"}, runs=[a_run("goes on", "running")])
+    record(history, {"started_at": START + 5000}, {"started_at": START + 9000})
+    removed(history, START + 6000)
+    assert START + 5000 < archive.removed_until(simulated=False) <= START + 5000 + SHORTEST
+    archive.close()

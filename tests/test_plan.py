@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -59,7 +60,33 @@ def test_missing_parameters_dependencies_and_tool_have_defaults_and_unknown_fiel
         f'{{"plan": {GOOD}',
         f'{{"note": "not it"}} {GOOD}',
         f"{json.dumps(a_plan(step(7)))}\n\n{GOOD}",
-        f"{GOOD}\n\n{json.dumps(a_plan(reasoning='Another.'))}",
+        f"{json.dumps(a_plan(reasoning='A draft.'))}\n\nNo, better:\n{GOOD}",
+        f"{GOOD}\n\n{GOOD[:-9]}",
+        f"The example was:\n{PLAN_EXAMPLE}\n\nMine:\n{GOOD}",
+        f"{GOOD}\n\nIt has the shape of {PLAN_EXAMPLE}",
+        f"<think>{json.dumps(a_plan(reasoning='A draft.'))}\nno, better:</think>\n{GOOD}",
+        f"{json.dumps(a_plan(reasoning='A draft.'))}\nno, better:</think>\n{GOOD}",
+        f"<think>Hm</think>{GOOD}<think>{json.dumps(a_plan(reasoning='A doubt.'))}</think>",
+        f"[{GOOD}]",
+        f"Here:\n[\n {GOOD}\n]",
+        json.dumps(GOOD),
+        f"```json\n{json.dumps(GOOD)}\n```",
+        json.dumps(json.dumps(json.loads(f"[{GOOD}]"))),
+        json.dumps({"result": json.loads(GOOD)}),
+        json.dumps({"result": {"plan": GOOD}}),
+        json.dumps({"answer": f"```json\n{GOOD}\n```"}),
+        json.dumps({"name": "make_plan", "arguments": GOOD}),
+        json.dumps([{"type": "function", "function": {"name": "plan", "arguments": GOOD}}]),
+        json.dumps({"choices": [{"message": {"tool_calls": [{"function": {"arguments": GOOD}}]}}]}),
+        json.dumps([json.loads(GOOD), {"note": "not it"}]),
+        GOOD.replace('"', "'"),
+        repr(json.loads(GOOD) | {"tool": None, "good": True}),
+        GOOD.replace('"', "”").replace("”", "“", 1),
+        re.sub('"([^"]*)"', "“\\1”", GOOD),
+        re.sub('"([^"]*)"', "‘\\1’", GOOD),
+        re.sub('"(\\w+)":', "\\1 :", GOOD),
+        GOOD.replace("\n", "\n # so\n /* and\n so */"),
+        GOOD.replace("}", ",}").replace("]", ",]").replace("[,", "["),
         GOOD.replace("\n ]", ", // the last\n // one\n ]").replace("\n}", ",\n}"),
         GOOD.replace("{", "{ // so:\n", 1),
         GOOD.replace('"confidence"', '"confidence": 0.1, "confidence"'),
@@ -67,6 +94,145 @@ def test_missing_parameters_dependencies_and_tool_have_defaults_and_unknown_fiel
 )
 def test_a_plan_is_read_from_whatever_stands_around_it(answer):
     assert read_plan(answer) == PLAN
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (r"baker\'s", "baker's"),
+        (r"\$5 \& a\_b \`c\`", "$5 & a_b `c`"),
+        (r"\d+ C:\Users \users", r"\d+ C:\Users \users"),
+        (r"\(a\) \[b\]", r"\(a\) \[b\]"),
+        (r"\x41\u00e9\n\"\\", 'Aé\n"\\'),
+        ("a\\\nb\tc", "a\nb\tc"),
+        ("it's “so” // # /* \\'", "it's “so” // # /* '"),
+    ],
+)
+def test_escapes_that_json_does_not_know_are_read_as_they_were_meant(written, read):
+    answer = GOOD.replace("Because.", written + r" \'", 1)
+    assert read_plan(answer).reasoning == read + " '"
+
+
+@pytest.mark.parametrize(
+    ("confidence", "read"),
+    [
+        (85, 0.85),
+        (85.5, 0.855),
+        (1, 1),
+        (0, 0),
+        ("85 %", 0.85),
+        ("85%", 0.85),
+        ("about 85 percent", 0.85),
+        ("1 %", 0.01),
+        ("0.9", 0.9),
+        ("0,9", 0.9),
+        ("1", 1),
+        ("85", 0.85),
+        ("8/10", 0.8),
+        ("8.5 out of 10", 0.85),
+        ("High", 0.8),
+        (" very high ", 0.95),
+        ("medium", 0.5),
+        ("low", 0.3),
+    ],
+)
+def test_how_sure_is_read_from_words(confidence, read):
+    assert read_plan(json.dumps(a_plan(confidence=confidence))).confidence == pytest.approx(read)
+
+
+@pytest.mark.parametrize(
+    ("duration", "read"),
+    [
+        ("15", 15),
+        ("90.5", 90.5),
+        ("15 minutes", 900),
+        ("15 Minutes", 900),
+        ("~15 min.", 900),
+        ("about 2 hours", 7200),
+        ("1h 30m", 5400),
+        ("1h30m", 5400),
+        ("1 hour and 30 minutes", 5400),
+        ("1 hr, 30 mins, 5 secs", 5405),
+        ("1.5 hours", 5400),
+        ("45s", 45),
+        ("500 ms", 0.5),
+        ("2 days", 172_800),
+        ("1 week", 604_800),
+        ("PT15M", 900),
+        ("PT1H30M", 5400),
+        ("P1DT0.5S", 86_400.5),
+        ("00:15:00", 900),
+    ],
+)
+def test_how_long_is_read_from_words(duration, read):
+    plan = read_plan(json.dumps(a_plan(estimated_duration=duration)))
+    assert plan.estimated_duration == pytest.approx(read)
+
+
+@pytest.mark.parametrize(
+    "said", ["", "soon", "a day", "2-3 hours", "5 min?", "P", "PT", "1 month", "1,500 s", "x" * 999]
+)
+def test_a_time_with_no_one_reading_is_asked_for_again(said):
+    assert fault_of(a_plan(estimated_duration=said)) == "estimated_duration must be a number"
+
+
+def linked_as(*steps: dict[str, Any]) -> list[list[int]]:
+    return [each.dependencies for each in read_plan(json.dumps(a_plan(*steps))).steps]
+
+
+@pytest.mark.parametrize(
+    ("steps", "links"),
+    [
+        ([step(id=1), step(id=2), step(1, id=3)], [[], [], [0]]),
+        ([step(id=1), step(1, id=2), step(1, 2, id=3)], [[], [0], [0, 1]]),
+        ([step(id="1"), step(id="2"), step(1, id="3")], [[], [], [0]]),
+        ([step(id=1), step(id=2), step("1", id=3)], [[], [], [0]]),
+        ([step(id=0), step(id=1), step(1, id=2)], [[], [], [1]]),
+        ([step(id=10), step(id=20), step(10, id=30)], [[], [], [0]]),
+        ([step(id="s1"), step(id="s2"), step("s1", id="s3")], [[], [], [0]]),
+        ([step(id="Step-1"), step(id="Step-2"), step("step-1", id="Step-3")], [[], [], [0]]),
+        ([step(id="look"), step(id="read"), step("look", id="say")], [[], [], [0]]),
+        ([step(step=1), step(step=2), step(1, step=3)], [[], [], [0]]),
+        ([step(step_id="a"), step(step_id="b"), step("a", step_id="c")], [[], [], [0]]),
+        ([step(name="Look"), step(name="Read"), step("look", name="Say")], [[], [], [0]]),
+        ([step(), step(agent_type="b"), step("research", agent_type="c")], [[], [], [0]]),
+        # Nothing but a place from 0 can be meant.
+        ([step(id=1), step(0, id=2), step(0, 1, id=3)], [[], [0], [0, 1]]),
+        ([step(id="s1"), step(0, id="s2"), step(0, id="s3")], [[], [0], [0]]),
+        ([step(), step("0"), step("1")], [[], [0], [1]]),
+        # Nothing but a number of an id, or a place from 1, can be meant.
+        ([step(id="s1"), step(1, id="s2"), step(2, id="s3")], [[], [0], [1]]),
+        ([step(), step("step 1"), step("Step 2")], [[], [0], [1]]),
+        ([step(id=1), step("step 1", id=2), step("step 2", id=3)], [[], [0], [1]]),
+        # Under other keys and in other forms.
+        ([step(), step(dependencies=0), step(dependencies="0, 1")], [[], [0], [0, 1]]),
+        ([step(), step(depends_on=[0]), step(dependsOn=[0, 1])], [[], [0], [0, 1]]),
+        ([step(dependencies="none"), step(dependencies=""), step(0)], [[], [], [0]]),
+        ([step(id=1), step(depends_on=[1], id=2)], [[], [0]]),
+    ],
+)
+def test_dependencies_are_the_ids_of_steps_where_these_have_ids(steps, links):
+    assert linked_as(*steps) == links
+
+
+@pytest.mark.parametrize(
+    ("steps", "fault"),
+    [
+        ([step(id="s1"), step(id="s2"), step(1, id="s3")], "two ways"),
+        ([step(id=1), step(), step(1, id=3)], "two ways"),
+        ([step(id=1, step=0), step(id=2, step=1), step(1, id=3, step=2)], "two ways"),
+        ([step(), step(), step("step 1")], "two ways"),
+        ([step(id=1), step(id=1), step(1, id=2)], "more than one step has the id '1'"),
+        ([step(id="s1"), step("s9", id="s2")], "steps[1] depends on 's9': no such step"),
+        ([step(id=1), step(id=2), step(7, id=3)], "steps[2] depends on '7': no such step"),
+        ([step(), step("research", agent_type="b"), step()], "no such step"),
+        ([step(id=1), step(2, id=2)], "steps[1] depends on itself"),
+        ([step(id=1), step(id=2), step(0, depends_on=[1], id=3)], "twice"),
+    ],
+)
+def test_dependencies_that_may_mean_two_steps_or_none_are_asked_for_again(steps, fault):
+    assert fault in fault_of(a_plan(*steps))
+    assert len(fault_of(a_plan(*steps))) < 300
 
 
 def test_mending_slips_leaves_strings_alone():
@@ -116,10 +282,20 @@ FIRST = " (steps[0] is the first step)"
         (GOOD[:-1] + "\n```", "the JSON object breaks off before its end"),
         (GOOD[: GOOD.index("Look.", 150) + 2], "the JSON object breaks off before its end"),
         (
-            GOOD.replace('"', "'"),
-            'line 2 of the JSON object is broken near "{\\n \'reasoning": '
-            "expecting property name enclosed in double quotes",
+            GOOD.replace("Because.", 'Be"cau"se.'),
+            'line 2 of the JSON object is broken near \'{\\n "reasoning": "Be"cau"se.",\\n\': '
+            "expecting ',' delimiter",
         ),
+        (
+            GOOD.replace('"', "'").replace("Because", "It's so"),
+            'line 2 of the JSON object is broken near \'{\\n "reasoning": "It"s so.",\\n "\': '
+            "expecting ',' delimiter",
+        ),
+        (
+            {"a": json.loads(GOOD), "b": a_plan()},
+            "the JSON holds more than one plan; send one alone",
+        ),
+        ([a_plan(), a_plan()], "the JSON holds more than one plan; send one alone"),
         (a_plan(steps=[]), "steps is empty"),
         (a_plan(steps={}), "steps must be a list"),
         (a_plan(steps=["Look."]), f"steps[0] must be an object{FIRST}"),
@@ -138,16 +314,24 @@ FIRST = " (steps[0] is the first step)"
             'steps[0].parameters must be an object or a list of {"name": string, "value": string}'
             f"{FIRST}",
         ),
-        (a_plan(step("0")), f"steps[0].dependencies[0] must be a whole number{FIRST}"),
+        (a_plan(step("0")), f"steps[0] depends on itself{FIRST}"),
+        (a_plan(step({"a": 1})), f"steps[0].dependencies[0] must be a whole number{FIRST}"),
         (a_plan(step(), step(False)), f"steps[1].dependencies[0] must be a whole number{FIRST}"),
         (
             a_plan(step(description="x" * 4_001)),
             f"steps[0].description is longer than 4000 characters{FIRST}",
         ),
         (a_plan(reasoning="x" * 8_001), "reasoning is longer than 8000 characters"),
-        (a_plan(confidence="0.9"), "confidence must be a number"),
+        (a_plan(confidence="quite"), "confidence must be a number"),
+        (
+            a_plan(confidence=8),
+            "confidence is 8, which may be of 10 or of 100; write it from 0 to 1",
+        ),
+        (a_plan(confidence="140 %"), "confidence is more than 1"),
+        (a_plan(estimated_duration="10-15 minutes"), "estimated_duration must be a number"),
+        (a_plan(estimated_duration="1:30"), "estimated_duration must be a number"),
         (a_plan(confidence=True), "confidence must be a number"),
-        (a_plan(confidence=90), "confidence is more than 1"),
+        (a_plan(confidence=900), "confidence is more than 1"),
         (a_plan(confidence=None), "confidence must be a number"),
         (a_plan(estimated_duration=-1), "estimated_duration is less than 0"),
         (a_plan(step(0)), f"steps[0] depends on itself{FIRST}"),
@@ -195,6 +379,18 @@ def test_absurd_nesting_is_refused(levels):
         "{," + " " * 999_000,
         '{"steps":1} ' * 80_000,
         '{"steps": [' + '{"a": [[[[1]]]]},' * 58_000 + "]}",
+        "{/*" * 66_000,
+        "{'" * 99_000,
+        "{“" * 99_000,
+        "{a:" * 66_000,
+        "[{" * 99_000,
+        '"{\\' * 66_000,
+        '{"a":{' + '"a":"b",' * 24_000,
+        "{'a':{" + "'a':'b'," * 24_000,
+        '{"steps":1} ' * 16_000,
+        '{"steps": [' + '{"a": [[[[1]]]]},' * 11_000 + "]}",
+        json.dumps(["{" + "{'a':" * 340] * 100),
+        json.dumps({"a": json.dumps({"a": json.dumps({"a": "{" * 40_000})})})[:199_000],
     ],
     ids=lambda answer: answer[:14],
 )

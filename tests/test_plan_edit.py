@@ -10,7 +10,6 @@ from core.estimate import Typical, estimate, in_a_row
 from core.fitting import fitted, kept_and_whole
 from core.plan import MAX_STEPS, Plan, json_text, read_plan
 from core.plan_edit import added_step, check_kept, edited_step, movable, moved_step, without_step
-from core.reading import blocks
 
 
 def plan_of(*needs: list[int]) -> Plan:
@@ -155,41 +154,36 @@ def test_it_fits_whatever_it_is_written_in_and_says_what_is_kept(letter: str) ->
     assert f"[shortened: {cut[0]:,} of 10,000 characters kept]" in shown
 
 
-# A model's Markdown
-
-
-def test_markdown_is_read_into_parts_and_nothing_is_lost() -> None:
-    found = blocks("# Head\n\nOne **two** `three`\nfour\n\n- a\n  1. b\n```py\nx = 1\n```\n| t |")
-    assert [block.kind for block in found] == [
-        "heading",
-        "paragraph",
-        "point",
-        "point",
-        "code",
-        "table",
-    ]
-    assert [span.style for span in found[1].spans] == ["plain", "strong", "plain", "code", "plain"]
-    assert (found[3].mark, found[3].level) == ("1.", 1)
-    assert found[4].spans[0].text == "x = 1"
-
-
-def test_reading_takes_time_in_step_with_the_length() -> None:
-    for nasty in ("*" * 100_000, "`" * 100_001, "**a" * 40_000, "- " * 50_000, "```\n" * 30_000):
-        assert sum(len(span.text) for block in blocks(nasty) for span in block.spans) > 0 or nasty
-
-
 # Estimates
 
 
 def test_an_estimate_stands_on_ones_own_calls() -> None:
-    typical = [Typical(10, 5, 2.0, 0.01), Typical(10, 15, 4.0, None)]
+    typical = [Typical(10, 5, 2.0, 0.05), Typical(10, 15, 4.0, None, unpriced=15)]
     made = estimate([[], [], [0, 1]], typical, side_by_side=3)
     assert made.basis == 20
     assert made.calls == 4
     assert made.seconds == pytest.approx(3.5 * 3)
-    assert made.usd == pytest.approx(0.04)
+    assert (made.usd, made.unpriced) == (pytest.approx(0.01), 3)  # of one in four calls
     alone = estimate([[], [], [0, 1]], typical, side_by_side=1)
     assert alone.seconds == pytest.approx(3.5 * 4)
+
+
+def test_the_call_that_plans_takes_its_time_and_costs_its_money_too() -> None:
+    typical = [Typical(20, 10, 2.0, 0.1)]
+    made = estimate([[], [], [0, 1]], typical, side_by_side=3)
+    whole = estimate([[], [], [0, 1]], typical, side_by_side=3, planning=1)
+    assert (made.calls, whole.calls) == (8, 10)
+    assert (made.seconds, whole.seconds) == (6.0, 8.0)
+    assert (made.usd, whole.usd) == (pytest.approx(0.04), pytest.approx(0.05))
+
+
+def test_of_prices_that_are_known_in_part_the_rest_is_counted() -> None:
+    nobody = estimate([[]], [Typical(10, 10, 2.0, None, unpriced=10)], side_by_side=3)
+    assert (nobody.usd, nobody.unpriced) == (None, 2)
+    some = estimate([[]], [Typical(10, 10, 2.0, 0.05, unpriced=5)], side_by_side=3)
+    assert (some.usd, some.unpriced) == (pytest.approx(0.01), 1)
+    everybody = estimate([[]], [Typical(10, 10, 2.0, 0.05)], side_by_side=3)
+    assert everybody.unpriced == 0
 
 
 def test_without_a_history_the_number_of_calls_is_all_that_is_known() -> None:

@@ -7,8 +7,10 @@ import pytest
 
 from core.breaker import Policy
 from core.errors import ErrorKind, RunError
-from core.preview import absent, in_a_sentence, standing, who_would_answer
-from core.strategies import EXPLORED, PROVEN, STRATEGIES
+from core.preview import in_a_sentence, passed_over, standing, who_would_answer
+from core.ranking import PROVEN
+from core.strategies import EXPLORED, STRATEGIES
+from core.types import Skip
 from tests.test_router import Clock, Recorder, Scripted, call, made
 
 KINDS = [None, None, None, *ErrorKind]
@@ -51,11 +53,16 @@ def test_a_run_asks_in_the_order_that_the_preview_told(strategy, seed):
     told = [candidate.name for candidate in found if candidate.turn != "never"]
     router.providers = {name: Scripted(ErrorKind.REFUSED) for name in "abcdefg"}
     router.rng = Always(EXPLORED)
-    before = len(history.begun)
+    before, decisions = len(history.begun), []
     with pytest.raises(RunError):
-        call(router, strategy)
+        call(router, strategy, decided=decisions.append)
     asked = [attempt.provider for attempt in history.begun[before:]]
     assert asked == told
+    # Whoever waits for the rest of all others was resting as it was decided.
+    skipped = {skip.provider: passed_over(skip, now=clock()) for skip in decisions[0].skipped}
+    assert skipped == {c.name: c.standing for c in found if c.turn in ("last", "never")}
+    never = {candidate.name for candidate in found if candidate.turn == "never"}
+    assert {skip.provider for skip in decisions[-1].skipped} == never
 
 
 class Always(random.Random):
@@ -104,9 +111,13 @@ def test_each_state_is_said_in_plain_words():
     assert said("c") == "resting, back in 42 s"
     clock.tick(60)
     assert said("c") == "rested, to be tried"
-    assert absent("anthropic", switched_off=True).words == "switched off"
-    assert absent("anthropic", switched_off=False).words == "no key"
-    assert absent("bitnet", switched_off=False).words == "not running"
+
+    def absent(name: str, reason: str) -> str:
+        return passed_over(Skip(name, reason), now=clock()).words
+
+    assert absent("anthropic", "switched_off") == "switched off"
+    assert absent("anthropic", "no_key") == "no key"
+    assert absent("bitnet", "no_key") == "not running"
 
 
 def test_best_so_far_shows_the_figures_that_it_chose_by():
@@ -114,7 +125,7 @@ def test_best_so_far_shows_the_figures_that_it_chose_by():
     for _ in range(PROVEN):
         call(router, order=("a",))
     found = who_would_answer([router.health(n) for n in "ab"], "best_performance", now=1000.0)
-    assert (found[0].name, found[0].record) == ("a", "100 % of 10 calls, 0.0 s")
+    assert (found[0].name, found[0].record) == ("a", "100 % of 10 calls (72.2 to 100.0 %), 0 s")
     assert found[0].why == found[0].record
 
 

@@ -16,6 +16,7 @@ from db import export, precedence
 from db.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from db.history import SqliteHistory
 from db.queries import Archive
+from db.rollup import SHORTEST
 from db.rows import CALL_COLUMNS
 from tests.indexing import indexed
 
@@ -146,8 +147,16 @@ def test_an_empty_page_of_runs_has_its_types(archive):
     ("wanted", "found"),
     [
         ({}, ["r3", "r2", "r1", "r0"]),
-        ({"provider": ("google", "kimi")}, ["r2", "r1"]),
+        ({"provider": ("google", "kimi")}, ["r3", "r2", "r1"]),
+        ({"provider": ("anthropic",)}, ["r3", "r1"]),  # asked, whoever answered
+        ({"provider": ("deepseek",)}, []),
+        ({"answered_by": ("google", "kimi")}, ["r2", "r1"]),
+        ({"answered_by": ("anthropic",)}, []),
+        ({"provider": ("anthropic",), "answered_by": ("google",)}, ["r1"]),
+        ({"provider": ("anthropic",), "status": ("failed",)}, ["r3"]),
         ({"model": ("gpt-5",)}, ["r2"]),
+        ({"model": ("claude",)}, ["r3", "r1"]),
+        ({"provider": ("google",), "model": ("claude",)}, []),  # which is not google's
         ({"strategy": ("priority",)}, ["r3"]),
         ({"status": ("failed", "cancelled")}, ["r3", "r0"]),
         ({"error_kind": ("deadline",)}, ["r3"]),
@@ -155,6 +164,7 @@ def test_an_empty_page_of_runs_has_its_types(archive):
         ({"since": START + 1, "until": START + 3}, ["r2", "r1"]),
         ({"text": "tea"}, ["r2", "r1"]),
         ({"text": "tea", "provider": ("kimi",)}, ["r2"]),
+        ({"text": "tea", "answered_by": ("google",)}, ["r1"]),
     ],
 )
 def test_a_filter_finds_its_runs(wanted, found, history, archive):
@@ -165,9 +175,21 @@ def test_a_filter_finds_its_runs(wanted, found, history, archive):
         a_run("r2", 2, **done, provider="kimi", model="gpt-5", goal="make tea"),
         a_run("r3", 3, status="failed", error_kind="deadline", strategy="priority"),
     ]
-    fill(history, runs=runs)
+    fill(
+        history,
+        failed(run_id="r1", provider="anthropic", model="claude"),
+        {"run_id": "r1", "provider": "google", "model": "gemini", "simulated": True},
+        {"run_id": "r2", "provider": "kimi", "model": "gpt-5"},
+        failed(run_id="r3", provider="anthropic", model="claude"),
+        failed(run_id="r3", provider="kimi", model="k3"),
+        runs=runs,
+    )
     frame = archive.page_of_runs(limit=100, wanted=RunFilter(**wanted))
     assert frame["id"].tolist() == found
+    asked = {name: v if isinstance(v, tuple) else (str(v).lower(),) for name, v in wanted.items()}
+    exported = export.export_jsonl(history.path, {"view": ("runs",), **asked})
+    lines = [json.loads(line)["id"] for line in "".join(exported).splitlines()]
+    assert lines == found[::-1]
     assert archive.count_runs(RunFilter(**wanted)) == len(found)
 
 
@@ -182,11 +204,12 @@ def test_every_model_that_was_called_is_named_once(history, archive):
     assert archive.models() == ["a", "gpt-4o", "gpt-5"]
 
 
-def test_the_first_call_is_the_oldest_that_counts(history, archive):
-    assert archive.first_call(simulated=False) is None
+def test_the_first_figure_is_of_the_oldest_that_counts(history, archive):
+    assert archive.first_figure(simulated=False) is None
     fill(history, {"drilled": True}, {"status": "running"}, failed(), {}, {"simulated": True})
-    assert archive.first_call(simulated=False) == START + 2
-    assert archive.first_call(simulated=True) == START + 4
+    quarter = START // SHORTEST * SHORTEST
+    assert archive.first_figure(simulated=False) == quarter
+    assert archive.first_figure(simulated=True) == quarter
 
 
 def test_what_is_not_there_is_none(archive):
@@ -560,3 +583,16 @@ def test_each_index_serves_its_question_without_a_sort(sql, index, archive):
     plan = " ".join(row[-1] for row in archive.rows(f"EXPLAIN QUERY PLAN {sql}"))
     assert index in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_what_surrounds_a_failure_is_found_however_much_came_since(history, archive):
+    calls = [{"started_at": START + at} for at in range(300)]
+    for at in (10, 11, 200):
+        calls[at] |= {"status": "failed", "error_kind": ErrorKind.TIMEOUT}
+    calls[201] |= {"provider": "google"}
+    calls[205] |= {"status": "failed", "error_kind": ErrorKind.TIMEOUT, "drilled": True}
+    calls[250] |= {"status": "failed", "error_kind": ErrorKind.TIMEOUT, "simulated": True}
+    fill(history, *calls)
+    found = archive.around_failures(START + 11, simulated=False)
+    assert [attempt.id for attempt in found] == [12, 13, 14, 15, 201, 203, 204, 205]
+    assert archive.around_failures(START + 300, simulated=False) == []

@@ -13,14 +13,22 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from core.engine import Engine
 from core.errors import AllProvidersFailed
+from core.export import as_html, as_markdown
 from core.multi_provider_strategy import Ask, MultiProviderStrategy
 from core.providers import connect
-from core.redaction import InPieces, Redactor, install
+from core.redaction import InPieces, Redactor, could_be_a_word, install
+from core.settings import read_settings
 from core.types import Message, Request
+from db.export import export_jsonl
+from db.history import SqliteHistory
+from db.queries import Archive
+from db.rows import storable_json
+from db.settings import Choices
 from tests import standin
 from tests.standin import CANARIES
 
@@ -76,7 +84,7 @@ def test_a_password_with_quotes_and_umlauts_is_found_in_json():
 
 
 def test_the_longest_form_goes_first():
-    assert Redactor(["secret-one", "secret-one-longer"])("secret-one-longer") == "[key]"
+    assert Redactor(["s3cr3t-one", "s3cr3t-one-longer"])("s3cr3t-one-longer") == "[key]"
 
 
 def test_short_secrets_and_none_leave_text_alone():
@@ -86,6 +94,7 @@ def test_short_secrets_and_none_leave_text_alone():
 
 @given(st.text(), st.text(min_size=6), st.text())
 def test_no_text_around_it_hides_a_secret(before, secret, after):
+    assume(not could_be_a_word(secret))
     said = Redactor([secret])(before + secret + after)
     assert secret not in said.replace("[key]", "")
 
@@ -107,7 +116,7 @@ def in_pieces(hide, pieces):
     return [*map(redacted, pieces), redacted("", last=True)]
 
 
-@given(st.lists(st.text("ab", min_size=6), max_size=3), st.lists(st.text("abc", max_size=9)))
+@given(st.lists(st.text("&b", min_size=6), max_size=3), st.lists(st.text("&bc", max_size=9)))
 def test_a_text_in_pieces_is_redacted_as_it_is_whole(secrets, pieces):
     hide = Redactor(secrets)
     assert "".join(in_pieces(hide, pieces)) == hide("".join(pieces))
@@ -127,6 +136,111 @@ def test_only_what_a_key_could_begin_with_waits_and_no_longer_than_that():
 def test_without_secrets_nothing_waits():
     assert in_pieces(Redactor([]), ["sk-", "ant"]) == ["sk-", "ant", ""]
     assert in_pieces(str.upper, ["sk-", "ant"]) == ["SK-", "ANT", ""]
+
+
+WORDS = ["unused", "research", "description", "Research", "agent_type", "not-needed", "OpenAI",
+         "password1", "12345678", "größer", "gpt-4o mini"]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_secret_that_could_be_a_word_rewrites_no_text(word):
+    hide = Redactor([word, KEY])
+    for text in (f"{word}", f"Do {word} first, {word}.", f'{{"{word}": "{word}"}}', word * 3):
+        assert hide(text) == text
+    assert hide(f"{word} {KEY}") == f"{word} [key]"
+    assert "".join(in_pieces(hide, [word[:3], word[3:]])) == word
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Incorrect API key provided: {}. You can find yours elsewhere.",
+        "Illegal header value b'Bearer {}'",
+        "authorization: bearer {}",
+        "Authorization: Basic {}",
+        '{{"api_key": "{}"}}',
+        "{{'x-api-key': '{}'}}",
+        "GET /v1/models?key={}&page=2",
+        "GET /v1/models?api_key={}",
+        "http://user:{}@host/",
+        "Invalid token '{}'",
+        "password={}",
+        "CONSOLE_PASSWORD='{}'",
+        "('x-goog-api-key', '{}')",
+    ],
+)
+def test_where_it_stands_as_a_credential_a_word_is_replaced_too(word, said):
+    hide = Redactor([word])
+    assert hide.strictly(said.format(word)) == said.format("[key]")
+    assert hide.strictly(said.format(f"{word}x")) == said.format(f"{word}x")
+
+
+def test_a_complaint_keeps_its_words_where_none_of_them_is_a_credential():
+    hide = Redactor(["research", "unused"])
+    text = "The research tool is unused; 400 from /research/unused."
+    assert hide.strictly(text) == text
+
+
+@pytest.mark.parametrize("word", ["research", "description", "agent_type", "unused", "Lisbon"])
+def test_a_run_is_kept_and_told_as_it_was_whatever_word_is_a_secret(word, tmp_path, yard):
+    plan = json.loads(standin.PLAN)
+    plan["reasoning"] = f"{word} comes first"
+    plan["steps"][0] |= {
+        "agent_type": word,
+        "description": f"Do {word}",
+        "parameters": {word: word},
+    }
+    yard["openai"].script = lambda received: standin.answer(json.dumps(plan))
+    environment = {**yard.env("openai"), "OPENAI_API_KEY": word, "CONSOLE_PASSWORD": word}
+    settings = read_settings(environment, None)
+    hide = Redactor(settings.secrets)
+    path = tmp_path / "console.db"
+    history = SqliteHistory.open(path, redact=hide)
+    archive = Archive(path)
+    engine = Engine(settings, history, archive, Choices(history), redact=hide)
+    goal, context = f"Plan {word} in Lisbon", f"{word} is unused"
+    run_id = engine.submit(goal, source="api", context=context, execute=True)
+    assert engine.run(run_id).done.wait(30)
+    told, kept = engine.run(run_id), engine.stored_run(run_id)
+    lines = "".join(export_jsonl(path, {}))
+    engine.close()
+    archive.close()
+    history.close()
+    for run in (told, kept):
+        assert run.record.goal == goal
+        assert run.record.options["context"] == context
+        assert run.plan.steps[0].agent_type == word
+        assert run.plan.steps[0].parameters == {word: word}
+        assert run.plan.reasoning == f"{word} comes first"
+    assert "[key]" not in json.dumps(told.as_json()) + as_markdown(kept) + as_html(kept) + lines
+    assert b"[key]" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("word", ["research", "description"])
+def test_a_word_in_base64_is_no_word(word):
+    assert Redactor([word])(base64.b64encode(word.encode()).decode()) == "[key]"
+
+
+@pytest.mark.parametrize(
+    "secret", ["Tr0ub4dor&3", "correct horse battery staple", "kJhQwErTzUi", "sk-team-abcdef", KEY]
+)
+def test_what_is_no_word_is_replaced_everywhere(secret):
+    assert Redactor([secret])(f"Use {secret} here.") == "Use [key] here."
+
+
+@pytest.mark.parametrize("secret", ['": [{"', '"}, {"a', 'grün"\\käse&1', "[1, 2, 3]"])
+def test_json_stays_json_whatever_the_secret_is(secret):
+    value = {"steps": [{"a": 1, "say": f"x{secret}y"}], "list": [1, 2, 3]}
+    hide = Redactor([secret])
+    for ascii_only in (True, False):
+        said = json.loads(storable_json(json.dumps(value, ensure_ascii=ascii_only), hide))
+        assert said == {"steps": [{"a": 1, "say": "x[key]y"}], "list": [1, 2, 3]}
+
+
+def test_what_is_no_json_is_redacted_as_text():
+    assert storable_json(f"not json {KEY}", redact) == "not json [key]"
+    assert storable_json("[" * 100_000 + KEY, redact).endswith("[key]")
 
 
 class Watches:

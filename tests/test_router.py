@@ -177,6 +177,57 @@ def test_a_restart_changes_nothing(kinds):
     assert again.health("a").succeeded == 1
 
 
+@pytest.mark.parametrize("ahead", [61, 400 * 86_400])
+def test_a_clock_that_was_set_back_makes_no_rest_longer(ahead):
+    clock, history = Clock(), Recorder()
+    clock.tick(ahead)
+    router = made(clock, history, a=Scripted(ErrorKind.CONNECTION), b=Scripted())
+    for _ in range(3):
+        call(router)
+        clock.tick(1)
+    asked = router.health("a").breaker.until
+    assert asked is not None
+    clock.tick(-ahead)
+
+    again = made(clock, a=Scripted(), b=Scripted())
+    again.remember(history.recent_attempts(), {})
+
+    health = again.health("a")
+    assert health.breaker.state(clock.now) == "open"
+    assert health.breaker.until <= clock.now + 60
+    assert health.last_used <= clock.now
+    assert again.health("b").last_answered <= clock.now
+    assert again.health("b").last_used <= clock.now
+
+
+def test_a_vendors_own_rest_is_no_longer_than_it_said_after_the_clock_was_set_back():
+    clock, history = Clock(), Recorder()
+    clock.tick(86_400)
+    limited = Scripted(ErrorKind.RATE_LIMITED, retry_after=90.0)
+    call(made(clock, history, a=limited, b=Scripted()))
+    clock.tick(-86_400)
+    again = made(clock, a=Scripted(), b=Scripted())
+    again.remember(history.recent_attempts(), {})
+    assert again.health("a").breaker.until <= clock.now + 90
+
+
+def test_what_came_after_the_clock_was_set_back_still_came_after():
+    clock, history = Clock(), Recorder()
+    clock.tick(86_400)
+    failing = Scripted(ErrorKind.CONNECTION, ErrorKind.CONNECTION, ErrorKind.CONNECTION, None)
+    router = made(clock, history, a=failing)
+    for _ in range(3):
+        with contextlib.suppress(AllProvidersFailed):
+            call(router)
+    clock.tick(-86_000)  # the answer comes by the right clock, before the failures by the wrong one
+    monotonic = clock.now
+    router.clock = lambda: monotonic + 86_400
+    call(router)
+    again = made(clock, a=Scripted())
+    again.remember(history.recent_attempts(), {})
+    assert again.health("a").breaker.state(clock.now) == "closed"
+
+
 def test_a_changed_key_is_given_another_chance_at_once():
     clock, history = Clock(), Recorder()
     call(made(clock, history, a=Scripted(ErrorKind.AUTH), b=Scripted()))
@@ -668,3 +719,82 @@ def test_fast_failures_do_not_win_under_best_performance():
         call(router, "best_performance")
     first = Counter(call(router, "best_performance").attempts[0].provider for _ in range(100))
     assert first["slow"] >= 95
+
+
+def test_what_was_learnt_of_a_model_counts_for_that_model_alone():
+    class Other(Scripted):
+        model = "other"
+
+    def known(name):
+        return router.health(name).record
+
+    router = made(a=Scripted(), b=Scripted())
+    for _ in range(12):
+        call(router, order=("a",))
+    assert known("a").rated == 12
+    router.replace_providers({"a": Other(ErrorKind.SERVER_ERROR), "b": Scripted()}, {"a": "other"})
+    assert known("a").rated == 0
+    assert router.health("a").succeeded == 12  # which is the provider's, whatever its model
+    with pytest.raises(RunError):
+        call(router, order=("a",))
+    assert (known("a").ok, known("a").rated) == (0, 1)
+    router.replace_providers({"a": Scripted(), "b": Scripted()}, {"a": "first again"})
+    assert (known("a").ok, known("a").rated) == (12, 12)
+    router.replace_providers({"a": Scripted(), "b": Scripted()}, {"a": "another key"})
+    assert known("a").rated == 12
+
+
+def test_an_answer_of_the_model_before_is_not_of_the_one_that_is_asked_now():
+    class Other(Scripted):
+        model = "other"
+
+    class Replacing(Scripted):
+        async def complete(self, request, *, on_text=None):
+            router.replace_providers({"a": Other()}, {"a": "other"})
+            return await super().complete(request)
+
+    router = made(a=Replacing())
+    call(router)
+    assert router.health("a").record.rated == 0
+    router.replace_providers({"a": Scripted()}, {"a": "first again"})
+    assert router.health("a").record.rated == 1
+
+
+def test_a_restart_takes_up_the_record_of_the_present_model():
+    def attempt(at, model, *, ok):
+        kind = None if ok else ErrorKind.SERVER_ERROR
+        status = "ok" if ok else "failed"
+        return Attempt(
+            at, 0, "a", model, "priority", float(at), status=status, error_kind=kind,
+            latency_ms=100.0,
+        )  # fmt: skip
+
+    attempts = [attempt(at, "old", ok=True) for at in range(20)]
+    attempts += [attempt(20 + at, "model", ok=at % 2 == 0) for at in range(4)]
+    router = made(a=Scripted())
+    router.remember(attempts, {"a": (22, 2, 2200.0)})
+    assert (router.health("a").record.ok, router.health("a").record.rated) == (2, 4)
+
+    class Old(Scripted):
+        model = "old"
+
+    router.replace_providers({"a": Old()}, {"a": "old"})
+    assert router.health("a").record.rated == 20
+
+
+def test_walks_that_begin_at_once_take_turns_even_with_providers_not_used_before():
+    class Importing(Scripted):
+        async def prepare(self):
+            await asyncio.sleep(0)  # as the first import of an SDK does
+
+    async def at_once(router):
+        ask = Ask(Request((Message("user", "hello"),)), "round_robin")
+        answers = await asyncio.gather(*(router.ask(ask) for _ in range(3)))
+        return [answer.provider for answer in answers]
+
+    router = made(a=Importing(), b=Importing(), c=Importing(), d=Importing())
+    assert asyncio.run(at_once(router)) == ["a", "b", "c"]
+    router = made(a=Importing(), b=Importing(), c=Importing(), d=Importing())
+    router.pretends_down = lambda name: name == "a"
+    assert "a" not in asyncio.run(at_once(router))
+    assert router.health("a").last_used is None  # nobody asked it

@@ -80,7 +80,7 @@ def test_a_key_is_freed_of_what_copying_adds(text):
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [("sk-\u201cabc", 4), ("sk-abc\ndef", 7), ("sk abc", 3), ("sk-\x00abc", 4), ("'sk-é'", 5),
+    [("sk-\u201cabc", 4), ("sk-abc\ndef", 7), ("sk abc", 3), ("sk-\x00abc", 4), ("'sk-é'", 4),
      ("sk-\udcff", 4)],
 )  # fmt: skip
 def test_a_key_with_a_foreign_character_is_named_and_not_used(text, place):
@@ -355,6 +355,216 @@ def test_no_file_stops_the_start(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("env") / ".env"
     path.write_bytes(b"OPENAI_API_KEY=good-one\n" + content)
     assert read_settings({}, path).priority
+
+
+def test_a_value_is_filled_in_with_what_stands_above_and_outside(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text(
+        "TEAM_KEY=sk-team-abcdef\nOPENAI_API_KEY=${TEAM_KEY}\n"
+        "OPENAI_BASE_URL=http://${HOST}:4000/v1\n"
+        "KIMI_BASE_URL=http://${NOWHERE:-127.0.0.1}:1/v1\n"
+        "KIMI_MODEL='${HOST}-model'\n"
+    )
+    settings = read_settings({"HOST": "10.0.0.7"}, path)
+    assert settings.keys["openai"].reveal() == "sk-team-abcdef"
+    assert settings.base_urls["openai"] == "http://10.0.0.7:4000/v1"
+    assert settings.base_urls["kimi"] == "http://127.0.0.1:1/v1"
+    assert settings.models["kimi"] == "10.0.0.7-model"
+    assert settings.problems == ()
+
+
+def test_a_variable_that_is_set_nowhere_is_named_with_its_line(tmp_path):
+    settings = written(
+        tmp_path,
+        "# mine\nOPENAI_API_KEY=${TEAM_KEY}\nOPENAI_BASE_URL=http://${HOST}:4000/v1\n"
+        "TEAM_KEY=sk-canary\nCONSOLE_PASSWORD=${SECRET}\n",
+    )
+    assert settings.keys == {}
+    assert settings.base_urls["openai"] is None
+    assert complaints(settings)[:2] == [("OPENAI_API_KEY", 2), ("OPENAI_BASE_URL", 3)]
+    assert "TEAM_KEY" in str(settings.problems[0])
+    assert "set neither above it nor in the environment" in str(settings.problems[0])
+    assert len(settings.password_text) > 30  # locked, not open
+
+
+@pytest.mark.parametrize("quote", "\"'")
+def test_a_value_of_several_lines_is_one_value(tmp_path, quote):
+    settings = written(
+        tmp_path,
+        f"NOTE={quote}first\nOPENAI_API_KEY=not-a-setting\nlast{quote}\n"
+        f"PEM={quote}-----BEGIN X-----\nabc=\n-----END X-----{quote} # mine\n"
+        "GOOGLE_API_KEY=good-one\nnonsense\n",
+    )
+    assert set(settings.keys) == {"google"}
+    assert complaints(settings) == [(".env", 8)]
+
+
+def test_an_open_quote_is_told_from_text_after_a_closed_one(tmp_path):
+    settings = written(
+        tmp_path, "LLM_STRATEGY=\"random\nKIMI_MODEL='a' b\nLLM_COOLDOWN: 5\nGOOGLE_MODEL g\n"
+    )
+    said = {problem.variable: str(problem) for problem in settings.problems}
+    assert "a quote that is never closed" in said["LLM_STRATEGY"]
+    assert "goes on after its closing quote" in said["KIMI_MODEL"]
+    assert "is not of the form NAME=value" in said["GOOGLE_MODEL"]
+    assert settings.cooldown == 5
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "OPENAI_API_KEY: sk-abc",
+        'OPENAI_API_KEY: "sk-abc"',
+        "OPENAI_API_KEY:sk-abc",
+        "set OPENAI_API_KEY=sk-abc",
+        "SET OPENAI_API_KEY=sk-abc",
+        'set "OPENAI_API_KEY=sk-abc"',
+        "export OPENAI_API_KEY=sk-abc",
+        "export OPENAI_API_KEY='sk-abc'",
+        "  export\tOPENAI_API_KEY=sk-abc",
+        '$env:OPENAI_API_KEY = "sk-abc"',
+        "$Env:OPENAI_API_KEY='sk-abc'",
+        "$env:OPENAI_API_KEY=sk-abc",
+        "OPENAI_API_KEY = sk-abc",
+        "'OPENAI_API_KEY'='sk-abc'",
+        '"OPENAI_API_KEY"="sk-abc"',
+        '"OPENAI_API_KEY": "sk-abc",',
+        "- OPENAI_API_KEY=sk-abc",
+        "ENV OPENAI_API_KEY=sk-abc",
+        "declare -x OPENAI_API_KEY=sk-abc",
+        "setx OPENAI_API_KEY sk-abc",
+        'setx OPENAI_API_KEY "sk-abc"',
+        "openai_api_key=sk-abc",
+        "\ufeffOPENAI_API_KEY=sk-abc",
+    ],
+)
+def test_what_other_programs_write_is_read_as_it_was_meant(tmp_path, line):
+    settings = written(tmp_path, f"# first\n{line}\nGOOGLE_API_KEY=good-one\n")
+    assert settings.problems == ()
+    assert settings.keys["openai"].reveal() == "sk-abc"
+    assert settings.keys["google"].reveal() == "good-one"
+
+
+def test_a_line_that_is_written_again_is_named_and_the_last_one_holds(tmp_path):
+    settings = written(
+        tmp_path,
+        "OPENAI_API_KEY=sk-canary-1\nKIMI_MODEL=same\nKIMI_MODEL=same\nOPENAI_API_KEY=sk-canary-2\n",
+    )
+    assert settings.keys["openai"].reveal() == "sk-canary-2"
+    assert complaints(settings) == [("OPENAI_API_KEY", 1)]
+    assert "line 4" in str(settings.problems[0])
+    assert settings.problems[0].used
+    assert "canary" not in str(settings.problems)
+
+
+@pytest.mark.parametrize("quote", "\"'")
+def test_quotes_that_docker_leaves_are_taken_off_every_value(quote, tmp_path):
+    model = tmp_path / "model.gguf"
+    model.touch()
+    environ = {
+        "OPENAI_API_KEY": "sk-abc-123",
+        "OPENAI_MODEL": "gpt",
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        "BITNET_MODEL_PATH": str(model),
+        "LLM_STRATEGY": "random",
+        "LLM_PRIORITY": "kimi,google",
+        "LLM_RUN_TIMEOUT": "99",
+        "LLM_FAILURE_THRESHOLD": "5",
+        "DATABASE_URL": "sqlite:////var/y.db",
+        "LOG_LEVEL": "debug",
+        "CONSOLE_PRACTICE": "off",
+        "CONSOLE_PASSWORD": "Tr0ub4dor&3-zebra",
+        "CONSOLE_ALLOWED_HOSTS": "console.example.com",
+    }
+    plain = read(**environ)
+    assert plain.problems == ()
+    assert read(**{name: f"{quote}{text}{quote}" for name, text in environ.items()}) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "your-api-key-here", "your_api_key", "YOUR_API_KEY", "YOUR-KEY-HERE", "your key here",
+        "<your key>", "<your-key>", "<OPENAI_API_KEY>", "[your key]", "{{ OPENAI_API_KEY }}",
+        "${OPENAI_API_KEY}", "$OPENAI_API_KEY", "%OPENAI_API_KEY%", "sk-...", "sk-…", "sk-ant-...",
+        "sk-ant-api03-...", "AIza...", "nvapi-...", "...", "xxx", "XXXX", "sk-xxxxxxxx",
+        "sk-proj-XXXXXXXX", "AIzaXXXXXXXXXXXX", "nvapi-xxxxxxxxxx", "xxxx-xxxx-xxxx", "********",
+        "sk-********", "changeme", "change-me", "CHANGE_ME", "replace-me", "replace_with_your_key",
+        "insert-your-key-here", "paste_key_here", "put-your-api-key-here", "enter your key",
+        "add_your_key_here", "api-key", "API_KEY", "my-api-key", "yourkey", "todo", "TBD",
+        "placeholder", "sk-your-key", "sk-your-openai-api-key-here", "your-anthropic-key",
+        "sk-placeholder", "key-goes-here", "[key]", "'your-api-key-here'", "Bearer <token>",
+        "••••••••",
+    ],
+)  # fmt: skip
+def test_a_placeholder_is_no_key_and_is_named(text):
+    settings = read(OPENAI_API_KEY=text, KIMI_K2_API_KEY=text, MOONSHOT_API_KEY="sk-kimi-1")
+    assert set(settings.keys) == {"kimi"}
+    assert settings.keys["kimi"].reveal() == "sk-kimi-1"
+    assert complaints(settings)[0] == ("OPENAI_API_KEY", None)
+    assert "a placeholder, not a key" in settings.problems[0].sentence
+    assert not settings.problems[0].used
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["unused", "none", "dummy", "EMPTY", "not-needed", "sk-no-key-required", "local", "ollama",
+     "lm-studio", "openai", "secret", "token-abc123", "test", "research", "sk-xxy-1", "x",
+     "sk-here-is-9f3a", "anything", "sk-0"],
+)  # fmt: skip
+def test_what_a_local_server_takes_for_a_key_is_one(text):
+    settings = read(OPENAI_API_KEY=text)
+    assert settings.keys["openai"].reveal() == text
+    assert settings.problems == ()
+
+
+def test_the_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    home = read(DATABASE_URL="sqlite:///~/sw/console.db")
+    assert home.database_path == tmp_path / "sw" / "console.db"
+    assert home.problems == ()
+    assert read(DATABASE_URL="sqlite:///~").problems  # a folder
+
+
+@pytest.mark.parametrize(
+    "path", ["~nobody-of-that-name/x.db", "$HOME/x.db", "${HOME}/x.db", "%APPDATA%/x.db"]
+)
+def test_a_path_with_something_that_nobody_filled_in_is_named(path):
+    settings = read(DATABASE_URL=f"sqlite:///{path}")
+    assert settings.database_path == DEFAULTS.database_path
+    assert complaints(settings) == [("DATABASE_URL", None)]
+
+
+def test_an_attempt_longer_than_its_run_is_named_and_what_is_used_instead(tmp_path):
+    settings = written(tmp_path, "LLM_RUN_TIMEOUT=30\nLLM_ATTEMPT_TIMEOUT=300\n")
+    assert (settings.run_timeout, settings.attempt_timeout) == (30, 30)
+    assert complaints(settings) == [("LLM_ATTEMPT_TIMEOUT", 2)]
+    assert "30 s is used" in settings.problems[0].sentence
+    only = read(LLM_ATTEMPT_TIMEOUT="300")
+    assert (only.attempt_timeout, complaints(only)) == (120, [("LLM_ATTEMPT_TIMEOUT", None)])
+    short = read(LLM_RUN_TIMEOUT="20")  # a default that gives way was nobody's wish
+    assert (short.attempt_timeout, short.problems) == (20, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["secret", "description", "research", "unused", "changeme", "letmein1", "12345678", "Passwort",
+     "admin-2024", "a1!B"],
+)  # fmt: skip
+def test_a_weak_password_is_named_and_used(text):
+    settings = read(CONSOLE_PASSWORD=text)
+    assert settings.password_text == text
+    (problem,) = settings.problems
+    assert (problem.variable, problem.used) == ("CONSOLE_PASSWORD", True)
+    assert "easy to guess" in problem.sentence
+    assert text not in problem.sentence
+
+
+@pytest.mark.parametrize(
+    "text", ["correct horse battery staple", "Tr0ub4dor&3", "hunter2-Zebra_99x!", "größer&kälter7"]
+)
+def test_a_password_that_is_no_word_is_fine(text):
+    assert read(CONSOLE_PASSWORD=text).problems == ()
 
 
 # -- the password

@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from core.suggest import Record, evidence, suggest
+from core.ranking import Record
+from core.suggest import suggest
 
 ORDER = ("a", "b", "c", "d")
 
@@ -48,10 +49,3 @@ def test_who_cannot_be_judged_keeps_the_place_and_nobody_is_lost():
             if not records.get(name, Record()).proven:
                 assert found.order.index(name) == ORDER.index(name)
         assert suggest(found.order, records) is None  # once taken, it is content
-
-
-def test_the_evidence_says_how_sure_it_is():
-    assert evidence(Record()) == "not asked yet"
-    assert evidence(Record(1, 1, 2.0)) == "1 call: too few to judge"
-    assert evidence(Record(98, 100, 1.9)) == "98 % of 100 calls (93 to 99 %), 1.9 s"
-    assert evidence(Record(0, 20, None)) == "0 % of 20 calls (0 to 16 %)"

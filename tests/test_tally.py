@@ -58,7 +58,7 @@ def fill(connection, rng):
             strategy=rng.choice(STRATEGIES),
         )
         if number % 10 == 0:
-            asked = ("failed", 0, "a"), ("ok", 1, "b")
+            asked = ("failed", 0, "a"), ("ok", 1, "c" if number % 1_000 == 0 else "b")
             for status, ordinal, provider in asked:
                 put_call(
                     connection,
@@ -87,8 +87,9 @@ def put_run(connection, run_id, **changes):
 
 
 def insert(connection, table, columns, row):
+    columns = [name for name in columns if name in row]  # older schemas have not all of them
     marks = ", ".join("?" * len(columns))
-    values = [row.get(name) for name in columns]
+    values = [row[name] for name in columns]
     connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)
 
 
@@ -129,6 +130,15 @@ CALL_FILTERS = [
 RUN_FILTERS = [
     {},
     {"provider": ("a",)},
+    {"provider": ("c",)},
+    {"provider": ("a", "b"), "status": ("failed",)},
+    {"provider": ("a",), "answered_by": ("b",)},
+    {"provider": ("a",), "model": ("n",)},
+    {"provider": ("b",), "since": START + 700, "until": START + 900},
+    {"provider": ("nobody",)},
+    {"model": ("m",)},
+    {"answered_by": ("a",)},
+    {"answered_by": ("b", "c"), "counted": True},
     {"status": ("failed", "running")},
     {"error_kind": ("deadline",), "strategy": ("random",)},
     {"since": START + 700, "until": START + 900},
@@ -167,6 +177,14 @@ def test_every_page_is_that_of_a_scan(listed, wanted, connection):
         assert page == below[40:65]
 
 
+@pytest.mark.parametrize("more", [{}, {"status": ("completed",)}, {"since": START + 100}])
+def test_runs_by_whom_they_asked_are_counted_no_further_than_is_cared_for(more, connection):
+    wanted = RunFilter(provider=("a",), **more)
+    assert tally.count(connection, tally.RUNS, wanted, most=20) == 20
+    whole = len(scanned(connection, tally.RUNS, wanted))
+    assert tally.count(connection, tally.RUNS, wanted, most=whole + 1) == whole
+
+
 def test_nothing_counts_as_nothing(tmp_path):
     with closing(files.connect(tmp_path / "x.db", busy_timeout=1.0)) as empty:
         for listed, wanted in ((tally.CALLS, CallFilter()), (tally.RUNS, RunFilter())):
@@ -184,7 +202,7 @@ def test_whatever_is_written_the_tally_is_that_of_the_rows(tmp_path):
             act = rng.random()
             if act < 0.1:
                 connection.execute("DELETE FROM call WHERE id = ?", (key * 16,))
-                connection.execute("DELETE FROM run WHERE id = ?", (f"r{key}",))
+                connection.execute("DELETE FROM run WHERE id = ?", (f"r{key // 3}",))
                 continue
             facts = {
                 "provider": rng.choice(PROVIDERS),
@@ -193,15 +211,30 @@ def test_whatever_is_written_the_tally_is_that_of_the_rows(tmp_path):
                 "simulated": rng.random() < 0.5,
             }
             changed = ", ".join(f"{name} = :{name}" for name in facts)
-            values = {**facts, "call": key * 16, "run": f"r{key}"}
+            values = {**facts, "call": key * 16, "run": f"r{key}", "of": f"r{key // 3}"}
             try:
-                put_call(connection, key * 16, started_at=START + step, **facts)
+                put_call(
+                    connection, key * 16, run_id=values["of"], started_at=START + step, **facts
+                )
             except sqlite3.IntegrityError:
-                connection.execute(f"UPDATE call SET {changed} WHERE id = :call", values)
+                connection.execute(
+                    f"UPDATE call SET {changed}, run_id = :of WHERE id = :call", values
+                )
             try:
                 put_run(connection, f"r{key}", started_at=START + step, **facts)
             except sqlite3.IntegrityError:
                 connection.execute(f"UPDATE run SET {changed} WHERE id = :run", values)
+        asked = connection.execute("SELECT provider, number, model FROM run_asked").fetchall()
+        assert (
+            asked
+            == connection.execute(
+                """
+            SELECT DISTINCT call.provider, number, call.model FROM call JOIN run ON run.id = run_id
+             ORDER BY 1, 2, 3
+            """
+            ).fetchall()
+        )
+        assert len(asked) > 100
         tally.forget_empty(connection)
         for listed in (tally.CALLS, tally.RUNS):
             facts = "provider, model, strategy, status, error_kind, simulated"

@@ -6,17 +6,26 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.errors import RunError
+from core.errors import BadRequest, RunError
 from core.ui import show
 from core.ui.services import services
 
 
 def done(act: Callable[..., object], *values: object, **named: object) -> None:
     """Do it; if that fails, a note says why and what to do."""
+    if fault := why_not(act, *values, **named):
+        st.toast(show.plain(fault), icon=":material/error:")
+
+
+def why_not(act: Callable[..., object], *values: object, **named: object) -> str | None:
+    """Do it; if that fails, why and what to do."""
     try:
         act(*values, **named)
+    except BadRequest as error:
+        return str(error)
     except RunError as error:
-        st.toast(show.plain(f"{error.message} {error.action}"), icon=":material/error:")
+        return f"{error.message} {error.action}"
+    return None
 
 
 def keep(key: str, field: str) -> None:

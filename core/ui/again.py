@@ -7,13 +7,15 @@ from typing import Any
 
 import streamlit as st
 
-from core.errors import BadRequest, RunError
+from core.errors import BadRequest, KeyFound, RunError
+from core.keys import Keys
 from core.providers import label_of
 from core.runs import Run
 from core.ui import show
 from core.ui.services import services
 
-_BEGUN = "begun here"
+_LOOKED_AT = "looked at here"
+_KEY = "key in question"  # on which page, and what goes on once that is answered
 _KEPT = ("temperature", "max_tokens", "context", "timeout", "execute")  # options of a run
 
 
@@ -24,20 +26,58 @@ def submit(goal: str, **options: Any) -> None:
 
 def start(begin: Callable[..., str], *values: Any, **named: Any) -> None:
     """`begin` a run and go where it shows; or say on the page why it did not start."""
-    try:
-        run_id = begin(*values, **named)
-    except BadRequest as error:
-        st.error(show.plain(str(error)))
-    except RunError as error:
-        st.error(show.plain(f"{error.message} {error.action}"))
-    else:
-        st.session_state[_BEGUN] = run_id
-        st.switch_page("views/run_plan.py", query_params={"run": run_id})
+
+    def go(keys: Keys) -> None:
+        try:
+            run_id = begin(*values, **named, keys=keys)
+        except KeyFound:
+            ask_about_key("run plan", go)
+            st.switch_page("views/run_plan.py")
+        except BadRequest as error:
+            st.error(show.plain(str(error)))
+        except RunError as error:
+            st.error(show.plain(f"{error.message} {error.action}"))
+        else:
+            look_at(run_id)
+            st.switch_page("views/run_plan.py", query_params={"run": run_id})
+
+    forget_key()
+    go("refuse")
 
 
-def begun_here(run_id: str) -> bool:
-    """Whether this window started it, and no other since."""
-    return bool(st.session_state.get(_BEGUN) == run_id)
+def ask_about_key(page: str, go: Callable[[Keys], None]) -> None:
+    """What is to be done with something that looks like a key; `key_question` of `page` asks."""
+    st.session_state[_KEY] = (page, go)
+
+
+def forget_key() -> None:
+    st.session_state.pop(_KEY, None)
+
+
+def key_question(page: str) -> None:
+    """Whether to send what looks like a key, if that is in question on this page."""
+    of, go = st.session_state.get(_KEY, (None, None))
+    if of != page or go is None:
+        return
+    with st.container(border=True, key="key question"):
+        st.markdown(
+            ":orange[:material/key:] **This looks like it holds a key.** Nothing was sent, and "
+            "nothing was kept. A key in a goal would go to the providers and into the history."
+        )
+        without = st.button("Send it without the key", type="primary", key="without the key")
+        as_it_is = st.button("It is no key: send it as it is", key="no key")
+    if without or as_it_is:
+        forget_key()
+        go("remove" if without else "keep")
+
+
+def look_at(run_id: str) -> None:
+    """Somebody wants to see this run in this window: who started it, or followed a link to it."""
+    st.session_state[_LOOKED_AT] = run_id
+
+
+def looked_at(run_id: str) -> bool:
+    return bool(st.session_state.get(_LOOKED_AT) == run_id)
 
 
 def run_again(run: Run, *, first: str | None = None, max_tokens: int | None = None) -> None:

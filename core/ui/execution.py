@@ -13,14 +13,15 @@ from core.execution import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, StepView
 from core.meter import Limits, cost_of, working_seconds
 from core.providers import label_of
 from core.runs import Run
+from core.statuses import STATUSES
 from core.ui import acting, again, forecast, show
 from core.ui.editing import editor
 from core.ui.going_on import carry_on, fault_view
-from core.ui.limit_form import CEILINGS
+from core.ui.limit_form import CEILINGS, ceiling
 from core.ui.plan_graph import plan_graph
 from core.ui.reading import read_view
 from core.ui.services import services
-from core.words import attempt_in_words, money, seconds_in_words
+from core.words import attempt_in_words, seconds_in_words
 
 _AFTER = {
     "look": "Show me the plan first",
@@ -86,31 +87,30 @@ def _limits() -> Limits:
 
 
 def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
-    """The four limits as fields; an empty one is none. `kept`: each becomes the choice for every
-    run as soon as it is changed."""
+    """The four limits as fields. `kept`: each becomes the choice for every run as soon as it is
+    changed, and one that is set is taken away by a button; else an empty one is none."""
     left, right = st.columns(2)
 
     def field(where: Any, name: str, label: str, *, unit: float = 1, **how: Any) -> Any:
         """`unit`: how much of the limit is one of the field's."""
         row, known, own = CEILINGS[name], getattr(now, name), f"{key} {name}"
-        kind = int if row.whole else float
-        value = None if known is None else kind(known / unit)
 
-        def keep() -> None:
-            changed = st.session_state[own]
-            limits = replace(_limits(), **{name: changed and changed * unit})
-            acting.done(services().engine.control.choose, "limits", limits.as_json())
+        def keep(value: float | None) -> None:
+            change: dict[str, Any] = {name: value}
+            limits = replace(_limits(), **change)
+            services().engine.control.choose("limits", limits.as_json())
 
         if kept:
-            acting.follow(own, value)
+            with where:
+                ceiling(name, label, known, keep, key=own, unit=unit, **how)
+            return known
+        kind = int if row.whole else float
         amount = where.number_input(
             label,
             min_value=kind(min(row.least, known or row.least) / unit),
-            value=None if kept else value,  # what has a value of its own cannot be emptied
-            format="%d" if row.whole else "%.4g",
+            value=None if known is None else kind(known / unit),
             key=own,
-            on_change=keep if kept else None,
-            **{"placeholder": "No limit", **how},
+            **{"format": "%d" if row.whole else "%.4g", "placeholder": "No limit", **how},
         )
         return amount and amount * unit
 
@@ -122,9 +122,10 @@ def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
             "Minutes of work",
             unit=60,
             step=1.0,
+            format="%.4g",
             placeholder=f"{patience:.2g}, as for any run",
         ),
-        field(right, "calls", "Calls", step=1),
+        field(right, "calls", "Calls"),
         field(
             left,
             "usd",
@@ -153,10 +154,10 @@ def body(run: Run, *, live: bool) -> None:
             fault_view(run.record.id)
             _go_on(run, ())
         return
-    if run.terms.begun or run.executing:
-        _carried_out(run, live=live)
-    elif not live:
+    if is_offered(run):
         _offered(run)
+    elif run.terms.begun or run.executing:
+        _carried_out(run, live=live)
 
 
 def reading(run: Run) -> None:
@@ -180,10 +181,10 @@ def reading(run: Run) -> None:
 def _folded(run: Run, view: StepView) -> None:
     assert view.step is not None
     label = f"{view.index + 1}. {show.plain(show.agent(view.step.agent_type))}"
-    word, icon, _ = _STATES[view.state]
+    status = STATUSES[view.state]
     if view.state != "done":
-        label += f" ({word.lower()})"
-    with st.expander(label, icon=icon, key=f"read {run.record.id} {view.index}"):
+        label += f" ({status.word.lower()})"
+    with st.expander(label, icon=status.material, key=f"read {run.record.id} {view.index}"):
         st.markdown(f"**{show.plain(view.step.description)}**")
         st.caption(show.step_facts(view.step.dependencies, view.step.tool_name))
         if view.state == "done":
@@ -194,11 +195,14 @@ def _folded(run: Run, view: StepView) -> None:
         _who(view, st)
 
 
-def _offered(run: Run) -> None:
-    plan = run.plan
-    assert plan is not None
-    st.subheader("Plan", anchor=False)
-    show.plan_head(plan)
+def is_offered(run: Run) -> bool:
+    """Whether there is a plan that nobody has begun to carry out."""
+    begun = run.terms.begun or run.executing
+    return run.plan is not None and not begun and run.done.is_set()
+
+
+def offer(run: Run) -> None:
+    """What a plan that is ready waits for: to be carried out, changed, or made anew."""
     with st.container(border=True):
         st.caption(show.plain(forecast.for_plan(run)))
         bar = st.container(horizontal=True, vertical_alignment="center")
@@ -206,11 +210,22 @@ def _offered(run: Run) -> None:
             "Run these steps", type="primary", icon=":material/play_arrow:", key="carry out"
         ):
             carry_on(run.record.id)
-        editing = bar.toggle("Edit the plan", key=f"edit {run.record.id}")
+        bar.toggle("Edit the plan", key=_editing(run))
         with bar.popover("Change the goal", icon=":material/edit_note:", type="tertiary"):
             _other_goal(run)
+
+
+def _editing(run: Run) -> str:
+    return f"edit {run.record.id}"
+
+
+def _offered(run: Run) -> None:
+    plan = run.plan
+    assert plan is not None
     fault = st.container()  # of what is edited below it, too
-    if editing:
+    st.subheader("Plan", anchor=False)
+    show.plan_head(plan)
+    if st.session_state.get(_editing(run)):
         editor(run)
     else:
         show.plan_steps(plan)
@@ -250,22 +265,13 @@ def _carried_out(run: Run, *, live: bool) -> None:
 
 
 def _progress(run: Run, steps: Sequence[StepView]) -> None:
-    attempts = list(run.attempts)
     done = sum(view.state in ("done", "skipped") for view in steps[:-1])
     total = len(steps) - 1
-    took = working_seconds([each for each in attempts if each.step is not None])
-    running = [each for each in attempts if each.status == "running"]
-    took += max((time.time() - each.started_at for each in running), default=0.0)
-    facts = [f"{done} of {total} steps", seconds_in_words(took)]
-    facts.append(f"{len(attempts)} call{'' if len(attempts) == 1 else 's'}")
-    if not run.record.simulated:
-        unpriced = sum(each.status == "ok" and each.cost_usd is None for each in attempts)
-        facts.append(money(cost_of(attempts)))
-        if unpriced:
-            facts.append(f"{unpriced} at an unknown price")
+    came_to = run.totals(now=time.time())
+    facts = [f"{done} of {total} steps", came_to.took, came_to.asked, came_to.cost]
     written = steps[-1].state in ("done", "skipped")
     whole = 1.0 if written else done / (total + 1)
-    st.progress(whole, text=show.plain(" · ".join(facts)))
+    st.progress(whole, text=show.plain(" · ".join(filter(None, facts))))
     if run.terms.private:
         private_badge()
 
@@ -354,26 +360,17 @@ def _answer(run: Run, final: StepView) -> None:
         _attempts(final)
 
 
-_STATES = {
-    "waiting": ("Waiting", ":material/schedule:", "gray"),
-    "running": ("Running", ":material/progress_activity:", "blue"),
-    "done": ("Done", ":material/check_circle:", "green"),
-    "failed": ("Failed", ":material/cancel:", "red"),
-    "skipped": ("Skipped", ":material/skip_next:", "gray"),
-}
-
-
 def _step(run: Run, view: StepView) -> None:
     step = view.step
     assert step is not None
-    label, icon, colour = _STATES[view.state]
+    status = STATUSES[view.state]
     with st.container(border=True, gap="small"):
         head = st.container(horizontal=True, vertical_alignment="center", gap="small")
         head.markdown(
             f"**{view.index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch"
         )
         _who(view, head)
-        head.badge(label, icon=icon, color=colour)  # type: ignore[arg-type] # of the table above
+        head.badge(status.word, icon=status.material, color=status.colour)
         st.markdown(show.plain(step.description))
         st.caption(show.step_facts(step.dependencies, step.tool_name))
         if view.state == "running":
@@ -404,7 +401,8 @@ def _being_written(view: StepView) -> None:
     last = view.attempts[-1] if view.attempts else None
     if last is not None and last.status == "running":
         waited = seconds_in_words(max(0.0, time.time() - last.started_at))
-        st.caption(show.plain(f"{label_of(last.provider)} is writing · {waited}"))
+        doing = "writing" if view.text.strip() else "at work"
+        st.caption(show.plain(f"{label_of(last.provider)} is {doing} · {waited}"))
     if text := view.text.strip():
         st.code(text[-_LIVE_TEXT:], language=None, wrap_lines=True)
 
@@ -425,6 +423,6 @@ def _attempts(view: StepView) -> None:
         return
     lines = []
     for attempt in view.attempts:
-        icon, colour, _ = show.STATUSES[attempt.status]
-        lines.append(f":{colour}[{icon}] {show.plain(attempt_in_words(attempt))}")
+        row = STATUSES[attempt.status]
+        lines.append(f":{row.colour}[{row.material}] {show.plain(attempt_in_words(attempt))}")
     st.markdown("  \n".join(f":small[{line}]" for line in lines))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
 from typing import Any
 
 from core.errors import HistoryUnavailable
@@ -13,7 +12,7 @@ from core.execution import SIDE_BY_SIDE
 from core.runs import Run
 from core.types import Period
 from core.ui.services import services
-from core.words import money, seconds_in_words
+from core.words import cost, count, seconds_in_words
 
 _USUAL = 6  # steps of a plan
 _LOOKS_BACK = 30 * 86_400  # seconds
@@ -35,30 +34,32 @@ def for_a_goal() -> str:
     chosen = engine.choices.get("side_by_side")
     together = chosen if isinstance(chosen, int) else SIDE_BY_SIDE
     typical = _typical(None, simulated=simulated)
-    made = estimate(in_a_row(_USUAL), typical, side_by_side=together)
-    said = _in_words(replace(made, calls=made.calls + 1), simulated=simulated)
+    made = estimate(in_a_row(_USUAL), typical, side_by_side=together, planning=1)
+    said = _in_words(made, simulated=simulated)
     return f"With a plan of {_USUAL} steps: {said[0].lower()}{said[1:]}"
 
 
 def _typical(asked: list[str] | None, *, simulated: bool) -> list[Typical]:
-    able = services().engine.lineup.eligible(simulated=simulated)
+    """Of the models that are asked now."""
+    lineup = services().engine.lineup
+    able = lineup.eligible(simulated=simulated)
     names = [name for name in asked if name in able] if asked else list(able)
     now = time.time()
     try:
-        frame = services().performance.by_provider(
-            Period(now - _LOOKS_BACK, now), simulated=simulated
-        )
+        frame = services().performance.by_model(Period(now - _LOOKS_BACK, now), simulated=simulated)
     except HistoryUnavailable:
         return []
+    models = {(name, lineup.model_of(name, simulated=simulated)) for name in names}
     return [
         Typical(
             int(row["calls"]),
             int(row["ok"]),
             _known(row["p50"]),
-            _share(_known(row["cost_usd"]), int(row["ok"])),
+            _known(row["cost_usd"]),
+            int(row["unpriced"]),
         )
         for row in frame.to_dict("records")
-        if row["provider"] in names
+        if (row["provider"], row["model"]) in models
     ]
 
 
@@ -66,19 +67,11 @@ def _known(value: Any) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
-def _share(whole: float | None, parts: int) -> float | None:
-    return whole / parts if whole is not None and parts else None
-
-
 def _in_words(made: Estimate, *, simulated: bool) -> str:
-    calls = f"About {made.calls} call{'' if made.calls == 1 else 's'}"
+    calls = f"About {count(made.calls, 'call')}"
     if not made.basis:
         return f"{calls}. What they take and cost is unknown: nothing has been answered yet."
     took = "a time unknown" if made.seconds is None else seconds_in_words(made.seconds)
-    cost = "at no cost (practice)" if simulated else _cost(made.usd)
-    basis = f"{made.basis:,} earlier answer{'' if made.basis == 1 else 's'}"
-    return f"{calls}, {took}, {cost}; judged by {basis}."
-
-
-def _cost(usd: float | None) -> str:
-    return "at a cost unknown" if usd is None else money(usd)
+    price = cost(made.usd, unpriced=made.unpriced, simulated=simulated)
+    said = f"at a cost {price}" if price.startswith("unknown") else price
+    return f"{calls}, {took}, {said}; judged by {count(made.basis, 'earlier answer')}."

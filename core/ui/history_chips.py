@@ -1,4 +1,4 @@
-"""Filters that only a figure's link sets: each said in words, and taken away by a click."""
+"""Filters that no field in view shows: each said in words, and taken away by a click."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from core.errors import BadRequest
+from core.providers import label_of
 from core.ui import show
 from core.words import seconds_in_words
 from db.filters import run_filter_from
@@ -35,6 +36,10 @@ def chips(filters: Filters, forget: Callable[..., None]) -> None:
                 on_click=forget,
                 kwargs=dict.fromkeys(names),
             )
+
+
+def _answered_by(filters: Filters) -> str | None:
+    return f"Answered by {' or '.join(map(label_of, filters['answered_by']))}"
 
 
 def _counted(filters: Filters) -> str | None:
@@ -70,6 +75,7 @@ def _yes(name: str, filters: Filters) -> bool | None:
 
 
 _CHIPS: tuple[tuple[tuple[str, ...], Callable[[Filters], str | None], str], ...] = (
+    (("answered_by",), _answered_by, "Whoever else was asked."),
     (("counted",), _counted, "Without what is under way and what a fire drill pretended."),
     (("slower_than", "up_to"), _took, "A bar of the chart of latencies."),
     (("saved",), _saved, "Saved: one provider failed in the run and another one answered."),

@@ -11,14 +11,26 @@ from typing import Any
 import streamlit as st
 
 from core.errors import OUTCOMES
+from core.meter import is_unpriced
 from core.providers import label_of
+from core.runs import Run
+from core.statuses import STATUSES
 from core.strategies import STRATEGIES
+from core.thinking import told_apart
+from core.totals import totals
 from core.types import Attempt, RunRecord
 from core.ui import again, show
-from core.ui.history_rows import CALL_STATUSES, RUN_STATUSES
 from core.ui.marked_text import marked_text
+from core.ui.passed_over import passed_over_view
 from core.ui.services import services
-from core.words import attempt_in_words, chain, money, seconds_in_words, story
+from core.words import (
+    attempt_in_words,
+    chain,
+    listed,
+    order_in_words,
+    seconds_in_words,
+    step_in_words,
+)
 from db import marks
 from db.words import terms_of
 
@@ -48,25 +60,26 @@ def call_view(call: Attempt, *, whole: bool, text: str = "") -> None:
     which is marked.
     """
     _call_head(call, whole=whole, text=text)
-    _facts(_call_facts(call))
-    if call.run_id and (run := services().records.run(call.run_id)):
+    run = services().records.run(call.run_id) if call.run_id else None
+    _facts(_call_facts(call, run))
+    if run:
         _its_run(call, run)
     _texts(call, _Look(text, _LONGEST_PAGE if whole else _LONGEST, whole=whole))
 
 
 def run_view(run: RunRecord) -> None:
     """A run in short: how it went, who was asked, and the ways on from here."""
-    calls = services().records.calls_of(run.id)
-    status = RUN_STATUSES[run.status]
+    told = Run.finished(run, services().records.calls_of(run.id))
     with st.container(horizontal=True):
-        show.status_badge(run.status, status.word)
+        show.status_badge(told.phase)
         if run.simulated:
             show.practice_badge()
         show.when(run.started_at)
     st.markdown(f"**{show.plain(run.goal)}**")
-    if run.status != "running":
-        st.markdown(show.plain(run.error or story(calls)))
-    _facts(_run_facts(run, calls))
+    st.markdown(show.plain(told.story))
+    if run.error:
+        st.markdown(show.plain(run.error))
+    _facts(_run_facts(told))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(
             "views/run.py",
@@ -76,10 +89,12 @@ def run_view(run: RunRecord) -> None:
         )
         run_again(run)
     st.markdown("##### Calls")
-    if not calls:
+    if not told.attempts:
         st.caption("Nobody was asked.")
-    for call in calls:
-        _call_line(call)
+    steps = len(told.plan.steps) if told.plan else None
+    for call in told.attempts:
+        _call_line(call, steps)
+    passed_over_view(run)
 
 
 def run_again(run: RunRecord, *, after: str | None = None) -> None:
@@ -102,7 +117,7 @@ def run_again(run: RunRecord, *, after: str | None = None) -> None:
 
 def _call_head(call: Attempt, *, whole: bool, text: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        show.status_badge(call.status, CALL_STATUSES[call.status].word)
+        show.status_badge(call.status)
         if call.drilled:
             st.badge("Fire drill", icon=":material/local_fire_department:", color="orange")
         if call.simulated:
@@ -124,8 +139,8 @@ def _call_head(call: Attempt, *, whole: bool, text: str) -> None:
         st.caption(show.plain(OUTCOMES[call.error_kind].action))
 
 
-def _call_facts(call: Attempt) -> Mapping[str, str | None]:
-    usage = call.usage
+def _call_facts(call: Attempt, run: RunRecord | None) -> Mapping[str, str | None]:
+    usage, plan = call.usage, Run.finished(run, []).plan if run else None
     return {
         "Provider": label_of(call.provider),
         "Model": call.model,
@@ -134,11 +149,11 @@ def _call_facts(call: Attempt) -> Mapping[str, str | None]:
         "Tokens in": _count(usage.input_tokens),
         "of these cached": _count(usage.cached_tokens),
         "Tokens out": _count(usage.output_tokens),
-        "Cost": "$0 (practice)" if call.simulated else money(call.cost_usd),
+        "Cost": totals([call], simulated=call.simulated).cost,
         "Strategy": STRATEGIES[call.strategy].label
         if call.strategy in STRATEGIES
         else call.strategy,
-        "Asked for": "the plan" if call.step is None else f"step {call.step + 1}",
+        "Asked for": step_in_words(call.step, len(plan.steps) if plan else None) if run else None,
         "HTTP status": None if call.http_status is None else str(call.http_status),
         "Asked to wait": None if call.retry_after is None else seconds_in_words(call.retry_after),
         "Request number": call.request_id,
@@ -175,12 +190,16 @@ def _texts(call: Attempt, look: _Look) -> None:
         st.caption(str(message.get("role", "")).capitalize())
         _text(str(message.get("content", "")), look, key=f"{call.id} asked {place}")
     st.markdown("##### Answer")
-    if response:
-        _text(response, look, key=f"{call.id} answered")
+    thinking, answer = told_apart(response or "")
+    if answer:
+        _text(answer, look, key=f"{call.id} answered")
     elif call.status == "running":
         st.caption("It is still being asked.")
     else:
         st.caption("There was no answer.")
+    if thinking:
+        with st.expander("What it thought first", icon=":material/psychology:"):
+            _text(thinking, look, key=f"{call.id} thought")
 
 
 def _messages(request: str) -> Sequence[Mapping[str, Any]]:
@@ -205,33 +224,44 @@ def _text(text: str, look: _Look, *, key: str) -> None:
 # -- a run
 
 
-def _run_facts(run: RunRecord, calls: Sequence[Attempt]) -> Mapping[str, str | None]:
-    ended = run.finished_at
-    costs = [call.cost_usd for call in calls if call.status == "ok"]
-    cost = None if None in costs else sum(cost for cost in costs if cost is not None)
+def _run_facts(told: Run) -> Mapping[str, str | None]:
+    run, came_to = told.record, told.totals(now=time.time())
+    answered, waited = told.answered(), sum(gap.seconds for gap in told.pauses() if gap.for_you)
     return {
-        "Took": None if ended is None else seconds_in_words(max(0.0, ended - run.started_at)),
-        "Calls": f"{len(calls):,}",
+        "Took": came_to.took,
+        "Waited for you": seconds_in_words(waited) if waited else None,
+        "Calls": came_to.asked.partition(" ")[0],
+        "Pretended in a fire drill": f"{came_to.drilled:,}" if came_to.drilled else None,
         "Strategy": STRATEGIES[run.strategy].label if run.strategy in STRATEGIES else run.strategy,
+        "Order": None
+        if run.status == "running" and not run.decisions
+        else order_in_words(run.decisions),
         "Started from": {"ui": "this console", "api": "the API", "python": "Python"}[run.source],
-        "Answered by": None if run.provider is None else label_of(run.provider),
-        "Model": run.model,
-        "Cost": "$0 (practice)" if run.simulated else money(cost),
+        "Answered by": _who_wrote_what(answered),
+        "Model": ", ".join(dict.fromkeys(each.model for each in answered.values())),
+        "Cost": came_to.cost,
     }
 
 
-def _call_line(call: Attempt) -> None:
-    status = CALL_STATUSES[call.status]
-    colour = {"good": "green", "bad": "red", "busy": "blue", "quiet": "gray"}[status.tone]
-    figures = [call.model]
+def _who_wrote_what(answered: Mapping[str, Attempt]) -> str:
+    """`Google (plan), OpenAI (answer)`"""
+    wrote: dict[str, list[str]] = {}
+    for what, by in answered.items():
+        wrote.setdefault(by.provider, []).append(what)
+    return ", ".join(f"{label_of(name)} ({listed(what)})" for name, what in wrote.items())
+
+
+def _call_line(call: Attempt, steps: int | None) -> None:
+    status = STATUSES[call.status]
+    figures = [step_in_words(call.step, steps), call.model]
     if call.status == "running":
         figures.append(f"{seconds_in_words(max(0.0, time.time() - call.started_at))} so far")
     if call.usage.output_tokens is not None:
         figures.append(f"{call.usage.output_tokens:,} tokens out")
-    if call.status == "ok":
-        figures.append("$0" if call.simulated else money(call.cost_usd))
+    if call.cost_usd is not None or is_unpriced(call):
+        figures.append(totals([call], simulated=call.simulated).cost)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":{colour}[{status.sign}] {show.plain(attempt_in_words(call))}")
+        st.markdown(f":{status.colour}[{status.sign}] {show.plain(attempt_in_words(call))}")
         st.caption(show.plain(" · ".join(figures)))
         st.space("stretch")
         st.page_link(

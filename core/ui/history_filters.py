@@ -29,13 +29,14 @@ from core.ui.history_rows import (
     reason,
 )
 from core.ui.services import services
-from core.words import exact_time
+from core.words import exact_time, sentence
 from db.filters import CHOICES, YES_OR_NO, CallFilter, RunFilter, filter_from, run_filter_from
 
 View = Literal["runs", "calls"]
 PERIODS = {name: f"Last {row.label}" for name, row in PRESETS.items() if row.days}
 _DATES = "dates"
 _FILTERS = (*CHOICES, "simulated", "text", "period", "since", "until", "sort")
+_MORE = ("answered_by", "error_kind", "model", "strategy", "simulated")  # behind a button
 _VIEWS = {"runs": "Runs", "calls": "Calls"}
 _SORTS = {"": "Newest first", "best": "Best match first"}
 _PRACTICE = {"": "Practice and real", "false": "Real only", "true": "Practice only"}
@@ -146,7 +147,7 @@ def bar(now: Asked, models: Iterable[str]) -> None:
         _time(now)
         _several(
             "provider",
-            "Provider" if calls else "Answered by",
+            "Provider" if calls else "Provider asked",
             now,
             PROVIDERS,
             label_of,
@@ -185,12 +186,20 @@ def sort_switch(now: Asked) -> None:
 
 
 def _more(now: Asked, models: Iterable[str]) -> None:
-    reasons = CALL_REASONS if now.view == "calls" else {**RUN_REASONS, **CALL_REASONS}
-    used = sum(name in now.filters for name in ("error_kind", "model", "strategy", "simulated"))
+    calls = now.view == "calls"
+    reasons = CALL_REASONS if calls else {**RUN_REASONS, **CALL_REASONS}
+    used = sum(name in now.filters for name in _MORE)
     label = f"More filters ({used})" if used else "More filters"
     with st.popover(label, icon=":material/tune:", key="more_filters"):
+        if not calls:
+            _several(
+                *("answered_by", "Answered by", now, PROVIDERS, label_of),
+                any_of="Any provider",
+                width=300,
+            )
         _several("error_kind", "Reason", now, reasons, reason, any_of="Any reason", width=300)
-        _several("model", "Model", now, models, str, any_of="Any model", width=300)
+        asked_model = "Model" if calls else "Model asked"
+        _several("model", asked_model, now, models, str, any_of="Any model", width=300)
         _several(
             "strategy",
             "Strategy",
@@ -349,7 +358,7 @@ def _between(since: float | None, until: float | None) -> str:
         for word, moment in (("from", since), ("until", until))
         if moment is not None
     ]
-    return " ".join(parts).capitalize()
+    return sentence(" ".join(parts))
 
 
 # -- a widget follows the address, and the address a widget
@@ -371,7 +380,7 @@ def _chosen(name: str) -> None:
 
 def _switch() -> None:
     # Runs and calls end in different ways, so those choices do not carry over.
-    others = dict.fromkeys(("status", "error_kind", "slower_than", "up_to", "saved"))
+    others = dict.fromkeys(("answered_by", "status", "error_kind", "slower_than", "up_to", "saved"))
     ask(view=st.session_state[_key("view")], **others)
 
 

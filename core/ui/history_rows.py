@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from core.providers import label_of
+from core.statuses import STATUSES, Status, phase
 from core.strategies import STRATEGIES
+from core.totals import totals
 from core.ui.history_table import Column, Row
-from core.words import REASONS, exact_time, money, seconds_in_words
+from core.words import REASONS, exact_time, money, seconds_in_words, step_in_words
 from db.marks import pieces
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How a run or call stands, for an eye that sees colours and for one that does not."""
-
-    word: str
-    sign: str
-    tone: Literal["good", "bad", "busy", "quiet"]
-
-
-_ENDED_EARLY = {
-    "cancelled": Status("Stopped", "■", "quiet"),
-    "interrupted": Status("Interrupted", "■", "quiet"),
-}
 RUN_STATUSES = {
-    "completed": Status("Completed", "✓", "good"),
-    "failed": Status("Failed", "✕", "bad"),
-    "running": Status("Running", "…", "busy"),
-    **_ENDED_EARLY,
+    name: STATUSES[name] for name in ("completed", "failed", "running", "cancelled", "interrupted")
 }
 CALL_STATUSES = {
-    "ok": Status("Answered", "✓", "good"),
-    "failed": Status("Failed", "✕", "bad"),
-    "running": Status("Running", "…", "busy"),
-    **_ENDED_EARLY,
+    name: STATUSES[name] for name in ("ok", "failed", "running", "cancelled", "interrupted")
 }
 
 # Why a run can end without a plan, beside the reasons that a call has.
@@ -75,6 +59,7 @@ RUN_COLUMNS = (
 CALL_COLUMNS = (
     Column("when", "Asked", "when", "head"),
     Column("status", "Outcome", "chip", "head"),
+    Column("step", "For", "text", "body"),
     Column("provider", "Provider", "text", "body"),
     Column("reason", "Reason", "text", "body", level=2),
     Column("chain", "Providers asked", "chain", "body", level=2, wide=True),
@@ -113,21 +98,20 @@ def run_rows(frame: pd.DataFrame, *, how: How) -> list[Row]:
     """A row a run, in the order of RUN_COLUMNS."""
     rows = []
     for run in _records(frame):
-        status = RUN_STATUSES[run["status"]]
-        ended = run["finished_at"]
+        now = time.time() if run["status"] == "running" else None
+        came_to = totals(run["attempts"], simulated=run["simulated"], now=now)
+        status = STATUSES[phase(run["status"], waits=run["waits"])]
         cells = [
             _when(run["started_at"], how.zone),
             _chip(status, run["error"] or reason(run["error_kind"])),
             pieces(run["snippet"] or run["goal"])
             if how.searching
             else {"text": run["goal"], "tag": _tag(run)},
-            _chain([(None, call[0], call[1]) for call in run["chain"]]),
+            _chain([(None, *call[:2], call[3]) for call in run["chain"]], steps=run["steps"]),
             {"text": _strategy(run["strategy"])},
-            {"since": run["started_at"]}
-            if ended is None and run["status"] == "running"
-            else _seconds(ended, run["started_at"]),
+            came_to.took if now is None else {"since": now - came_to.seconds},
             f"{run['calls']:,}",
-            _cost(run["cost_usd"], simulated=run["simulated"]),
+            came_to.short_cost,
         ]
         rows.append(Row(run["id"], f"{how.address}{run['id']}", f"{status.word} run", cells))
     return rows
@@ -136,22 +120,26 @@ def run_rows(frame: pd.DataFrame, *, how: How) -> list[Row]:
 def call_rows(
     frame: pd.DataFrame,
     chains: Mapping[str, Sequence[Sequence[Any]]],
+    steps: Mapping[str, int],
     *,
     how: How,
 ) -> list[Row]:
     """A row a call, in the order of CALL_COLUMNS.
 
-    `chains`: per run its calls in order, each [id, provider, status, step].
+    `chains`: per run its calls in order, each [id, provider, status, step]. `steps`: how many the
+    plan of a run has.
     """
     rows = []
     for call in _records(frame):
         status = CALL_STATUSES[call["status"]]
         running = call["status"] == "running"
         together = chains.get(call["run_id"] or "", ())
-        asked = [link[:3] for link in together if link[3] == call["step"]]
+        asked = [link for link in together if link[3] == call["step"]]
+        of_plan = steps.get(call["run_id"] or "")
         cells = [
             _when(call["started_at"], how.zone),
             _chip(status, ""),
+            {"text": step_in_words(call["step"], of_plan) if call["run_id"] else ""},
             {
                 "text": label_of(call["provider"]),
                 "tag": _tag(call),
@@ -159,7 +147,7 @@ def call_rows(
             {"text": reason(call["error_kind"]), "title": call["message"]},
             pieces(call["snippet"] or "")
             if how.searching
-            else _chain(asked or [(call["id"], call["provider"], call["status"])], call["id"]),
+            else _chain(asked or [_link(call)], steps=of_plan, here=call["id"]),
             {"text": call["model"]},
             {"since": call["started_at"]} if running else _milliseconds(call["latency_ms"]),
             _count(call["input_tokens"]),
@@ -200,7 +188,46 @@ def _tag(record: dict[str, Any]) -> str | None:
     return "Practice" if record["simulated"] else None
 
 
-def _chain(calls: Sequence[Sequence[Any]], here: int | None = None) -> dict[str, Any]:
+def _link(call: Mapping[str, Any]) -> tuple[Any, ...]:
+    return call["id"], call["provider"], call["status"], call["step"]
+
+
+def _chain(
+    calls: Sequence[Sequence[Any]], *, steps: int | None, here: int | None = None
+) -> dict[str, Any]:
+    """Who was asked, each call an id, a provider, a status and a step, in order.
+
+    An arrow leads to whoever was asked next for the same; other steps stand apart, and those that
+    went alike are shown once.
+    """
+    by_step = [
+        (step, list(asked))
+        for step, asked in groupby(sorted(calls, key=_place), key=lambda call: call[3])
+    ]
+    links: list[dict[str, Any]] = []
+    for _, alike in groupby(by_step, key=lambda own: (own[0] is None, _went(own[1]))):
+        same = [asked for _, asked in alike]
+        own = _links(same[0], here if len(calls) > 1 else None)
+        if len(same) > 1:
+            own[-1]["text"] += f" ×{len(same)}"
+        own[0]["apart"] = bool(links)
+        links += own
+    told = []
+    for step, asked in by_step:
+        what = f"{step_in_words(step, steps)}: " if len(by_step) > 1 else ""
+        told.append(what + " → ".join(link["text"] for link in _links(asked, None)))
+    return {"links": links, "title": "; ".join(told)}
+
+
+def _place(call: Sequence[Any]) -> int:
+    return -1 if call[3] is None else int(call[3])
+
+
+def _went(calls: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    return [call[1:3] for call in calls]
+
+
+def _links(calls: Sequence[Sequence[Any]], here: int | None) -> list[dict[str, Any]]:
     links = []
     for (provider, status), same in groupby(calls, key=lambda call: (call[1], call[2])):
         ids = [call[0] for call in same]
@@ -210,18 +237,14 @@ def _chain(calls: Sequence[Sequence[Any]], here: int | None = None) -> dict[str,
             {
                 "text": f"{label_of(provider)} {shown.sign}{times}",
                 "tone": shown.tone,
-                "here": here is not None and here in ids and len(calls) > 1,
+                "here": here is not None and here in ids,
             }
         )
-    return {"links": links, "title": " → ".join(str(link["text"]) for link in links)}
+    return links
 
 
 def _strategy(name: str) -> str:
     return STRATEGIES[name].label if name in STRATEGIES else name
-
-
-def _seconds(ended: float | None, started: float) -> str | None:
-    return None if ended is None else seconds_in_words(max(0.0, ended - started))
 
 
 def _milliseconds(value: float | None) -> str | None:
@@ -234,5 +257,5 @@ def _count(value: int | None) -> str | None:
 
 def _cost(dollars: float | None, *, simulated: bool) -> str | None:
     if simulated:
-        return "$0"
+        return "practice"
     return None if dollars is None else money(dollars)

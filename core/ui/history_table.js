@@ -10,16 +10,17 @@ function element(name, className, text) {
   return made;
 }
 
+// As core/words.py says it.
 function seconds(value) {
-  if (value < 10) return `${value.toFixed(1).replace(".0", "")} s`;
-  if (value < 120) return `${value.toFixed(0)} s`;
-  if (value < 7200) return `${(value / 60).toFixed(0)} min`;
-  return `${(value / 3600).toFixed(0)} h`;
+  if (value < 9.95) return `${value.toFixed(1).replace(".0", "")} s`;
+  for (const [size, upTo, unit] of [[1, 120, "s"], [60, 120, "min"], [3600, 48, "h"]])
+    if (Math.round(value / size) < upTo) return `${(value / size).toFixed(0)} ${unit}`;
+  return `${(value / DAY).toFixed(0)} days`;
 }
 
 function ago(past) {
   if (past < 5) return "just now";
-  return `${past < 2 * DAY ? seconds(past) : `${(past / DAY).toFixed(0)} days`} ago`;
+  return `${seconds(past)} ago`;
 }
 
 const CELLS = {
@@ -56,7 +57,7 @@ const CELLS = {
     const said = element("span", "said");
     said.title = value.title;
     value.links.forEach((link, place) => {
-      if (place) said.append(element("span", "arrow", " → "));
+      if (place) said.append(element("span", "arrow", link.apart ? " · " : " → "));
       said.append(element("span", `link ${link.tone}${link.here ? " here" : ""}`, link.text));
     });
     cell.append(said);

@@ -21,7 +21,7 @@ class Column:
     What a cell of each kind holds:
     when: {at (UTC seconds), exact, title}; chip: {tone, sign, word, title};
     text: {text, title, tag}; found: [[text, whether it is a hit], ...];
-    chain: {links: [{text, tone, here}], title}; number: str, {since} while it runs, or None.
+    chain: {links: [{text, tone, here, apart}], title}; number: str, {since} while it runs, or None.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Bring what has just begun into view, where it begins below the end of the window."""
+"""Bring what somebody wants to see into view, where it begins in the window's lower half."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ export default function ({ data, parentElement }) {
   if (!data.name || seen.has(data.name)) return;
   seen.add(data.name);
   const begun = mark.getRootNode().host.closest(`.st-key-${data.around}`);
-  if (!begun || begun.getBoundingClientRect().top < window.innerHeight * 0.8) return;
+  if (!begun || begun.getBoundingClientRect().top < window.innerHeight * 0.5) return;
+  begun.style.scrollMarginTop = "4rem"; // of the bar that stays
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   begun.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
 }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
 from core import limits
 from core.execution import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE
 from core.limits import LIMITS
-from core.ui import show
+from core.ui import acting, show
 from core.ui.acting import done
 from core.ui.services import services
 
+_REFUSED = "limit refused"  # of which field, and why
 _FROM = {"default": "the default", "environment": "from the environment", ".env": "from .env"}
 
 
@@ -35,9 +38,12 @@ CEILINGS: dict[str, Ceiling] = {
         10.0,
     ),
     "calls": Ceiling("Calls of a run", "Requests sent, failed ones too.", 1, 1, whole=True),
-    "usd": Ceiling("Cost of a run (US $)", "Of the calls whose price is known.", 0.01, 0.1),
+    "usd": Ceiling("Cost of a run, in US dollars", "Of the calls whose price is known.", 0.01, 0.1),
     "usd_per_day": Ceiling(
-        "Cost of a day (US $)", "All runs together, since midnight on this computer.", 0.01, 1.0
+        "Cost of a day, in US dollars",
+        "All runs together, since midnight on this computer.",
+        0.01,
+        1.0,
     ),
 }
 
@@ -49,7 +55,7 @@ def form() -> None:
         with grid.container(gap="xsmall"):
             _patience(key)
     st.markdown("**What one run may take**")
-    st.caption("An empty field is no limit. A run that reaches one stops and can be continued.")
+    st.caption("A field without a number is no limit. A run that reaches one can be continued.")
     grid = st.grid(2, min_column_width=300, gap="medium")
     with grid.container(gap="xsmall"):
         _side_by_side()
@@ -58,33 +64,79 @@ def form() -> None:
             _ceiling(name)
 
 
-def _patience(key: str) -> None:
-    engine, row = services().engine, LIMITS[key]
-    kind = int if row.whole else float
-    default = getattr(engine.settings, row.setting)
-    field = f"limit {key}"
-    st.session_state[field] = kind(limits.in_force(engine.settings, engine.choices, key))
+def number(
+    label: str,
+    known: float | None,
+    keep: Callable[[float], object],
+    *,
+    key: str,
+    least: float,
+    whole: bool = False,
+    **how: Any,
+) -> None:
+    """A field for a number that is kept as soon as it is another one; a refusal stands beneath.
 
-    def keep() -> None:
-        value = st.session_state[field]
-        done(engine.control.choose, key, None if value in (None, default) else value)
+    A number that is there cannot be emptied: whoever clears the field, or types letters, gets back
+    what holds. `known` is what holds now, whoever set it.
+    """
+    acting.follow(key, None if known is None else float(known))
+
+    def changed() -> None:
+        value = st.session_state[key]
+        if value is None:
+            return
+        st.session_state[_REFUSED] = (key, _kept(value, keep, whole=whole))
 
     st.number_input(
-        f"{row.label} ({row.unit})",
-        min_value=kind(min(row.least, default)),
-        max_value=kind(max(row.most, default)),
-        step=kind(1),
-        format="%d" if row.whole else "%g",
-        key=field,
-        help=row.help,
-        on_change=keep,
+        label,
+        # Also what was kept when less could be set: it is shown as it is.
+        min_value=float(least if known is None else min(least, known)),
+        value=None if known is None else float(known),  # what a field that is cleared goes back to
+        key=key,
+        on_change=changed,
+        **{"format": "%.10g", **how},
     )
-    origin = _FROM[engine.settings.origin[row.variable]]
-    if limits.chosen(engine.choices, key) is None:
-        st.caption(f"{origin.capitalize()}. From {row.least:g} to {row.most:g}.")
+    of, fault = st.session_state.get(_REFUSED, ("", None))
+    if of == key and fault:
+        st.error(show.plain(fault), icon=":material/error:")
+
+
+def _kept(value: float, keep: Callable[[float], object], *, whole: bool) -> str | None:
+    """Why it was not; None if it was."""
+    if not whole:
+        return acting.why_not(keep, value)
+    if value != int(value):
+        return f"This must be a whole number, and {value:g} is none; nothing was changed."
+    return acting.why_not(keep, int(value))
+
+
+def _patience(key: str) -> None:
+    engine, row = services().engine, LIMITS[key]
+    settings, choices = engine.settings, engine.choices
+    default = getattr(settings, row.setting)
+    in_force = limits.in_force(settings, choices, key)
+    chosen = limits.chosen(settings, choices, key)
+    least, most = limits.span(settings, key)
+    number(
+        f"{row.label} ({row.unit})",
+        in_force,
+        lambda value: engine.control.choose(key, None if value == default else value),
+        key=f"limit {key}",
+        least=least,
+        whole=row.whole,
+        max_value=float(most),
+        step=1.0,
+        help=row.help,
+    )
+    origin = _FROM[settings.origin[row.variable]]
+    if chosen is None:
+        st.caption(f"{origin.capitalize()}. From {least:g} to {most:g}.")
         return
     line = st.container(horizontal=True, vertical_alignment="center")
-    line.caption(f"Chosen here; {default:g} is {origin}.")
+    said = f"Chosen here; {default:g} is {origin}."
+    if chosen != in_force:
+        said = f"{chosen:g} was chosen, which is more than a run may take. {said}"
+    line.caption(said)
     line.button(
         f"Back to {default:g}",
         key=f"default {key}",
@@ -97,42 +149,60 @@ def _patience(key: str) -> None:
 def _side_by_side() -> None:
     engine = services().engine
     chosen = engine.choices.get("side_by_side")
-    st.session_state["side by side"] = chosen if isinstance(chosen, int) else SIDE_BY_SIDE
-
-    def keep() -> None:
-        value = st.session_state["side by side"]
-        done(engine.control.choose, "side_by_side", None if value == SIDE_BY_SIDE else value)
-
-    st.number_input(
+    number(
         "Steps side by side",
-        min_value=1,
-        max_value=MOST_SIDE_BY_SIDE,
+        chosen if isinstance(chosen, int) else SIDE_BY_SIDE,
+        lambda value: engine.control.choose(
+            "side_by_side", None if value == SIDE_BY_SIDE else value
+        ),
         key="side by side",
+        least=1,
+        whole=True,
+        max_value=float(MOST_SIDE_BY_SIDE),
+        step=1.0,
         help="How many steps of a plan may be under way at once, when they do not wait for "
         "each other.",
-        on_change=keep,
     )
 
 
 def _ceiling(name: str) -> None:
     engine, row = services().engine, CEILINGS[name]
-    kind = int if row.whole else float
     known = getattr(engine.limits, name)
-    field = f"ceiling {name}"
-    st.session_state[field] = None if known is None else kind(known)
 
-    def keep() -> None:
-        kept = replace(engine.limits, **{name: st.session_state[field] or None})
-        done(engine.control.choose, "limits", kept.as_json() or None)
+    def keep(value: float | None) -> None:
+        change: dict[str, Any] = {name: value}
+        kept = replace(engine.limits, **change)
+        engine.control.choose("limits", kept.as_json() or None)
 
-    st.number_input(
-        show.plain(row.label),
-        min_value=kind(min(row.least, known or row.least)),
-        step=kind(row.step),
-        format="%d" if row.whole else "%g",
-        value=None,
-        placeholder="no limit",
-        key=field,
-        help=row.help,
-        on_change=keep,
+    ceiling(name, row.label, known, keep, key=f"ceiling {name}", help=row.help)
+
+
+def ceiling(
+    name: str,
+    label: str,
+    known: float | None,
+    keep: Callable[[float | None], object],
+    *,
+    key: str,
+    unit: float = 1,
+    **how: Any,
+) -> None:
+    """One of CEILINGS as a field, and a button to be without it. `unit`: how much one is."""
+    row = CEILINGS[name]
+    number(
+        label,
+        None if known is None else known / unit,
+        lambda value: keep(value * unit),
+        key=key,
+        least=row.least / unit,
+        whole=row.whole,
+        **{"step": float(row.step), "placeholder": "No limit", **how},
     )
+    if known is not None:
+        st.button(
+            "Remove this limit",
+            key=f"without {key}",
+            type="tertiary",
+            on_click=done,
+            args=(keep, None),
+        )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
-from core.chart_parts import count, percent
+from core.errors import OUTCOMES, ErrorKind
+from core.ranking import PROVEN, wilson
 from core.ui import show
 from core.ui.performance_links import Link, Scope
 from core.ui.performance_reading import Reading
-from core.words import money, seconds_in_words
+from core.words import cost_parts, count, money, percent, seconds_in_words, sentence
+from db.quantiles import FEWEST
+
+if TYPE_CHECKING:
+    from db.performance import Summary
 
 Colour = Literal["green", "red", "gray"]
-_ALIKE = 0.0005  # rates this near are shown as the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class Card:
     help: str
     delta: Delta | None
     spark: str  # of Reading.sparks
-    link: Link
+    links: Sequence[Link]
+    note: str = ""  # what the value stands on, or leaves out
 
 
 def cards(reading: Reading, scope: Scope) -> None:
@@ -46,19 +52,16 @@ def cards(reading: Reading, scope: Scope) -> None:
 
 def _draw(card: Card, reading: Reading) -> None:
     """The same lines in each, so that they stand side by side."""
-    spark = reading.sparks.get(card.spark, [])
-    st.metric(
-        card.label,
-        show.plain(card.value),
-        delta_color=card.delta.colour if card.delta else "gray",
-        help=card.help,
-        chart_data=spark if len(spark) > 1 else None,
-        chart_type="bar" if card.spark in ("calls", "saved") else "line",
-    )
+    st.metric(card.label, show.plain(card.value), help=card.help)
+    if (spark := reading.sparks.get(card.spark)) is not None:
+        st.vega_lite_chart(spark.spec, alt=spark.alt)
     with st.container(gap="xxsmall", height="stretch", vertical_alignment="bottom"):
         if card.delta:
             st.caption(_said(card.delta))
-        card.link.show()
+        for link in card.links:
+            link.show()
+        if card.note:
+            st.caption(show.plain(card.note))
 
 
 def _said(delta: Delta) -> str:
@@ -70,21 +73,35 @@ def _said(delta: Delta) -> str:
 
 
 def _success(reading: Reading, scope: Scope) -> Card:
-    now, before = reading.summary, reading.before
-    rate = now.success_rate
-    delta = None
-    if before is not None and before.success_rate is not None and rate is not None:
-        points = (rate - before.success_rate) * 100
-        delta = _delta(points, f"{abs(points):.1f} points", "better", "worse", alike=_ALIKE * 100)
+    now = reading.summary
+    rated = [kind for kind in reading.failures if OUTCOMES[ErrorKind(kind)].rated]
+    links = [scope.calls(now.rated - now.ok, thing="failure", status="failed", error_kind=rated)]
+    if now.refused:
+        refused = ErrorKind.REFUSED.value
+        links.append(scope.calls(now.refused, thing="refusal", error_kind=refused))
     return Card(
         "Success rate",
-        "unknown" if rate is None else percent(rate),
-        "Answers among the calls that say something about a provider: whoever was stopped by you"
-        " or asked something impossible did not fail.",
-        delta or _no_comparison(reading),
+        "unknown" if now.success_rate is None else percent(now.success_rate),
+        "Answers among the calls that say something about a provider: a refusal, what you stopped"
+        " and what nobody could have answered are left out.",
+        _rates(now, reading.before) or _no_comparison(reading),
         "success",
-        scope.calls(reading.failures, thing="failure", status="failed"),
+        links,
+        f"{now.ok:,} of {now.rated:,} calls that say something of it",
     )
+
+
+def _rates(now: Summary, before: Summary | None) -> Delta | None:
+    """Only where chance alone would hardly part them."""
+    if before is None or before.success_rate is None or now.success_rate is None:
+        return None
+    if min(now.rated, before.rated) < PROVEN:
+        return Delta("Too few calls to compare")
+    points = (now.success_rate - before.success_rate) * 100
+    ranges = sorted(wilson(each.ok, each.rated) for each in (now, before))
+    if ranges[0][1] >= ranges[1][0]:
+        return Delta("No clear change")
+    return _delta(points, f"{abs(points):.1f} points", "better", "worse")
 
 
 def _calls(reading: Reading, scope: Scope) -> Card:
@@ -99,7 +116,7 @@ def _calls(reading: Reading, scope: Scope) -> Card:
         "Requests sent to providers. A run makes one or more of them.",
         delta or _no_comparison(reading),
         "calls",
-        scope.calls(now.calls),
+        [scope.calls(now.calls)],
     )
 
 
@@ -112,33 +129,35 @@ def _latency(reading: Reading, scope: Scope) -> Card:
         delta = _delta(more, words, "slower", "faster", more_is_better=False, alike=0.05)
     return Card(
         "Latency, p95",
-        "unknown" if now.p95 is None else seconds_in_words(now.p95),
+        "Too few yet" if now.p95 is None else seconds_in_words(now.p95),
         "19 of 20 answers took no longer than this.",
         delta or _no_comparison(reading),
         "p95",
-        scope.calls(now.ok, thing="answer", status="ok"),
+        [scope.calls(now.ok, thing="answer", status="ok")],
+        f"Too few answers yet: it takes {FEWEST[0.95]}." if now.p95 is None else "",
     )
 
 
 def _cost(reading: Reading, scope: Scope) -> Card:
     now, before = reading.summary, reading.before
     delta = None
-    if before is not None and before.cost_usd is not None and now.cost_usd is not None:
-        more = now.cost_usd - before.cost_usd
+    if not scope.simulated and _priced(now) and before is not None and _priced(before):
+        more = (now.cost_usd or 0.0) - (before.cost_usd or 0.0)
         delta = _delta(more, money(abs(more)), "more", "less", judged=False, alike=0.00005)
-    help_ = "What the providers charge by their price lists, in US dollars."
-    if now.unpriced:
-        help_ += f" Without {count(now.unpriced, 'call')} whose price is unknown."
-    if scope.simulated:
-        help_ = "Practice costs nothing."
+    value, note = cost_parts(now.cost_usd, unpriced=now.unpriced, simulated=scope.simulated)
     return Card(
         "Cost",
-        money(now.cost_usd),
-        help_,
+        sentence(value),
+        "What the providers charge by their price lists, in US dollars.",
         delta or _no_comparison(reading),
         "cost",
-        scope.calls(now.calls),
+        [scope.calls(now.calls)],
+        sentence(note),
     )
+
+
+def _priced(summary: Summary) -> bool:
+    return summary.cost_usd is not None and not summary.unpriced
 
 
 def _saved(reading: Reading, scope: Scope) -> Card:
@@ -154,7 +173,7 @@ def _saved(reading: Reading, scope: Scope) -> Card:
         " it they would have failed.",
         delta or _no_comparison(reading),
         "saved",
-        scope.runs(now.runs_saved, saved="true"),
+        [scope.runs(now.runs_saved, saved="true")],
     )
 
 

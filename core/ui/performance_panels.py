@@ -13,7 +13,9 @@ from core.chart_parts import Chart, Mark
 from core.errors import ErrorKind
 from core.ui.performance_links import Link, Scope
 from core.ui.performance_reading import Reading
+from core.ui.performance_table import IN_COLUMN, in_words
 from core.words import REASONS
+from db.quantiles import FEWEST
 
 Lead = Callable[[Mark, Scope], Link]
 
@@ -31,8 +33,7 @@ class Panel:
 @dataclass(frozen=True, slots=True)
 class Column:
     label: str
-    format: str | None = None  # of a number, with its unit
-    times: float = 1
+    said: Callable[[float], str] | None = None  # of a number, in words
 
 
 _COLUMNS: dict[str, Column] = {
@@ -40,16 +41,16 @@ _COLUMNS: dict[str, Column] = {
     "reason": Column("Reason"),
     "when": Column("When"),
     "took": Column("Took"),
-    "success_rate": Column("Success", "%.1f %%", 100),
+    "success_rate": Column("Success", IN_COLUMN["percent"]),
     "share": Column("Share"),
     "number": Column("Share of answers"),
-    "calls": Column("Calls", "%d"),
-    "ok": Column("Answers", "%d"),
-    "rated": Column("Of calls", "%d"),
-    "p50": Column("p50", "%.2f s"),
-    "p95": Column("p95", "%.2f s"),
-    "saved": Column("Saved runs", "%d"),
-    "runs": Column("Of runs", "%d"),
+    "calls": Column("Calls", IN_COLUMN["number"]),
+    "ok": Column("Answers", IN_COLUMN["number"]),
+    "rated": Column("Of calls", IN_COLUMN["number"]),
+    "p50": Column("p50", IN_COLUMN["seconds"]),
+    "p95": Column("p95", IN_COLUMN["seconds"]),
+    "saved": Column("Saved runs", IN_COLUMN["number"]),
+    "runs": Column("Of runs", IN_COLUMN["number"]),
 }
 
 
@@ -104,11 +105,12 @@ PANELS: dict[str, Panel] = {
     ),
     "latency": Panel(
         "Latency",
-        "p95: 19 of 20 answers took no longer. p50: half of them took no longer.",
+        "p95: 19 of 20 answers took no longer. p50: half of them took no longer. Each mark stands"
+        f" on {FEWEST[0.95]} answers or more, over a longer time where they are few.",
         {"p95": "p95", "p50": "p50"},
         ("label", "when", "p50", "p95", "ok"),
         _answers_of_bucket,
-        "No provider answered in this period.",
+        f"Too few answers in this period: p95 takes {FEWEST[0.95]} of one provider.",
     ),
     "distribution": Panel(
         "How long answers took",
@@ -128,7 +130,8 @@ PANELS: dict[str, Panel] = {
     ),
     "failures": Panel(
         "Failures by reason",
-        "The most frequent ones; all of them are in its numbers.",
+        "The most frequent ones; all of them are in its numbers. Also those that say nothing of a"
+        " provider, such as a refusal.",
         {"failures": "Failures by reason"},
         ("label", "reason", "calls"),
         _failures,
@@ -198,38 +201,28 @@ def _follow(mark: Mark | None, panel: Panel, scope: Scope) -> None:
     if mark is None:
         st.caption("Choose a mark to see the calls behind it.")
     else:
-        panel.lead(mark, scope).show()
+        panel.lead(mark, scope).follow()
 
 
 def _numbers(panel: Panel, chart: Chart, scope: Scope, key: str) -> None:
+    columns = [_COLUMNS[name] for name in panel.columns]
+    said = {column.label: column.said for column in columns if column.said}
     picked = st.dataframe(
-        _table(chart.marks, panel.columns),
+        in_words(_table(chart.marks, panel.columns), said, few={"p95"} & said.keys()),
         hide_index=True,
         placeholder="",
         height=min(36 * (len(chart.marks) + 1), 300),
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
         key=key,
-        column_config={
-            column.label: st.column_config.NumberColumn(format=column.format)
-            for column in (_COLUMNS[name] for name in panel.columns)
-            if column.format
-        },
         alt=f"{panel.title} in numbers.",
     )
     rows = picked.selection.rows or [cell[0] for cell in picked.selection.cells]
     if rows and rows[0] < len(chart.marks):
-        panel.lead(chart.marks[rows[0]], scope).show()
+        panel.lead(chart.marks[rows[0]], scope).follow()
     else:
         st.caption("Choose a row to see the calls behind it.")
 
 
 def _table(marks: Sequence[Mark], names: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            column.label: [
-                mark[name] * column.times if column.format else mark[name] for mark in marks
-            ]
-            for name, column in ((name, _COLUMNS[name]) for name in names)
-        }
-    )
+    return pd.DataFrame({_COLUMNS[name].label: [mark[name] for mark in marks] for name in names})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,9 +15,11 @@ from core import charts, periods
 from core.changes import change_in_words
 from core.chart_parts import Chart, Mark, rows_of
 from core.periods import EARLIEST, LATEST, PRESETS, Scale
+from core.ranking import PROVEN
+from core.sparks import Axis, rate_axis, spark
 from core.types import Period
 from core.ui.services import services
-from core.words import exact_time
+from core.words import day_in_words, exact_time, money, seconds_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,14 +54,16 @@ class Reading:
     question: Question
     cut: Scale
     summary: Summary
-    before: Summary | None  # None: there is nothing before everything
-    before_in_words: str
-    providers: pd.DataFrame
-    failures: int
-    trends: Mapping[str, list[float]]  # per provider: success rates of its whole buckets
-    sparks: Mapping[str, list[float]]  # per card: its figure in each whole bucket
+    before: Summary | None  # None: the period before is not one to compare with
+    compared: str  # what it is compared with, or why not
+    models: pd.DataFrame
+    failures: Mapping[str, int]  # per reason
+    # Per provider, and model where one has several: success rates of its whole buckets.
+    trends: Mapping[tuple[str, str | None], list[float]]
+    sparks: Mapping[str, Chart | None]  # per card: its figure in each whole bucket
     charts: Mapping[str, Chart]
     changes: list[Mark]
+    removed_until: float | None  # calls from before then (UTC seconds) were removed
 
 
 def asked(kinds: Mapping[bool, float]) -> Asked:
@@ -87,9 +91,9 @@ def _day(text: str | None) -> date | None:
 
 
 def kinds() -> dict[bool, float]:
-    """Practice and real: when the first call of each was made, of those that were."""
+    """Practice and real: from when on each is counted, of those that are."""
     records = services().records
-    firsts = {kind: records.first_call(simulated=kind) for kind in (False, True)}
+    firsts = {kind: records.first_figure(simulated=kind) for kind in (False, True)}
     return {kind: first for kind, first in firsts.items() if first is not None}
 
 
@@ -112,37 +116,40 @@ def read(now: Asked, *, first: float | None) -> Reading:
     if kept and kept.question == question:
         return kept
     with services().records.one_moment():
-        reading = _read_anew(question, now)
+        reading = _read_anew(question, now, first=first)
     st.session_state[_KEPT] = reading
     return reading
 
 
-def _read_anew(question: Question, now: Asked) -> Reading:
+def _read_anew(question: Question, now: Asked, *, first: float | None = None) -> Reading:
+    """`first`: when the oldest figure begins."""
     _, period, simulated, name = question
     there = periods.zone(name)
     cut = periods.scale(period, zone=there)
-    of = services().performance
-    before = None
-    if now.period != "all":
+    of, edges = services().performance, cut.edges[:-1]
+    before, whole = None, first is not None and first <= periods.before(period).since
+    if whole and now.period != "all":
         before = of.summary(periods.before(period), simulated=simulated)
-    over_time = of.over_time(period, cut.edges[:-1], simulated=simulated)
-    saved = of.saved_over_time(period, cut.edges[:-1], simulated=simulated)
-    providers = of.by_provider(period, simulated=simulated)
+    latencies = of.latency_over_time(period, edges, simulated=simulated)
+    saved = of.saved_over_time(period, edges, simulated=simulated)
     failures = of.failures(period, simulated=simulated)
+    models = of.by_model(period, simulated=simulated)
     changes = _changes(period, name)
     drawn = {
-        "success": charts.success_over_time(over_time, cut, zone=there, changes=changes),
-        "p95": charts.latency_over_time(
-            over_time, cut, zone=there, changes=changes, percentile="p95"
+        "success": charts.success_over_time(
+            of.over_time(period, edges, simulated=simulated), cut, zone=there, changes=changes
         ),
-        "p50": charts.latency_over_time(
-            over_time, cut, zone=there, changes=changes, percentile="p50"
-        ),
+        **{
+            name: charts.latency_over_time(
+                latencies, cut, zone=there, changes=changes, percentile=name
+            )
+            for name in ("p95", "p50")
+        },
         "distribution": charts.latency_distribution(
             of.latency_distribution(period, simulated=simulated)
         ),
         "failures": charts.failures_by_reason(failures),
-        "share": charts.share_of_answers(providers),
+        "share": charts.share_of_answers(of.by_provider(period, simulated=simulated)),
         "saved": charts.saved_over_time(saved, cut, zone=there, changes=changes),
     }
     return Reading(
@@ -150,14 +157,32 @@ def _read_anew(question: Question, now: Asked) -> Reading:
         cut,
         of.summary(period, simulated=simulated),
         before,
-        _before_in_words(now, period),
-        providers,
-        int(failures["calls"].sum()),
-        _trends(drawn["success"]),
-        _sparks(of.totals_over_time(period, cut.edges[:-1], simulated=simulated), saved, cut),
+        _compared(now, period, None if whole else first, there),
+        models,
+        _by_reason(failures),
+        _trends(drawn["success"].marks)
+        if models["provider"].is_unique
+        else _trends(
+            charts.rates_over_time(
+                of.over_time(period, edges, simulated=simulated, by_model=True), cut, zone=there
+            )
+        ),
+        _sparks(of.totals_over_time(period, edges, simulated=simulated), saved, cut, there),
         drawn,
         changes,
+        services().records.removed_until(simulated=simulated),
     )
+
+
+def _compared(now: Asked, period: Period, begins: float | None, there: tzinfo) -> str:
+    """`begins`: where the history does, when that is too late to compare."""
+    if now.period == "all":
+        return ""
+    words = f"compared with {_before_in_words(now, period)}"
+    if begins is None:
+        return words
+    day = day_in_words(datetime.fromtimestamp(begins, there), year=True)
+    return f"not {words}: the history begins on {day}"
 
 
 def _before_in_words(now: Asked, period: Period) -> str:
@@ -175,34 +200,61 @@ def _changes(period: Period, name: str | None) -> list[Mark]:
     ]
 
 
-def _trends(success: Chart) -> dict[str, list[float]]:
-    trends: dict[str, list[float]] = defaultdict(list)
-    for mark in success.marks:
-        if mark["whole"]:
-            trends[mark["provider"]].append(mark["success_rate"])
+def _by_reason(failures: pd.DataFrame) -> Counter[str]:
+    found = Counter[str]()
+    for row in rows_of(failures):
+        found[row["error_kind"]] += row["calls"]
+    return found
+
+
+def _trends(marks: Sequence[Mark]) -> dict[tuple[str, str | None], list[float]]:
+    trends: dict[tuple[str, str | None], list[float]] = defaultdict(list)
+    for mark in marks:
+        if mark["whole"] and mark["rated"] >= PROVEN:
+            trends[mark["provider"], mark.get("model")].append(mark["success_rate"])
     return trends
 
 
-def _sparks(totals: pd.DataFrame, saved: pd.DataFrame, cut: Scale) -> dict[str, list[float]]:
+def _sparks(
+    totals: pd.DataFrame, saved: pd.DataFrame, cut: Scale, there: tzinfo
+) -> dict[str, Chart | None]:
     """A bucket that is cut off would look like a fall, so it is left out."""
-    whole = [edge for edge, full in zip(cut.edges[:-1], cut.whole, strict=True) if full]
     rows = {row["start"]: row for row in rows_of(totals)}
     runs = dict(zip(saved["start"].tolist(), saved["saved"].tolist(), strict=True))
+    whole = [(place, edge) for place, edge in enumerate(cut.edges[:-1]) if cut.whole[place]]
 
-    def known(name: str) -> list[float]:
-        values = [rows[edge][name] for edge in whole if edge in rows]
-        return [value for value in values if value == value]
+    def known(name: str) -> list[tuple[int, float]]:
+        told = [(place, rows[edge][name]) for place, edge in whole if edge in rows]
+        return [(place, value) for place, value in told if value == value]
 
-    def counted(name: str) -> list[float]:
-        values = [rows[edge][name] if edge in rows else 0.0 for edge in whole]
-        return [float(value) if value == value else 0.0 for value in values]
+    def counted(name: str) -> list[tuple[int, float]]:
+        found = dict(known(name))
+        return [(place, found.get(place, 0.0)) for place, _ in whole]
 
+    def drawn(
+        label: str,
+        values: list[tuple[int, float]],
+        said: Callable[[float], str],
+        *,
+        bars: bool = False,
+    ) -> Chart | None:
+        axis = Axis(0.0, max((value for _, value in values), default=0.0), said)
+        return spark(label, values, cut, axis=axis, zone=there, bars=bars)
+
+    judged = [place for place, rated in known("rated") if rated >= PROVEN]
+    rates = [(place, rate) for place, rate in known("success_rate") if place in judged]
+    axis = rate_axis([rate for _, rate in rates])
     return {
-        "success": known("success_rate"),
-        "calls": counted("calls"),
-        "p95": known("p95"),
-        "cost": counted("cost_usd"),
-        "saved": [float(runs.get(edge, 0)) for edge in whole],
+        "success": spark("Success rate", rates, cut, axis=axis, zone=there),
+        "calls": drawn("Calls", counted("calls"), "{:,.0f}".format, bars=True),
+        "p95": drawn("Latency, p95", known("p95"), seconds_in_words),
+        "cost": drawn("Cost", counted("cost_usd"), money),
+        "saved": drawn(
+            "Saved runs",
+            [(place, runs.get(edge, 0)) for place, edge in whole],
+            "{:,.0f}".format,
+            bars=True,
+        ),
     }
 
 

@@ -2,36 +2,78 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
 import pandas as pd
 import streamlit as st
 
-from core.chart_parts import count, known_first
+from core.chart_parts import known_first
 from core.providers import label_of
-from core.strategies import PROVEN, wilson
-from core.ui.performance_links import Scope
+from core.ranking import PROVEN, wilson
+from core.sparks import rate_axis
+from core.ui.performance_links import Link, Scope
 from core.ui.performance_reading import Reading
+from core.words import count, money, percent, percent_range, seconds_in_words
+from db.quantiles import FEWEST
 
-_SECONDS = "%.1f s"
-_NUMBERS = {
-    "Success": ("%.1f %%", "Answers among the calls that say something about the provider."),
-    "Calls": ("localized", None),
-    "p50": (_SECONDS, "Half of the answers took no longer."),
-    "p95": (_SECONDS, "19 of 20 answers took no longer."),
-    "p99": (_SECONDS, "99 of 100 answers took no longer."),
-    "First word": (_SECONDS, "Until the first word of an answer arrived; the middle one of all."),
-    "Speed": ("%.0f tokens/s", "How fast it writes."),
-    "Cost per plan": ("$ %.5f", "Failed tries at a plan included. Empty: unknown."),
-    "Valid plans": ("%.1f %%", "Of its answers to a goal, those that were plans that hold."),
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+Said = Callable[[Any], str]
+# Numbers as they stand below one another.
+IN_COLUMN: dict[str, Said] = {
+    "percent": partial(percent, aligned=True),
+    "seconds": partial(seconds_in_words, aligned=True),
+    "number": "{:,.0f}".format,
+}
+_PIXELS = 240  # twice as many as a trend is wide
+_TOO_FEW = "too few answers yet"
+_NUMBERS: dict[str, tuple[Said, str | None]] = {
+    "Success": (
+        IN_COLUMN["percent"],
+        "Answers among the calls that say something about the provider.",
+    ),
+    "Calls": (IN_COLUMN["number"], None),
+    "Refusals": (
+        IN_COLUMN["number"],
+        "Calls that it declined to answer. They are no part of its success rate.",
+    ),
+    "p50": (IN_COLUMN["seconds"], "Half of the answers took no longer."),
+    "p95": (
+        IN_COLUMN["seconds"],
+        f"19 of 20 answers took no longer. It takes {FEWEST[0.95]} answers to tell.",
+    ),
+    "p99": (
+        IN_COLUMN["seconds"],
+        f"99 of 100 answers took no longer. It takes {FEWEST[0.99]} answers to tell.",
+    ),
+    "First word": (
+        IN_COLUMN["seconds"],
+        "Until the first word of an answer arrived; the middle one of all.",
+    ),
+    "Speed": ("{:,.0f} tokens/s".format, "How fast it writes."),
+    "Valid plans": (
+        IN_COLUMN["percent"],
+        "Of its answers to a goal, those that were plans that hold.",
+    ),
+    "Cost per plan": (money, "Failed tries at a plan included. Empty: unknown."),
 }
 
 
 def providers(reading: Reading, scope: Scope, *, key: str) -> None:
-    order = known_first(reading.providers["provider"])
-    frame = reading.providers.set_index("provider").loc[order].reset_index()
-    lowest = min((rate for rates in reading.trends.values() for rate in rates), default=0.0)
-    shown = _shown(frame, reading, practice=scope.simulated)
+    frame = _in_order(reading.models)
+    shown = _shown(frame, reading)
+    said = {name: say for name, (say, _) in _NUMBERS.items()}
+    if scope.simulated:
+        shown = shown.drop(columns="Cost per plan")  # practice costs nothing
+    low = rate_axis([rate for rates in reading.trends.values() for rate in rates]).low
+    trend = f"Trend, {percent_range(low, 1, digits=0)}"
     picked = st.dataframe(
-        shown,
+        in_words(shown.rename(columns={"Trend": trend}), said, few=("p95", "p99")),
         hide_index=True,
         placeholder="",  # unknown
         on_select="rerun",
@@ -42,52 +84,96 @@ def providers(reading: Reading, scope: Scope, *, key: str) -> None:
             "Range": st.column_config.TextColumn(
                 help="Where the true rate lies, 19 times of 20 (Wilson score interval)."
             ),
-            "Trend": st.column_config.LineChartColumn(
-                help="Success rate over the period.", y_min=lowest - 0.02, y_max=1, width="small"
+            trend: st.column_config.LineChartColumn(
+                help=f"Success rate over the period, on an axis from {percent(low)} to 100 %.",
+                y_min=low,
+                y_max=1,
+                width=130,
             ),
             **{
-                name: st.column_config.NumberColumn(format=format_, help=help_)
-                for name, (format_, help_) in _NUMBERS.items()
+                name: st.column_config.NumberColumn(help=help_)
+                for name, (_, help_) in _NUMBERS.items()
             },
         },
         alt="Providers of this period, one in each row. Choose a row to see its calls.",
     )
     rows = picked.selection.rows or [cell[0] for cell in picked.selection.cells]
     if rows and rows[0] < len(frame):
-        row = frame.iloc[rows[0]]
-        scope.calls(
-            row["calls"], f" of {label_of(row['provider'])}", provider=row["provider"]
-        ).show()
+        _link(frame.iloc[rows[0]], scope, several=_several(frame).iloc[rows[0]]).follow()
     else:
         st.caption("Choose a row to see the calls behind it.")
 
 
-def _shown(frame: pd.DataFrame, reading: Reading, *, practice: bool) -> pd.DataFrame:
-    sure = frame["rated"] >= PROVEN
-    return pd.DataFrame(
-        {
-            "Provider": [label_of(name) for name in frame["provider"]],
-            "Success": (frame["success_rate"] * 100).where(sure),
-            "Range": [
-                doubt(ok, rated) for ok, rated in zip(frame["ok"], frame["rated"], strict=True)
-            ],
-            "Trend": [reading.trends.get(name, []) for name in frame["provider"]],
-            "Calls": frame["calls"],
-            "p50": frame["p50"],
-            "p95": frame["p95"],
-            "p99": frame["p99"],
-            "First word": frame["ttft"],
-            "Speed": frame["tokens_per_second"],
-            "Valid plans": frame["valid_plan_rate"] * 100,
-            # Practice costs nothing, whatever the price lists know.
-            "Cost per plan": frame["plan_cost"].fillna(0.0) if practice else frame["plan_cost"],
-        }
-    )
+def in_words(frame: pd.DataFrame, said: Mapping[str, Said], *, few: Collection[str] = ()) -> Styler:
+    """Cells that sort as numbers and read as every other number of the console.
+
+    `few` are columns that need more answers than others; what is unknown elsewhere is empty.
+    """
+    known: dict[Any, Any] = {name: say for name, say in said.items() if name in frame}
+    # Not NaN: a cell of nothing is empty whatever it is to say. So they also come last.
+    frame = frame.fillna(dict.fromkeys(few, math.inf))
+    known |= {name: partial(_if_enough, said[name]) for name in few}
+    return frame.style.format(known, na_rep="")
+
+
+def _if_enough(said: Said, value: float) -> str:
+    return _TOO_FEW if math.isinf(value) else said(value)
+
+
+def straight(values: Sequence[float]) -> list[float]:
+    """With so many more between them that the cell, which draws curves, draws straight lines."""
+    steps = max(2, _PIXELS // max(len(values) - 1, 1))
+    between = [a + (b - a) * step / steps for a, b in pairwise(values) for step in range(steps)]
+    return [*between, *values[-1:]]
+
+
+def _in_order(models: pd.DataFrame) -> pd.DataFrame:
+    order = known_first(models["provider"])
+    places = models["provider"].map({name: place for place, name in enumerate(order)})
+    return models.loc[places.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def _several(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Whether more than one model of its provider was asked."""
+    return frame["provider"].duplicated(keep=False)
+
+
+def _link(row: pd.Series, scope: Scope, *, several: bool) -> Link:
+    label = label_of(row["provider"])
+    if not several:
+        return scope.calls(row["calls"], f" of {label}", provider=row["provider"])
+    of = f" of {label}, {row['model']}"
+    return scope.calls(row["calls"], of, provider=row["provider"], model=row["model"])
+
+
+def _shown(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+    sure, several = frame["rated"] >= PROVEN, _several(frame).any()
+    shown = {
+        "Provider": [label_of(name) for name in frame["provider"]],
+        "Model": frame["model"],
+        "Success": frame["success_rate"].where(sure),
+        "Range": [doubt(ok, rated) for ok, rated in zip(frame["ok"], frame["rated"], strict=True)],
+        "Trend": [
+            straight(reading.trends.get((name, model if several else None), []))
+            for name, model in zip(frame["provider"], frame["model"], strict=True)
+        ],
+        "Calls": frame["calls"],
+        "Refusals": frame["refused"],
+        "p50": frame["p50"],
+        "p95": frame["p95"],
+        "p99": frame["p99"],
+        "First word": frame["ttft"],
+        "Speed": frame["tokens_per_second"],
+        "Valid plans": frame["valid_plan_rate"],
+        "Cost per plan": frame["plan_cost"],
+    }
+    if not several:
+        del shown["Model"]  # each provider has its own all the time
+    return pd.DataFrame(shown)
 
 
 def doubt(ok: int, rated: int) -> str:
     """`96.8 to 98.3 %`, or `3 calls: too few to judge`."""
     if rated < PROVEN:
         return f"{count(rated, 'call')}: too few to judge"
-    low, high = (f"{bound * 100:.1f}" for bound in wilson(ok, rated))
-    return f"{low} to {high} %"
+    return percent_range(*wilson(ok, rated))

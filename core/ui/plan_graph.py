@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.plan import Plan, waves
+from core.statuses import STATUSES
 
 _HERE = Path(__file__)
 
@@ -17,13 +18,6 @@ _component = st.components.v2.component(
     css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
     js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
 )
-_ICONS = {
-    "waiting": "",
-    "running": "progress_activity",
-    "done": "check_circle",
-    "failed": "cancel",
-    "skipped": "do_not_disturb_on",
-}
 
 
 def plan_graph(plan: Plan, states: Mapping[int, str] | None = None) -> None:
@@ -41,9 +35,14 @@ def plan_graph(plan: Plan, states: Mapping[int, str] | None = None) -> None:
                     "level": levels[index],
                     "after": step.dependencies,
                     "state": states.get(index, ""),
-                    "icon": _ICONS.get(states.get(index, ""), ""),
+                    "icon": _icon(states.get(index)),
                 }
                 for index, step in enumerate(plan.steps)
             ],
         },
     )
+
+
+def _icon(state: str | None) -> str:
+    """Of a step that waits it is seen that it does."""
+    return STATUSES[state].icon if state and state != "waiting" else ""

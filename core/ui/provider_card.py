@@ -16,6 +16,7 @@ from core.health import Health
 from core.preview import standing
 from core.providers import PROVIDERS, label_of
 from core.providers.catalog import Found
+from core.ranking import PROVEN
 from core.types import Attempt
 from core.ui import show
 from core.ui.acting import done
@@ -26,9 +27,11 @@ from core.words import (
     REASONS,
     ago,
     attempt_in_words,
+    cost,
+    count,
     exact_time,
     found_in_words,
-    money,
+    percent,
     seconds_in_words,
 )
 
@@ -77,7 +80,7 @@ def _full(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
     _head(name, place, health, now=router.clock())
     if gone := models.retired(name, model):
         _offer(name, models.in_words(gone, today=date.today()), gone.successor)
-    figures, hours, days = st.columns([5, 5, 2], gap="medium")
+    figures, hours, days = st.columns([6, 5, 2], gap="medium")
     with figures:
         _figures(evidence.today.get(name, Today()))
     for column, label, form, cells in (
@@ -238,19 +241,31 @@ def _offer(name: str, sentence: str, successor: str) -> None:
 
 
 def _figures(today: Today) -> None:
-    rate = "no call yet" if today.rate is None else f"{today.rate:.0%}".replace("%", " %")
-    median = "no answer yet" if today.median is None else seconds_in_words(today.median)
-    few = today.rated and today.rated < 10
     practising = services().engine.lineup.practising
+    if today.rate is not None:
+        rate = percent(today.rate)
+    else:
+        rate = "nothing to judge by" if today.calls else "no call yet"
+    median = "no answer yet" if today.median is None else seconds_in_words(today.median)
     facts = {
         "Calls today": (f"{today.calls:,}", None),
-        "Answered": (rate, f"Of {today.rated}: too few to judge." if few else None),
+        "Answered": (rate, _doubt(today)),
         "Median time": (median, "Of the calls that were answered."),
-        "Cost": ("$0" if practising else money(today.cost) if today.calls else "$0", None),
+        "Cost": (cost(today.cost, unpriced=today.unpriced, simulated=practising), None),
     }
     row = st.container(horizontal=True, gap="medium")
     for label, (value, why) in facts.items():
         row.markdown(f":small[:gray[{label}]]  \n**{show.plain(value)}**", help=why)
+    if today.earlier:
+        calls = count(today.earlier, "call")
+        st.caption(show.plain(f"Today also {calls} of an earlier model, not counted here."))
+
+
+def _doubt(today: Today) -> str | None:
+    if today.calls and not today.rated:
+        return "What was stopped, refused or misunderstood says nothing of the provider."
+    few = 0 < today.rated < PROVEN
+    return f"Of {today.rated}: too few to judge." if few else None
 
 
 def _failure(attempt: Attempt) -> None:

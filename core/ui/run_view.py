@@ -10,10 +10,12 @@ from core.errors import HistoryUnavailable
 from core.export import as_html, as_json, as_markdown, steps_as_csv
 from core.runs import Run
 from core.strategies import STRATEGIES
+from core.thinking import answer_so_far
 from core.ui import again, execution, show
 from core.ui.address import redraw
 from core.ui.copy_button import copy_button
 from core.ui.into_view import into_view
+from core.ui.passed_over import passed_over_view
 from core.ui.services import services
 from core.ui.story import story_view
 from core.ui.waterfall import waterfall
@@ -52,7 +54,9 @@ def watch(run_id: str) -> None:
 
     with st.container(key="one_run"):
         view()
-        into_view(run_id if again.begun_here(run_id) else "", around="one_run")
+        # Once when it begins, and once more when it waits for what only a person can say.
+        waits = f" {run.phase}" if execution.is_offered(run) else ""
+        into_view(f"{run_id}{waits}" if again.looked_at(run_id) else "", around="one_run")
 
 
 def _view(run: Run, *, live: bool) -> None:
@@ -62,32 +66,29 @@ def _view(run: Run, *, live: bool) -> None:
         _under_way(run)
     else:
         story_view(run)
+        if execution.is_offered(run):
+            execution.offer(run)
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             again.again_buttons(run)
             _take_away(run)
     execution.body(run, live=live)
     if run.attempts:
         st.subheader("Attempts", anchor=False)
-        waterfall(
-            run.attempts,
-            now=time.time(),
-            live=live,
-            said=ticker(run.attempts) if live else "",
-            steps=len(run.plan.steps) if run.plan else None,
-        )
+        waterfall(run, live=live, said=ticker(run.attempts) if live else "")
+    passed_over_view(run.record)
 
 
 def _head(run: Run, *, live: bool) -> None:
     """How it stands, since when, and what can be done with it."""
     record = run.record
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        show.status_badge(record.status)
+        show.status_badge(run.phase)
         if record.simulated:
             show.practice_badge()
         show.when(record.started_at)
         facts = [STRATEGIES[record.strategy].label]
-        if record.finished_at is not None:
-            facts.append(seconds_in_words(record.finished_at - record.started_at))
+        if not live and (took := run.totals().took):
+            facts.append(took)
         st.caption(show.plain(" · ".join(facts)), width="stretch")
         if live and st.button("Stop", icon=":material/stop_circle:", key="stop"):
             services().engine.cancel(record.id)
@@ -102,7 +103,7 @@ def _under_way(run: Run) -> None:
     said = ticker(run.attempts, seconds=now - run.record.started_at)
     st.markdown(f":shimmer[{show.plain(said)}]{seconds}")
     if run.plan is None and run.attempts:
-        _writing(run.texts.get(run.attempts[-1].ordinal, "").strip())
+        _writing(answer_so_far(run.texts.get(run.attempts[-1].ordinal, "")).strip())
 
 
 def _writing(text: str) -> None:

@@ -49,10 +49,19 @@ class Records(Protocol):
 
     def chains(self, run_ids: Sequence[str]) -> dict[str, list[list[Any]]]: ...
 
+    def steps_of(self, run_ids: Sequence[str]) -> dict[str, int]: ...
+
     def models(self) -> list[str]: ...
 
-    def first_call(self, *, simulated: bool) -> float | None:
-        """When the oldest call that is in the figures began (UTC seconds), if there is one."""
+    def first_figure(self, *, simulated: bool) -> float | None:
+        """When the oldest stretch began that anything is counted in (UTC seconds), if any."""
+        ...
+
+    def removed_until(self, *, simulated: bool) -> float | None:
+        """Calls from before then (UTC seconds) were removed, and the figures count them still.
+
+        None where none was removed.
+        """
         ...
 
     def one_moment(self) -> AbstractContextManager[None]:
@@ -64,6 +73,10 @@ class Records(Protocol):
         ...
 
     def run(self, run_id: str) -> RunRecord | None: ...
+
+    def around_failures(self, moment: float, *, simulated: bool) -> list[Attempt]:
+        """The calls since then (UTC seconds) that failed, and the answers after them."""
+        ...
 
     def calls_of(self, run_id: str) -> list[Attempt]: ...
 
@@ -79,7 +92,13 @@ class Performance(Protocol):
 
     def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
 
+    def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
+
     def over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool, by_model: bool = False
+    ) -> pd.DataFrame: ...
+
+    def latency_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame: ...
 

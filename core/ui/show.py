@@ -11,16 +11,26 @@ import streamlit as st
 from core.plan import Plan
 from core.preview import Standing
 from core.providers import label_of
+from core.statuses import STATUSES
 from core.ui.plan_graph import plan_graph
 from core.ui.services import services
-from core.words import ago, exact_time, seconds_in_words
+from core.words import ago, exact_time, percent, seconds_in_words
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
 
 
+# Streamlit puts pictures in their places even in code and after a backslash.
+_PICTURE = re.compile(r":(?=material/|streamlit:)")
+
+
 def plain(text: str) -> str:
     """Text of a model or a vendor, so that Markdown shows it as it stands."""
-    return _MARKDOWN.sub(r"\\\1", text).replace("\n", "  \n")
+    return _MARKDOWN.sub(r"\\\1", without_pictures(text)).replace("\n", "  \n")
+
+
+def without_pictures(text: str) -> str:
+    """The same to read; what Streamlit takes for the name of a picture is held apart unseen."""
+    return _PICTURE.sub(":\u2060", text)
 
 
 def when(moment: float, *, now: float | None = None, said: str = "") -> None:
@@ -80,20 +90,10 @@ def standing_icon(standing: Standing) -> str:
     return f":{colour}[:material/{icon}:]"
 
 
-# How a run or a call stands, by its status: icon, colour, word.
-STATUSES = {
-    "ok": (":material/check_circle:", "green", "Answered"),
-    "running": (":material/progress_activity:", "blue", "Running"),
-    "failed": (":material/cancel:", "red", "Failed"),
-    "cancelled": (":material/stop_circle:", "gray", "Stopped"),
-    "interrupted": (":material/power_off:", "gray", "Interrupted"),
-    "completed": (":material/check_circle:", "green", "Completed"),
-}
-
-
-def status_badge(status: str, label: str | None = None) -> None:
-    icon, colour, word = STATUSES[status]
-    st.badge(label or word, icon=icon, color=colour)  # type: ignore[arg-type] # a str of the table above
+def status_badge(status: str) -> None:
+    """`status` is a row of core.statuses."""
+    row = STATUSES[status]
+    st.badge(row.word, icon=row.material, color=row.colour)
 
 
 def agent(name: str) -> str:
@@ -105,7 +105,7 @@ def plan_facts(plan: Plan) -> None:
     """How sure its author is, how long it would take, and of how many steps it is."""
     steps = f"**{len(plan.steps)}** step{'' if len(plan.steps) == 1 else 's'}"
     st.markdown(
-        f"Confidence **{plan.confidence * 100:.0f} %** · Estimated time"
+        f"Confidence **{percent(plan.confidence, digits=0)}** · Estimated time"
         f" **{seconds_in_words(plan.estimated_duration)}** · {steps}",
         help="Confidence and time are what the provider itself said of its plan.",
     )

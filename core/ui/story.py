@@ -7,25 +7,26 @@ import streamlit as st
 from core.providers import label_of
 from core.remedies import Remedy, blamed, moved_down, page_of, remedy
 from core.runs import Run
+from core.statuses import STATUSES
 from core.types import Attempt
 from core.ui import acting, again, show
 from core.ui.services import services
-from core.words import story
 
 _LONGEST = 32_000  # tokens
 
 
 def story_view(run: Run) -> None:
-    if run.record.status == "completed" and run.terms.begun:
-        st.markdown(show.plain(_carried_out(run)))
-        return
     failed = blamed(run.attempts)
     found = remedy(failed) if failed else None
-    if run.record.status == "completed" and failed is None:
-        st.markdown(show.plain(story(_planning(run))))
+    if run.record.status == "completed" and (run.terms.begun or failed is None):
+        st.markdown(show.plain(run.story))
         return
     with st.container(border=True, gap="small"):
-        st.markdown(_sentence(run))
+        if run.record.status == "completed":
+            st.markdown(f":green[:material/alt_route:] {show.plain(run.story)}")
+        else:
+            st.markdown(show.plain(run.story))
+            st.markdown(_why_it_ended(run))
         with st.container(horizontal=True, gap="small"):
             if failed and found:
                 _button(run, failed, found)
@@ -33,33 +34,15 @@ def story_view(run: Run) -> None:
                 _move_down(run, failed, f"Move {label_of(failed.provider)} down")
 
 
-def _sentence(run: Run) -> str:
-    """What happened, marked with how grave it is."""
-    if run.record.status == "completed":
-        return f":green[:material/alt_route:] {show.plain(story(_planning(run)))}"
-    if run.record.status == "interrupted":
+def _why_it_ended(run: Run) -> str:
+    """And what to do, marked with how grave it is."""
+    row = STATUSES[run.phase]
+    if run.record.status == "interrupted" or run.error is None:
         then = "Continue it" if run.terms.begun else "Run it again"
         said = f"Switchyard was stopped before this run had ended. {then} when you like."
-        return f":gray[:material/power_off:] {said}"
-    error = run.error
-    told = f"{error.message} {error.action}" if error else story(_planning(run))
-    if run.record.status == "cancelled":
-        return f":gray[:material/stop_circle:] {show.plain(told)}"
-    return f":red[:material/error:] {show.plain(told)}"
-
-
-def _carried_out(run: Run) -> str:
-    last = len(run.plan.steps) if run.plan else 0
-    skipped = [str(index + 1) for index in sorted(run.terms.skipped) if index < last]
-    but = f", but for step{'s' if len(skipped) > 1 else ''} {', '.join(skipped)}" if skipped else ""
-    if last in run.terms.skipped:
-        but += ", without a final answer"
-    by = f" {label_of(run.record.provider)} had planned it." if run.record.provider else ""
-    return f"The plan was carried out{but}.{by}"
-
-
-def _planning(run: Run) -> list[Attempt]:
-    return [attempt for attempt in run.attempts if attempt.step is None]
+    else:
+        said = show.plain(f"{run.error.message} {run.error.action}")
+    return f":{row.colour}[{row.material}] {said}"
 
 
 def _button(run: Run, failed: Attempt, found: Remedy) -> None:

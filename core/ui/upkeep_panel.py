@@ -74,7 +74,7 @@ def _exactly(moment: float | None) -> str | None:
 
 def _copy() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.link_button("Download a copy", "/autonomous/backup", icon=":material/download:")
+        st.link_button("Download a copy", "autonomous/backup", icon=":material/download:")
         st.caption(
             "The whole history in one SQLite file, as it is now. Runs go on meanwhile.",
             width="stretch",

@@ -15,11 +15,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   for (const item of data.rows) {
     if (!self.rows.has(item.id)) {
-      const row = makeRow(item, (id) => setTriggerValue("opened", id));
+      const row = item.gap ? makeGap(item) : makeRow(item, (id) => setTriggerValue("opened", id));
       self.rows.set(item.id, row);
       table.append(row);
     }
-    fill(self.rows.get(item.id), item);
+    if (!item.gap) fill(self.rows.get(item.id), item);
   }
   for (const [id, row] of self.rows) {
     if (data.rows.some((item) => item.id === id)) continue;
@@ -51,10 +51,23 @@ function heads() {
   return row;
 }
 
+// Where the axis stands still.
+function makeGap(item) {
+  const row = document.createElement("div");
+  row.setAttribute("role", "row");
+  row.className = "gap";
+  const cell = part(row, "what", "div");
+  cell.setAttribute("role", "cell");
+  cell.setAttribute("aria-colspan", "5");
+  cell.textContent = item.gap;
+  return row;
+}
+
 function makeRow(item, open) {
   const row = cells("attempt", ["", "", "", "", ""]);
   const [who, what] = row.children;
   part(who, "icon");
+  part(who, "step");
   const link = part(who, "provider", "a");
   link.href = `call?call=${item.id}`;
   link.addEventListener("click", (event) => {
@@ -90,7 +103,8 @@ function fill(row, item) {
   };
   row.dataset.status = item.status;
   put("icon", item.icon);
-  put("provider", item.step ? `${item.step} · ${item.provider}` : item.provider);
+  put("step", item.step);
+  put("provider", item.provider);
   put("model", item.model);
   put("words", item.what);
   put("took", item.took);
@@ -106,6 +120,7 @@ function layOut(self, data, passed) {
     tick.textContent = `${seconds < 10 && seconds % 1 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   });
   for (const item of data.rows) {
+    if (item.gap) continue;
     const grown = item.status === "running" ? passed : 0;
     const lasts = item.lasts + grown;
     const row = self.rows.get(item.id);

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from core.meter import is_unpriced
 from core.providers import label_of
+from core.runs import Run
+from core.statuses import STATUSES
 from core.types import Attempt
-from core.words import attempt_in_words, money, seconds_in_words
+from core.words import attempt_in_words, money, seconds_in_words, step_in_words
 
 _HERE = Path(__file__)
 
@@ -20,39 +23,38 @@ _component = st.components.v2.component(
     css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
     js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
 )
-_ICONS = {
-    "ok": "check_circle",
-    "running": "progress_activity",
-    "failed": "cancel",
-    "cancelled": "stop_circle",
-    "interrupted": "power_off",
-}
 
 
-def waterfall(
-    attempts: Sequence[Attempt], *, now: float, live: bool, said: str = "", steps: int | None = None
-) -> None:
-    """`now` is in UTC seconds; `said` is read aloud whenever it changes.
+def waterfall(run: Run, *, live: bool, said: str = "") -> None:
+    """The attempts of a run; `said` is read aloud whenever it changes.
 
-    `steps` are those of the plan; the one after the last is the final answer.
+    The axis is of work alone: while a person was waited for it stands still, and a row says so.
     """
+    attempts = list(run.attempts)
     if not attempts:
         return
-    start = min(attempt.started_at for attempt in attempts)
-    rows = [_row(attempt, start, now, steps) for attempt in attempts]
-    told = _component(
+    steps, now = len(run.plan.steps) if run.plan else None, time.time()
+    start, gaps = min(attempt.started_at for attempt in attempts), run.pauses()
+    rows, told = [], 0
+    for attempt in attempts:
+        before = [gap for gap in gaps if gap.at < attempt.started_at]
+        rows += [{"id": f"gap {gap.at}", "gap": gap.words} for gap in before[told:]]
+        told = max(told, len(before))
+        rows.append(_row(attempt, start + sum(gap.seconds for gap in before), now, steps))
+    bars = [row for row in rows if "gap" not in row]
+    opened = _component(
         key="waterfall",
         data={
             "label": "Attempts, in the order they were made",
             "rows": rows,
-            "span": max(max(row["begins"] + row["lasts"] for row in rows), 0.1),
+            "span": max(max(row["begins"] + row["lasts"] for row in bars), 0.1),
             "live": live,
             "said": said,
         },
         on_opened_change=lambda: None,
-    )
-    if told.opened:
-        st.switch_page("views/call.py", query_params={"call": str(told.opened)})
+    ).opened
+    if opened:
+        st.switch_page("views/call.py", query_params={"call": str(opened)})
 
 
 def _row(attempt: Attempt, start: float, now: float, steps: int | None) -> dict[str, Any]:
@@ -62,10 +64,10 @@ def _row(attempt: Attempt, start: float, now: float, steps: int | None) -> dict[
     return {
         "id": attempt.id,
         "status": attempt.status,
-        "icon": _ICONS[attempt.status],
+        "icon": STATUSES[attempt.status].icon,
         "provider": label_of(attempt.provider),
         "model": attempt.model,
-        "step": _step(attempt.step, steps),
+        "step": step_in_words(attempt.step, steps),
         "what": _what(attempt),
         "begins": begins,
         "lasts": lasts,
@@ -74,12 +76,6 @@ def _row(attempt: Attempt, start: float, now: float, steps: int | None) -> dict[
         "tokens": _tokens(attempt),
         "cost": _cost(attempt),
     }
-
-
-def _step(step: int | None, steps: int | None) -> str:
-    if step is None:
-        return ""
-    return "Answer" if step == steps else f"Step {step + 1}"
 
 
 def _seconds(attempt: Attempt, now: float) -> float:
@@ -109,4 +105,5 @@ def _tokens(attempt: Attempt) -> str:
 def _cost(attempt: Attempt) -> str:
     if attempt.simulated:
         return "practice"
-    return "–" if attempt.cost_usd is None and attempt.status != "ok" else money(attempt.cost_usd)
+    nothing = attempt.cost_usd is None and not is_unpriced(attempt)
+    return "–" if nothing else money(attempt.cost_usd)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from core.preview import (
-    DRILLED,
-    KEPT_OUT,
+    NEVER_ASKED,
     Candidate,
     Standing,
-    absent,
     in_a_sentence,
+    passed_over,
     standing,
     who_would_answer,
 )
-from core.privacy import PRIVATE
 from core.providers import label_of
 from core.strategies import STRATEGIES
 from core.ui import show
@@ -23,39 +23,30 @@ from core.ui.services import services
 _TURNS = {"first": "First", "then": "Then", "last": "Last", "never": "Not asked"}
 
 
-def standings() -> dict[str, Standing]:
+def standings(*, private: bool = False) -> dict[str, Standing]:
     """Everyone's, by priority."""
     engine = services().engine
     practising = engine.lineup.practising
-    router = engine.router(simulated=practising)
-    able, now = engine.lineup.eligible(simulated=practising), router.clock()
-    off, drills = engine.lineup.switched_off, engine.control.drills
-    found: dict[str, Standing] = {}
-    for name in engine.lineup.priority:
-        if name not in able:
-            found[name] = absent(name, switched_off=name in off)
-        elif drills.down(name):
-            found[name] = DRILLED
-        else:
-            found[name] = standing(router.health(name), now=now)
-    return found
+    router, wall = engine.router(simulated=practising), time.time()
+    absent = engine.lineup.absent(None, private=private, simulated=practising)
+    skips = {skip.provider: skip for skip in absent}
+
+    def of(name: str) -> Standing:
+        if skip := skips.get(name) or router.why_not(name):
+            return passed_over(skip, now=wall)
+        return standing(router.health(name), now=router.clock())
+
+    return {name: of(name) for name in engine.lineup.priority}
 
 
 def candidates(*, private: bool) -> list[Candidate]:
     """Everyone, in the order that a run which started now would ask them."""
     engine = services().engine
-    practising = engine.lineup.practising
-    router = engine.router(simulated=practising)
-    able = [
-        name
-        for name in engine.lineup.eligible(simulated=practising)
-        if not engine.control.drills.down(name) and (name in PRIVATE or not private)
-    ]
-    others = {name: said for name, said in standings().items() if name not in able}
-    if private:
-        others = {name: said if name in PRIVATE else KEPT_OUT for name, said in others.items()}
+    router = engine.router(simulated=engine.lineup.practising)
+    found = standings(private=private)
+    others = {name: said for name, said in found.items() if said.kind in NEVER_ASKED}
     return who_would_answer(
-        [router.health(name) for name in able],
+        [router.health(name) for name in found if name not in others],
         engine.lineup.strategy,
         now=router.clock(),
         absentees=others,

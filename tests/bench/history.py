@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta, timezone
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -138,8 +139,10 @@ def ask_page(archive: Archive, period: Period) -> None:
     with archive.one_moment():
         asked.summary(before(period), simulated=True)
         asked.over_time(period, edges, simulated=True)
+        asked.latency_over_time(period, edges, simulated=True)
         asked.saved_over_time(period, edges, simulated=True)
         asked.by_provider(period, simulated=True)
+        asked.by_model(period, simulated=True)
         asked.failures(period, simulated=True)
         asked.changes(period)
         asked.latency_distribution(period, simulated=True)
@@ -290,7 +293,7 @@ def measure_error(results: Results, path: Path) -> None:
             for value, part in zip(
                 (found.p50, found.p95, found.p99), (0.5, 0.95, 0.99), strict=True
             ):
-                exact = rows[int(part * (len(rows) - 1))][0]
+                exact = rows[max(0, ceil(round(part * len(rows), 6)) - 1)][0]
                 results.error = max(results.error, abs((value or 0) / exact - 1))
 
 

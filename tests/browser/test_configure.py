@@ -213,3 +213,60 @@ def test_where_to_get_a_key_opens_apart_and_tells_nothing(desk, real):
     expect(link).to_have_attribute("href", "https://console.anthropic.com/settings/keys")
     expect(link).to_have_attribute("target", "_blank")
     assert {"noopener", "noreferrer"} & set((link.get_attribute("rel") or "").split())
+
+
+def test_a_field_that_is_cleared_or_given_letters_goes_back_and_nothing_is_kept(desk, real):
+    numbers = {
+        "Time for one attempt (s)": "45",
+        "Time for a run (s)": "120",
+        "Failures before a rest (in a row)": "3",
+        "Length of a rest (s)": "60",
+        "Steps side by side": "3",
+        "Cost of a day, in US dollars": "5",
+    }
+    opened(desk, f"{real.url}/settings")
+    money = desk.get_by_role("spinbutton", name="Cost of a day, in US dollars")
+    money.fill("5")
+    money.press("Enter")
+    expect(desk.get_by_role("button", name="Remove this limit")).to_be_visible()
+    for label, value in numbers.items():
+        field = desk.get_by_role("spinbutton", name=label)
+        before = field.input_value()
+        for typed in ("", "abc", "e", "-"):
+            field.click()
+            field.press("Control+a")
+            field.press("Delete")
+            field.press_sequentially(typed)
+            field.press("Tab")
+            expect(field).to_have_value(before)
+        assert before == value or label == "Steps side by side"
+    desk.reload()
+    settled(desk)
+    for label, value in numbers.items():
+        if label != "Steps side by side":
+            expect(desk.get_by_role("spinbutton", name=label)).to_have_value(value)
+    expect(desk.get_by_text("Chosen here")).to_have_count(0)
+    desk.get_by_role("button", name="Remove this limit").click()
+    expect(desk.get_by_role("spinbutton", name="Cost of a day, in US dollars")).to_have_value("")
+    clean(desk, real)
+
+
+def test_an_open_tab_writes_no_old_value_back(browser, real):
+    with opened_window(browser) as one, opened_window(browser) as other:
+        for page in (one, other):
+            opened(page, f"{real.url}/settings")
+        rest = one.get_by_role("spinbutton", name="Length of a rest (s)")
+        rest.fill("90")
+        rest.press("Enter")
+        expect(one.get_by_text("Chosen here; 60 is the default.")).to_be_visible()
+        failures = other.get_by_role("spinbutton", name="Failures before a rest (in a row)")
+        failures.fill("4")
+        failures.press("Enter")
+        expect(other.get_by_text("Chosen here; 3 is the default.")).to_be_visible()
+        expect(other.get_by_role("spinbutton", name="Length of a rest (s)")).to_have_value("90")
+        one.reload()
+        settled(one)
+        expect(one.get_by_role("spinbutton", name="Length of a rest (s)")).to_have_value("90")
+        for back in ("Back to 60", "Back to 3"):
+            one.get_by_role("button", name=back).click()
+            expect(one.get_by_role("button", name=back)).to_have_count(0)

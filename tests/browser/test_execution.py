@@ -103,6 +103,46 @@ def test_a_plan_is_edited_run_reloaded_stopped_and_continued(browser, tmp_path, 
         assert any("Do part a with great care." in received.prompt for received in yard.requests)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_a_plan_that_waits_says_so_and_is_carried_out_without_scrolling(
+    browser, tmp_path, width, height
+):
+    calls = [0]
+
+    def overloaded_once(step: int) -> standin.Act:
+        calls[0] += step == 2
+        return standin.status(529) if step == 2 and calls[0] == 1 else standin.answer("Done.")
+
+    with Yard() as yard, opened_window(browser, width=width, height=height) as page:
+        for name in ("openai", "google"):
+            yard[name].script = worker(overloaded_once)
+        with Console(tmp_path, yard.env("openai", "google")) as console:
+            planned(page, console)
+            badge = page.locator(".st-key-one_run .stMarkdownBadge", has_text="Plan ready")
+            expect(badge).to_be_in_viewport()
+            expect(page.get_by_role("button", name="Run these steps")).to_be_in_viewport()
+            expect(page.get_by_text("Completed")).to_have_count(0)
+            run = page.url
+            page.goto("about:blank")
+            opened(page, run)  # by a link
+            expect(page.get_by_role("button", name="Run these steps")).to_be_in_viewport()
+            page.wait_for_timeout(1_500)  # of reading
+            pressed(page, "Run these steps")
+            answered(page, "Done.")
+            expect(page.locator(".stMarkdownBadge", has_text="Completed")).to_be_visible()
+            expect(page.get_by_text(re.compile("was overloaded in step 3, so"))).to_be_visible()
+            rows = page.get_by_role("table", name=re.compile("^Attempts")).get_by_role("row")
+            expect(rows.nth(1)).to_contain_text("Planning")
+            expect(rows.nth(2)).to_have_text(re.compile("^Waited .* s for you$"))
+            expect(rows.last).to_contain_text("Answer")
+            # The axis is of work alone: the first step begins where planning ended.
+            bars = page.get_by_role("table", name=re.compile("^Attempts")).locator(".bar")
+            first, second = bars.nth(0).bounding_box(), bars.nth(1).bounding_box()
+            track = page.locator(".track").first.bounding_box()
+            assert second["x"] - (first["x"] + first["width"]) < track["width"] * 0.3
+            assert overflow(page) <= 0
+
+
 def test_a_cycle_is_refused_with_its_steps_named_and_steps_come_and_go(page, tmp_path):
     with Yard({"openai": worker()}) as yard, Console(tmp_path, yard.env("openai")) as console:
         planned(page, console)

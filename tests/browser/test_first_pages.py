@@ -33,7 +33,7 @@ def test_a_goal_becomes_a_plan_that_survives_a_reload(page, console):
     page.wait_for_url(re.compile(r"run=[0-9a-f]{32}"))
     page.reload()  # in the middle of it
     expect(page.get_by_text("Run again")).to_be_visible()
-    expect(page.get_by_text("Completed")).to_be_visible()
+    expect(page.get_by_text("Plan ready")).to_be_visible()
     expect(page.get_by_text("Confidence")).to_be_visible()
     badges = page.locator(".st-key-one_run .stMarkdownBadge", has_text="Practice")
     expect(badges.locator("visible=true").first).to_be_visible()

@@ -1,14 +1,18 @@
 """The History page and the Call page without a browser: empty, full, filtered and failing."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.engine import Engine
+from core.export import as_html, as_json, as_markdown
 from core.settings import read_settings
 from core.ui import services
+from core.words import money
 from db.history import SqliteHistory
 from db.performance import Performance
 from db.queries import Archive
@@ -16,6 +20,7 @@ from db.settings import Choices
 from tests import standin
 from tests.indexing import indexed
 from tests.pages.words import text
+from tests.test_execution import plan_text, step_in, worker
 
 MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
 
@@ -125,6 +130,36 @@ def test_a_widget_changes_the_address_and_begins_at_the_first_page(engine):
     page.segmented_control(key="history_view").set_value("runs").run()
     assert asked(page)["view"] == ["runs"]
     assert asked(page)["provider"] == ["google", "openai"]
+
+
+def test_runs_are_found_by_who_was_asked_and_apart_from_that_by_who_answered(engine, yard):
+    yard["google"].script = lambda received: standin.status(529)
+    finished(engine)
+    assert len(table(shown(view="runs", provider="google"))["rows"]) == 1
+    page = shown(view="runs", provider="google", answered_by="openai")
+    assert "1 run with these filters" in text(page)
+    chosen = {widget.key: widget.value for widget in page.multiselect}
+    assert (chosen["history_provider"], chosen["history_answered_by"]) == (["google"], ["openai"])
+    assert [b.label for b in page.button if b.key == "without answered_by"] == [
+        "Answered by OpenAI"
+    ]
+    links = [link.proto.url for link in page.get("link_button")]
+    query = "view=runs&provider=google&answered_by=openai"
+    assert links == [f"/autonomous/export.csv?{query}", f"/autonomous/export.jsonl?{query}"]
+    assert "No run matches" in text(shown(view="runs", answered_by="google"))
+
+
+def test_who_answered_is_asked_of_runs_alone(engine):
+    finished(engine)
+    page = shown(view="runs", provider="google", answered_by="google")
+    page.segmented_control(key="history_view").set_value("calls").run()
+    assert asked(page) == {"view": ["calls"], "provider": ["google"]}
+    assert "history_answered_by" not in {widget.key for widget in page.multiselect}
+    page.segmented_control(key="history_view").set_value("runs").run()
+    page.multiselect(key="history_answered_by").set_value(["openai"]).run()
+    assert asked(page) == {"view": ["runs"], "provider": ["google"], "answered_by": ["openai"]}
+    page.button(key="without answered_by").click().run()
+    assert asked(page) == {"view": ["runs"], "provider": ["google"]}
 
 
 def test_filters_that_nothing_matches_are_said_so_and_can_be_cleared(engine):
@@ -241,7 +276,7 @@ def test_a_run_is_shown_beside_the_list_with_its_calls(engine, yard):
     yard["google"].script = lambda received: standin.status(402)
     run_id = finished(engine)
     page = shown(view="runs", run=run_id)
-    assert "Google is out of credit, so OpenAI answered" in text(page)
+    assert "Google was out of credit, so OpenAI planned it" in text(page)
     assert "There is no run at this address." in text(shown(view="runs", run="nonsense"))
 
 
@@ -268,6 +303,18 @@ def test_a_call_has_a_page_of_its_own_with_what_was_asked_and_answered(engine):
     assert not any("![x](" in part.value for part in page.markdown)
 
 
+def test_what_a_model_thought_first_stands_folded_beside_its_answer(engine, yard):
+    thought = standin.answer("<think>First :material/home: 41.</think>The answer is 42.")
+    yard["google"].script = worker(lambda step: thought)
+    run = engine.run(engine.submit("Add up", source="ui", execute=True))
+    assert run.done.wait(30)
+    call = next(each for each in run.attempts if each.step is not None)
+    page = shown("call", call=str(call.id))
+    assert "The answer is 42." in [code.value for code in page.code]
+    folded = next(each for each in page.expander if each.label == "What it thought first")
+    assert [code.value for code in folded.code] == ["First :material/home: 41."]
+
+
 @pytest.mark.parametrize("page", ["history", "call"])
 def test_a_history_that_cannot_be_read_is_said_so_with_what_to_do(engine, tmp_path, page):
     archive = Archive(tmp_path / "nothing" / "console.db")
@@ -275,3 +322,147 @@ def test_a_history_that_cannot_be_read_is_said_so_with_what_to_do(engine, tmp_pa
     failing = shown(page, call="1")
     assert "The history cannot be read just now." in text(failing)
     assert any(button.label == "Try again" for button in failing.button)
+
+
+def test_a_moment_within_a_day_keeps_its_months_capital(engine):
+    finished(engine)
+    page = shown(since="1764201600.5", until="1999999999.5")
+    assert "From 27 Nov 2025, 00:00:00 UTC until " in text(page)
+
+
+def test_who_was_not_asked_stands_under_the_calls_with_the_reason(engine, yard):
+    yard["google"].script = lambda received: standin.status(429, headers={"retry-after": "300"})
+    finished(engine)
+    run_id = finished(engine)
+    page = shown(run=run_id)
+    assert "Google · not asked: resting, back at " in text(page)
+    assert "Google, OpenAI" in text(page)  # the order
+    assert "Kimi · not asked" not in text(page)  # it was never set up
+    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page.query_params["run"] = run_id
+    assert "Google · not asked: resting, back at " in text(page.run())
+
+
+def test_a_run_of_an_earlier_version_claims_nothing_of_who_was_not_asked(engine):
+    run_id = finished(engine)
+    forget = f"UPDATE run SET decisions = NULL WHERE id = '{run_id}'"
+    engine.history.submit(lambda connection: connection.execute(forget)).result(5)
+    page = shown(run=run_id)
+    assert "not recorded then" in text(page)
+    assert "not asked" not in text(page)
+
+
+def test_a_run_for_which_nobody_could_be_asked_says_so(engine):
+    engine.control.switch("google", on=False)
+    engine.control.switch("openai", on=False)
+    page = shown(run=finished(engine))
+    assert "nobody could be asked" in text(page)
+    assert "OpenAI · not asked: switched off" in text(page)
+
+
+# -- a run that was carried out
+
+
+def carried_out(engine: Engine, yard) -> str:
+    """Google plans, and plans once more; step 2 is overloaded at Google. A person took 3 min."""
+    planning = [standin.answer("No plan, sorry."), standin.answer(plan_text(NEEDS))]
+
+    def google(received):
+        if planning:
+            return planning.pop(0)
+        return standin.status(529) if step_in(received, NEEDS) == 1 else worker()(received)
+
+    yard["google"].script, yard["openai"].script = google, worker(needs=NEEDS)
+    run_id = engine.submit("Plan a picnic", source="ui", approve=True)
+    assert engine.run(run_id).done.wait(30)
+    engine.carry_on(run_id)
+    assert engine.run(run_id).done.wait(30)
+    with closing(sqlite3.connect(engine.history.path)) as connection, connection:
+        connection.execute("UPDATE call SET started_at = started_at - 180 WHERE step IS NULL")
+        connection.execute("UPDATE run SET started_at = started_at - 180")
+    return run_id
+
+
+NEEDS = [[], [0]]
+TOLD = (
+    "Google planned it, asked once more because its plan did not hold; Google and OpenAI did the 2"
+    " steps; Google was overloaded in step 2, so OpenAI took over; Google wrote the answer."
+)
+
+
+def test_a_run_carried_out_is_told_the_same_wherever_it_is_told(engine, yard):
+    run_id = carried_out(engine, yard)
+    assert TOLD in text(shown(view="runs", run=run_id))
+    assert TOLD in text(shown("run_plan", run=run_id))
+    assert TOLD in text(shown("run", run=run_id))
+    run = engine.stored_run(run_id)
+    assert TOLD in as_markdown(run)
+    assert TOLD in as_html(run)
+    assert json.loads(as_json(run))["story"] == TOLD
+
+
+def test_a_run_beside_the_list_says_who_did_what_in_what_time_and_for_how_much(engine, yard):
+    run_id = carried_out(engine, yard)
+    page = shown(view="runs", run=run_id)
+    calls = engine.stored_run(run_id).attempts
+    cost = sum(call.cost_usd or 0.0 for call in calls)
+    said = text(page)
+    assert "Google (plan and answer)" in said
+    assert money(cost) in said.replace("\\", "")
+    assert "Waited for you" in said
+    assert "3 min" in said
+    steps = [each.value for each in page.caption if "tokens out" in each.value]
+    assert [each.partition(" ·")[0] for each in steps] == [
+        "Planning", "Planning", "Step 1", "Step 2", "Answer",
+    ]  # fmt: skip
+    took = cells(page, "took")[0]
+    assert took.endswith(" s")
+    assert float(took.removesuffix(" s")) < 30  # not the three minutes of its reader
+
+
+def test_each_call_in_a_list_says_what_it_was_for(engine, yard):
+    carried_out(engine, yard)
+    page = shown(view="calls")
+    assert [cell["text"] for cell in cells(page, "step")] == [
+        "Answer", "Step 2", "Step 2", "Step 1", "Planning", "Planning",
+    ]  # fmt: skip
+    assert cells(shown(), "chain")[0]["title"] == (
+        "Planning: Google ✕ → Google ✓; Step 1: Google ✓; Step 2: Google ✕ → OpenAI ✓;"
+        " Answer: Google ✓"
+    )
+
+
+def test_a_plan_that_waits_for_its_reader_says_so_in_the_list_and_beside_it(engine):
+    run_id = engine.submit("Plan a picnic", source="ui", approve=True)
+    assert engine.run(run_id).done.wait(30)
+    page = shown(view="runs", run=run_id)
+    assert [chip["word"] for chip in cells(page, "status")] == ["Plan ready"]
+    assert "Plan ready" in text(page)
+    assert "Completed" not in text(page)
+    finished(engine)  # here a plan was all that was asked for
+    assert [chip["word"] for chip in cells(shown(), "status")] == ["Completed", "Plan ready"]
+    page = shown("run_plan", run=run_id)
+    assert "Plan ready" in text(page)
+    labels = [button.label for button in page.button]
+    assert labels.index("Run these steps") < labels.index("Run again")
+
+
+def test_of_a_run_that_was_killed_the_unknown_is_unknown(engine, yard):
+    run_id = finished(engine)
+    with closing(sqlite3.connect(engine.history.path)) as connection, connection:
+        connection.execute(
+            "UPDATE call SET status = 'interrupted', latency_ms = NULL, cost_usd = NULL"
+        )
+        connection.execute("UPDATE run SET status = 'interrupted', finished_at = started_at")
+    page = shown(view="runs", run=run_id)
+    assert (cells(page, "took"), cells(page, "cost")) == ([None], ["unknown"])
+    assert "Took" not in text(page)
+    assert "0 s" not in text(page)
+
+
+def test_a_call_of_a_fire_drill_is_none_of_a_runs_calls(engine):
+    engine.control.drills.start("google")
+    run_id = finished(engine)
+    page = shown(view="runs", run=run_id)
+    assert cells(page, "calls") == ["1"]
+    assert "Pretended in a fire drill" in text(page)

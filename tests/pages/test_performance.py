@@ -1,5 +1,7 @@
 """The Performance page without a browser: empty, full, in any period, and failing."""
 
+import math
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import periods
 from core.engine import Engine
+from core.errors import ErrorKind
 from core.settings import read_settings
 from core.types import Period
 from core.ui import performance_reading as reads
@@ -22,14 +25,18 @@ from core.ui.performance_links import Scope
 from core.ui.performance_panels import PANELS
 from core.ui.performance_reading import Asked, Question
 from core.ui.performance_table import doubt
+from core.words import day_in_words
 from db.believable import believable
 from db.fill import fill
 from db.filters import filter_from, run_filter_from
 from db.history import SqliteHistory
 from db.performance import Performance
 from db.queries import Archive
+from db.removal import remove_numbers
+from db.rollup import SHORTEST
 from db.settings import Choices
 from tests.pages.words import text
+from tests.recording import answers, failed, record
 
 MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
 
@@ -136,7 +143,7 @@ def test_a_full_page_has_its_figures_its_table_and_its_charts(full):
     assert len(page.dataframe[0].value) == 7
     said = [chart.proto.alt for chart in page.get("vega_lite_chart")]
     said = said or [chart.proto.alt for chart in page.get("arrow_vega_lite_chart")]
-    assert len(said) == len(PANELS)
+    assert len(said) > len(PANELS)  # the cards have small ones
     assert all(said)
 
 
@@ -250,3 +257,138 @@ def test_drawing_the_same_again_reads_nothing_anew(full):
     kept = page.session_state["performance_reading"]
     page.run()
     assert page.session_state["performance_reading"] is kept
+
+
+# -- what is said of calls that were really made
+
+
+def captions(test: AppTest) -> str:
+    return "\n".join(caption.value for caption in test.caption).replace("\\", "")
+
+
+def values(test: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value.replace("\\", "") for metric in test.metric}
+
+
+def lately(days: float = 0.0) -> float:
+    return time.time() - 3600 - days * 86_400
+
+
+def test_what_nobody_can_tell_yet_is_no_figure(empty):
+    record(empty.engine.history, *answers(1, 30, started_at=lately()))
+    page = opened(simulated="false")
+    assert values(page)["Latency, p95"] == "Too few yet"
+    assert "Too few answers yet: it takes 20." in captions(page)
+    assert "p95 takes 20 of one provider" in captions(page)
+    row = page.dataframe[0].value.iloc[0]
+    assert (row["p95"], row["p99"]) == (math.inf, math.inf)  # said to be too few, and last in order
+
+
+def test_a_cost_says_which_calls_have_no_price(empty):
+    priced = answers(*[1] * 3, started_at=lately(), cost_usd=0.002)
+    record(empty.engine.history, *priced, *answers(*[1] * 5, started_at=lately()))
+    page = opened(simulated="false")
+    assert values(page)["Cost"] == "At least $0.0060"
+    assert "5 calls without a price" in captions(page)
+
+
+def test_practice_costs_nothing_and_is_called_so(empty):
+    some = answers(*[1] * 25, started_at=lately(), cost_usd=39.6, simulated=True)
+    record(empty.engine.history, *some)
+    page = opened(simulated="true")
+    assert values(page)["Cost"] == "Nothing"
+    assert "Practice" in captions(page)
+    assert "$" not in captions(page)
+    assert not any("Cost" in column for column in page.dataframe[0].value.columns)
+
+
+def test_failures_and_the_rate_add_up_and_refusals_have_a_figure_of_their_own(empty):
+    refused = [failed(ErrorKind.REFUSED, started_at=lately()) for _ in range(12)]
+    others = [failed(ErrorKind.BAD_REQUEST, started_at=lately()), failed(started_at=lately())]
+    record(empty.engine.history, *answers(*[1] * 18, started_at=lately()), *refused, *others)
+    page = opened(simulated="false")
+    assert values(page)["Success rate"] == "94.7 %"
+    assert "18 of 19 calls that say something of it" in captions(page)
+    found = {label: query for label, query in links(page).items() if "since" in query}
+    assert {"1 failure", "12 refusals", "32 calls"} <= found.keys()
+    for label, query in found.items():
+        assert counted(empty, parse_qs(query)) == number(label)
+    row = page.dataframe[0].value.iloc[0]
+    assert (row["Calls"], row["Refusals"]) == (32, 12)
+
+
+def test_a_model_that_took_over_has_a_row_of_its_own(empty):
+    old = [failed(started_at=lately(2), model="old") for _ in range(20)]
+    record(empty.engine.history, *old, *answers(*[1] * 20, started_at=lately(), model="new"))
+    shown = opened(simulated="false").dataframe[0].value
+    assert [*zip(shown["Model"], shown["Success"], strict=True)] == [("new", 1), ("old", 0)]
+
+
+# -- the period before
+
+
+def before_and_now(history, before, now):
+    """Each: how many answered, and how many failed, of a week and the one before."""
+    record(history, *answers(1, started_at=lately(30)))
+    for days, (ok, wrong) in ((8, before), (0, now)):
+        some = answers(*[1] * ok, started_at=lately(days))
+        record(history, *some, *[failed(started_at=lately(days)) for _ in range(wrong)])
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ((1, 1), (20, 0), "Too few calls to compare"),
+        ((20, 0), (1, 1), "Too few calls to compare"),
+        ((18, 2), (20, 0), "No clear change"),
+        ((10, 20), (30, 0), "66.7 points better"),
+        ((30, 0), (10, 20), "66.7 points worse"),
+    ],
+)
+def test_rates_are_compared_where_chance_would_hardly_part_them(before, now, said, empty):
+    before_and_now(empty.engine.history, before, now)
+    page = opened(simulated="false")
+    assert said in captions(page)
+    assert ("points" in captions(page)) == ("points" in said)
+
+
+def test_a_period_is_not_compared_with_one_that_the_history_does_not_reach(empty):
+    record(empty.engine.history, *answers(*[1] * 20, started_at=lately(8)))
+    record(empty.engine.history, *answers(*[1] * 30, started_at=lately()))
+    page = opened(simulated="false")
+    assert "not compared with the 7 days before: the history begins on " in captions(page)
+    assert not re.search("more|fewer|better|slower|compare with", captions(page))
+
+
+# -- what was removed
+
+
+def test_all_of_it_begins_with_the_oldest_figure_and_says_that_its_calls_were_removed(empty):
+    history = empty.engine.history
+    for days in (40, 20, 1):
+        record(history, *answers(*[1] * 5, started_at=lately(days)))
+    history.submit(lambda writer: remove_numbers(writer, lately(10), 1000)).result()
+    page = opened(simulated="false", period="all")
+    assert values(page)["Calls"] == "15"
+    day = day_in_words(datetime.fromtimestamp(lately(20) + SHORTEST, UTC), year=True)
+    (said,) = re.findall(r"The calls before .*", captions(page))
+    assert re.fullmatch(
+        rf"The calls before {day}(, \d\d:\d\d)? were removed; their figures are kept\.", said
+    )
+    shown = {link.proto.label: link.proto.help for link in page.get("page_link")}
+    assert shown["15 calls"] == said
+    page.query_params.clear()
+    for name, (value,) in parse_qs(links(page)["15 calls"]).items():
+        page.query_params[name] = value
+    page.switch_page("views/history.py").run()
+    assert said in captions(page)
+    page.query_params["counted"] = "false"
+    assert said not in captions(page.run())
+    assert "removed" not in captions(opened(simulated="false", period="7d"))
+    history.submit(lambda writer: remove_numbers(writer, lately(0), 1000)).result()
+    page = opened(simulated="false", period="all")
+    assert values(page)["Calls"] == "15"
+    assert "were removed; their figures are kept." in captions(page)
+    then = datetime.fromtimestamp(lately(20), UTC).date().isoformat()
+    page = opened(**{"simulated": "false", "from": then, "to": then})
+    assert "These calls were removed; their figures are kept." in captions(page)

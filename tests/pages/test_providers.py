@@ -1,6 +1,7 @@
 """The Providers page without a browser: without keys, full, and with a history that fails."""
 
 import asyncio
+import json
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -211,14 +212,21 @@ def test_a_drill_shows_on_the_card_and_in_a_banner_on_every_page(engine, yard):
     assert not engine.control.drills.down("openai")
 
 
-def failing_and_fast(engine: Engine) -> None:
+def failing_and_fast(engine: Engine, model: str | None = None) -> None:
     """A history in which Google does better than OpenAI, which stands before it."""
     history, yesterday = engine.history, time.time() - 86400
 
     async def write() -> None:
         for number in range(80):
             name = "openai" if number % 2 else "google"
-            asked = Attempt(history.next_call_id(), 0, name, "m", "priority", yesterday + number)
+            asked = Attempt(
+                history.next_call_id(),
+                0,
+                name,
+                model or engine.lineup.model_of(name, simulated=False),
+                "priority",
+                yesterday + number,
+            )
             await history.begin(asked, [Message("user", "Plan a picnic")])
             failed = number % 4 == 1
             await history.end(
@@ -258,3 +266,81 @@ def test_a_history_that_cannot_be_read_is_said_and_the_cards_still_work(engine, 
     assert "Ready" in text(page)
     press(page, "test openai")
     assert told(page, "models on offer")
+
+
+def recorded(engine: Engine, *calls: dict) -> None:
+    """Each call is what differs from an answer of Google's present model an hour ago."""
+    history = engine.history
+
+    async def write() -> None:
+        for facts in calls:
+            model = engine.lineup.model_of("google", simulated=False)
+            began = facts.pop("started_at", time.time() - 1)
+            asked = Attempt(
+                history.next_call_id(), 0, "google", facts.pop("model", model), "priority", began
+            )
+            await history.begin(asked, [Message("user", "Plan a picnic")])
+            ended = {"status": "ok", "latency_ms": 800.0, **facts}
+            await history.end(replace(asked, **ended), "Here it is.")
+
+    asyncio.run(write())
+
+
+def figures(test: AppTest, label: str) -> list[str]:
+    """What stands under that label, card by card."""
+    words = [part.value.replace("\\", "") for part in test.markdown]
+    return [said.partition("**")[2].rstrip("*") for said in words if f"[{label}]" in said]
+
+
+def test_a_cost_that_is_known_in_part_says_so(engine):
+    recorded(engine, {"cost_usd": 0.0067}, *({"cost_usd": None} for _ in range(5)))
+    assert "at least $0.0067, 5 calls without a price" in figures(shown(), "Cost")
+
+
+def test_a_cost_of_which_nothing_is_known_is_not_nothing(engine):
+    recorded(engine, {"cost_usd": None})
+    assert "unknown, 1 call without a price" in figures(shown(), "Cost")
+
+
+def test_practice_costs_nothing_on_a_card(practice):
+    assert figures(shown(), "Cost") == ["nothing (practice)"] * len(PROVIDERS)
+
+
+def test_a_call_that_says_nothing_of_its_provider_is_a_call(engine):
+    kind = ErrorKind.CANCELLED
+    recorded(engine, {"status": "cancelled", "error_kind": kind})
+    page = shown()
+    assert sorted(figures(page, "Calls today")) == ["0", "1"]
+    assert sorted(figures(page, "Answered")) == ["no call yet", "nothing to judge by"]
+
+
+def test_what_an_earlier_model_did_is_told_apart(engine):
+    failed = {"status": "failed", "error_kind": ErrorKind.SERVER_ERROR}
+    recorded(engine, {}, *({"model": "gone", **failed} for _ in range(12)))
+    page = shown()
+    assert sorted(figures(page, "Calls today")) == ["0", "1"]
+    assert "100 %" in figures(page, "Answered")
+    assert "Today also 12 calls of an earlier model, not counted here." in text(page)
+
+
+def test_what_an_earlier_model_did_suggests_no_order(engine):
+    failing_and_fast(engine, model="gone")
+    assert "Too few calls" in text(shown())
+
+
+def test_a_rest_is_in_the_week_however_many_calls_came_after_it(engine):
+    then = time.time() - 2 * 86400
+    failed = {"status": "failed", "error_kind": ErrorKind.SERVER_ERROR}
+    recorded(
+        engine,
+        *({"started_at": then + number, **failed} for number in range(3)),
+        *({"started_at": time.time() - 600 + number} for number in range(300)),
+    )
+    strips = [
+        json.loads(part.proto.json)
+        for part in shown().get("bidi_component")
+        if part.proto.component_name == "switchyard.strip"
+    ]
+    weeks = [strip for strip in strips if strip.get("label", "").startswith("Last 7 days")]
+    told = [title for strip in weeks for _, title in strip["bars"] if "rested" in title]
+    assert [title.partition(": ")[2] for title in told] == ["0 of 3 calls answered, rested 60 s"]

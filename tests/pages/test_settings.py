@@ -94,6 +94,14 @@ def test_every_bad_value_is_named_with_its_line(tmp_path):
     assert "LLM_STRATEGY` in `.env`, line 4" in said
 
 
+def test_what_is_used_all_the_same_is_told_apart_from_what_is_not(tmp_path):
+    with running(tmp_path / "console.db", {"CONSOLE_PASSWORD": "research", "LLM_COOLDOWN": "x"}):
+        said = text(shown())
+    assert "1 value could not be used as written" in said
+    assert "1 value had better be changed" in said
+    assert "This password is easy to guess" in said
+
+
 @pytest.mark.parametrize("key", LIMITS)
 def test_a_limit_is_set_at_once_and_set_back(engine, key):
     page = shown()
@@ -111,10 +119,77 @@ def test_what_a_run_may_take_is_no_limit_until_it_is_set(engine):
     number(page, "Calls of a run").set_value(12).run()
     number(page, "Cost of a run").set_value(0.5).run()
     assert (engine.limits.calls, engine.limits.usd) == (12, 0.5)
-    number(page, "Calls of a run").set_value(None).run()
+    page.button(key="without ceiling calls").click().run()
     assert (engine.limits.calls, engine.limits.usd) == (None, 0.5)
     number(page, "Steps side by side").set_value(5).run()
     assert engine.choices.get("side_by_side") == 5
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [("Failures before a rest", 2.7), ("Steps side by side", 1.5), ("Calls of a run", 2.5)],
+)
+def test_what_is_counted_is_whole_or_refused_with_a_sentence(engine, label, value):
+    page = shown()
+    before = number(page, label).value
+    number(page, label).set_value(value).run()
+    assert f"This must be a whole number, and {value} is none" in text(page)
+    assert number(page, label).value == before
+    assert {change.key for change in engine.choices.changes()} <= {"welcomed"}
+
+
+def test_an_attempt_longer_than_its_run_is_refused_and_so_is_a_run_shorter_than_that(engine):
+    page = shown()
+    number(page, "Time for one attempt").set_value(200.0).run()
+    assert "An attempt cannot take 200 s in a run that may take 120 s." in text(page)
+    number(page, "Time for a run").set_value(30.0).run()
+    assert "A run of 30 s has no room for an attempt of 45 s." in text(page)
+    assert "An attempt cannot take" not in text(page)
+    assert {change.key for change in engine.choices.changes()} <= {"welcomed"}
+    assert number(page, "Time for one attempt").value == 45
+    assert number(page, "Time for a run").value == 120
+    number(page, "Time for one attempt").set_value(20.0).run()
+    number(page, "Time for a run").set_value(30.0).run()
+    assert (engine.policy.attempt_timeout, engine.policy.run_timeout) == (20, 30)
+    assert "no room" not in text(page)
+
+
+def test_what_another_tab_has_changed_since_counts_for_what_is_refused(engine):
+    page = shown()
+    engine.control.choose("attempt_timeout", 20)
+    engine.control.choose("run_timeout", 25)
+    number(page, "Time for one attempt").set_value(40.0).run()
+    assert "An attempt cannot take 40 s in a run that may take 25 s." in text(page)
+    assert engine.choices.get("attempt_timeout") == 20
+    assert number(page, "Time for a run").value == 25
+
+
+def test_a_way_back_that_leads_to_a_contradiction_is_refused(engine):
+    engine.control.choose("run_timeout", 400)
+    engine.control.choose("attempt_timeout", 300)
+    page = press(shown(), "Back to 120")
+    assert any("no room" in toast.value.replace("\\", "") for toast in page.toast)
+    assert engine.choices.get("run_timeout") == 400
+
+
+def test_an_attempt_that_was_kept_longer_than_its_run_takes_no_longer(tmp_path, yard):
+    with running(tmp_path / "console.db", yard.env("openai")) as engine:
+        engine.choices.set("attempt_timeout", 300)
+    with running(tmp_path / "console.db", yard.env("openai")) as engine:
+        assert engine.policy.attempt_timeout == 120
+        page = shown()
+        assert number(page, "Time for one attempt").value == 120
+        assert "300 was chosen, which is more than a run may take." in text(page)
+
+
+def test_a_value_within_what_the_environment_allows_is_used(tmp_path, yard):
+    environment = {**yard.env("openai"), "LLM_RUN_TIMEOUT": "7200", "LLM_COOLDOWN": "0.2"}
+    with running(tmp_path / "console.db", environment) as engine:
+        page = shown()
+        number(page, "Time for a run").set_value(5000.0).run()
+        number(page, "Length of a rest").set_value(0.5).run()
+        assert (engine.policy.run_timeout, engine.policy.cooldown) == (5000, 0.5)
+        assert number(page, "Time for a run").value == 5000
 
 
 def test_a_limit_changes_no_other_that_was_set_elsewhere_since(engine):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from core.comparison import in_a_row, only_here
-from core.errors import BadRequest, HistoryUnavailable, RunError
-from core.meter import cost_of
+from core.errors import BadRequest, HistoryUnavailable, KeyFound, RunError
+from core.keys import Keys
 from core.providers import label_of
 from core.runs import Run
-from core.ui import show
+from core.totals import totals
+from core.ui import again, show
 from core.ui.address import redraw
 from core.ui.going_on import asked, fault_view
 from core.ui.services import services
-from core.words import money, seconds_in_words, story, ticker
+from core.words import story, ticker
 
 _EVERY = 0.5  # seconds between two looks at runs under way
 _MOST = 3  # plans side by side
@@ -35,6 +37,7 @@ def _form() -> None:
         height=90,
         persist_state="session",
         placeholder="Say what you want to get done. Each provider plans it by itself.",
+        on_change=again.forget_key,
     )
     chosen = st.pills(
         "Providers, two or three",
@@ -47,12 +50,16 @@ def _form() -> None:
     if st.button(
         "Compare plans", type="primary", icon=":material/compare_arrows:", key="compare plans"
     ):
+        again.forget_key()
         _begin(goal or "", chosen)
+    again.key_question("compare")
 
 
-def _begin(goal: str, chosen: Sequence[str]) -> None:
+def _begin(goal: str, chosen: Sequence[str], keys: Keys = "refuse") -> None:
     try:
-        ids = services().engine.compare(goal, chosen)
+        ids = services().engine.compare(goal, chosen, keys=keys)
+    except KeyFound:
+        again.ask_about_key("compare", partial(_begin, goal, chosen))
     except BadRequest as error:
         st.error(show.plain(str(error)))
     except RunError as error:
@@ -121,6 +128,7 @@ def _plan(run: Run, alone: set[int]) -> None:
     live = not run.done.is_set()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"#### {show.plain(_name(run))}", width="stretch", anchors=False)
+        show.status_badge(run.phase)
         if run.record.simulated:
             show.practice_badge()
     if live:
@@ -131,9 +139,9 @@ def _plan(run: Run, alone: set[int]) -> None:
             st.markdown(f":red[:material/error:] {show.plain(run.error.message)}")
         return
     planning = [attempt for attempt in run.attempts if attempt.step is None]
-    took = sum((attempt.latency_ms or 0.0) / 1000 for attempt in planning)
-    cost = "practice" if run.record.simulated else money(cost_of(planning))
-    st.caption(show.plain(f"{seconds_in_words(took)} · {cost} · {story(planning)}"))
+    came_to = totals(planning, simulated=run.record.simulated, now=time.time())
+    facts = [came_to.took, came_to.cost, story(planning, run.record.decisions)]
+    st.caption(show.plain(" · ".join(filter(None, facts))))
     show.plan_facts(run.plan)
     if run.record.status != "running":
         _pick(run)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import streamlit as st
 
 from core.errors import BadRequest, HistoryUnavailable
+from core.periods import zone
+from core.types import Period
 from core.ui import history_details as details
 from core.ui import history_filters as filters
 from core.ui import history_rows as rows
@@ -18,6 +20,7 @@ from core.ui import show
 from core.ui.address import redraw
 from core.ui.history_filters import Asked
 from core.ui.history_table import table
+from core.ui.removed import removed_in_words
 from core.ui.services import Records, services
 from db.filters import EVERY_CALL, EVERY_RUN, CallFilter
 from db.lists import COUNTED_TO, RANKED_AMONG
@@ -46,6 +49,7 @@ class Reading:
     pages: int
     frame: pd.DataFrame
     chains: dict[str, list[list[Any]]]
+    steps: dict[str, int]
     models: list[str]
     ever: bool  # has anything ever run?
 
@@ -65,6 +69,8 @@ def _history() -> None:
     _top(reading)
     filters.bar(now, reading.models)
     _count_line(reading)
+    if removed := _removed(reading.question.wanted):
+        st.caption(removed)
     if reading.count:
         _list(reading)
     else:
@@ -97,13 +103,15 @@ def _read_anew(records: Records, question: Question) -> Reading:
     page = min(now.page, pages)
     ask = records.page_of_calls if calls else records.page_of_runs
     frame = ask(wanted=wanted, limit=_PAGE, page=page, ranked=now.ranked)
+    runs = [run for run in frame["run_id"].unique() if run] if calls else []
     return Reading(
         question,
         count,
         page,
         pages,
         frame,
-        records.chains([run for run in frame["run_id"].unique() if run]) if calls else {},
+        records.chains(runs),
+        records.steps_of(runs),
         records.models(),
         ever=count > 0 or records.count_calls(EVERY_CALL) + records.count_runs(EVERY_RUN) > 0,
     )
@@ -128,14 +136,14 @@ def _export(now: Asked) -> None:
         st.caption(f"Every {one} that these filters let through, not only this page.")
         st.link_button(
             "Table (CSV)",
-            f"/autonomous/export.csv?{query}",
+            f"autonomous/export.csv?{query}",
             icon=":material/table:",
             help="For a spreadsheet: the numbers, without the texts.",
             width="stretch",
         )
         st.link_button(
             "JSON lines",
-            f"/autonomous/export.jsonl?{query}",
+            f"autonomous/export.jsonl?{query}",
             icon=":material/data_object:",
             help="For programs: with the texts.",
             width="stretch",
@@ -145,7 +153,8 @@ def _export(now: Asked) -> None:
 def _count_line(reading: Reading) -> None:
     now = reading.question.asked
     one, many = _WORDS[now.view]
-    more = " or more" if now.text and reading.count >= COUNTED_TO else ""
+    capped = reading.question.wanted.costly and reading.count >= COUNTED_TO
+    more = " or more" if capped else ""
     words = f"{reading.count:,}{more} {one if reading.count == 1 else many}"
     if now.filters:
         words += " with these filters"
@@ -159,6 +168,15 @@ def _count_line(reading: Reading) -> None:
             filters.sort_switch(now)
 
 
+def _removed(wanted: Any) -> str:
+    """What is no longer there of what a figure counts, where its link was followed."""
+    if not wanted.counted or wanted.simulated is None or wanted.since is None:
+        return ""
+    until = services().records.removed_until(simulated=wanted.simulated)
+    period = Period(wanted.since, wanted.until or time.time())
+    return removed_in_words(period, until, zone(st.context.timezone))
+
+
 def _list(reading: Reading) -> None:
     now = reading.question.asked
     calls = now.view == "calls"
@@ -167,7 +185,7 @@ def _list(reading: Reading) -> None:
     columns = rows.columns(rows.CALL_COLUMNS if calls else rows.RUN_COLUMNS, searching=searching)
     how = rows.How(st.context.timezone, address, searching)
     shown = (
-        rows.call_rows(reading.frame, reading.chains, how=how)
+        rows.call_rows(reading.frame, reading.chains, reading.steps, how=how)
         if calls
         else rows.run_rows(reading.frame, how=how)
     )

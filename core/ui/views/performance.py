@@ -37,7 +37,10 @@ def _performance() -> None:
     if not reading.summary.calls:
         _nothing(kinds)
         return
-    scope = Scope(reading.question.period, now.simulated)
+    there = periods.zone(st.context.timezone)
+    scope = Scope(reading.question.period, now.simulated, reading.removed_until, there)
+    if scope.removed:
+        st.caption(scope.removed)
     key = f"{now.period} {now.first} {now.last} {now.simulated}"
     cards(reading, scope)
     st.subheader("Providers", anchor=False)
@@ -120,10 +123,8 @@ def _heading(reading: Reading) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if reading.question.simulated:
             show.practice_badge()
-        words = reads.words_of(reading)
-        if reading.before is not None:
-            words += f", compared with {reading.before_in_words}"
-        st.caption(show.plain(words))
+        words = [reads.words_of(reading), reading.compared]
+        st.caption(show.plain(", ".join(filter(None, words))))
 
 
 def _changes(reading: Reading) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from core.errors import HistoryUnavailable
 from core.periods import zone
 from core.providers import label_of
+from core.ranking import Record, evidence, reasons
 from core.strategies import STRATEGIES
-from core.suggest import Record, evidence, suggest
+from core.suggest import suggest
 from core.ui import provider_card, show, who
 from core.ui.acting import done
 from core.ui.evidence import LOOKS_BACK, Evidence, gather
@@ -82,22 +82,18 @@ def _suggestion(found: Evidence) -> None:
 
 def _evidence(order: Sequence[str], names: Sequence[str], found: Evidence) -> None:
     now = list(services().engine.lineup.priority)
+    records = [found.records.get(name, Record()) for name in names]
     st.markdown(
         "Whoever answers more reliably comes first; where the rates cannot be told apart, whoever "
         "answers faster. Who cannot be judged yet stays in place."
     )
-    st.table(
-        pd.DataFrame(
-            {
-                "Suggested": [order.index(name) + 1 for name in names],
-                "Now": [now.index(name) + 1 for name in names],
-                "Provider": [label_of(name) for name in names],
-                "Answered": [evidence(found.records.get(name, Record())) for name in names],
-            }
-        ),
-        border="horizontal",
-        hide_index=True,
-    )
+    for name, record, reason in zip(names, records, reasons(records), strict=True):
+        place, before = order.index(name) + 1, now.index(name) + 1
+        was = "" if place == before else f", now {before}"
+        said = " · ".join(filter(None, (evidence(record), reason)))
+        st.markdown(
+            f"**{place}. {show.plain(label_of(name))}**{was}  \n:small[:gray[{show.plain(said)}]]"
+        )
 
 
 def _last_change() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.export import rewritten
 from core.runs import Run
 from core.ui import execution, show
 from core.ui.address import redraw
@@ -32,19 +33,21 @@ def _read(run: Run, *, live: bool) -> None:
     record = run.record
     st.title(show.plain(record.goal[:200]), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        show.status_badge(record.status)
+        show.status_badge(run.phase)
         if record.simulated:
             show.practice_badge()
         if run.terms.private:
             execution.private_badge()
         show.when(record.started_at)
+    if not live:
+        st.markdown(show.plain(run.story))
     if run.error is not None:
         st.markdown(show.plain(run.error.message))
     execution.reading(run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if run.plan is not None and not live:
             if run.final_answer:
-                copy_button(run.final_answer, key="copy answer")
+                copy_button(rewritten(run.final_answer), key="copy answer")
             download_button(run)
         st.page_link(
             "views/run_plan.py",

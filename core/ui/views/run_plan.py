@@ -30,6 +30,7 @@ def _form() -> bool:
         persist_state="session",
         placeholder="Say what you want to get done, for example: plan a six-week pilot"
         " for five clinics.",
+        on_change=again.forget_key,
     )
     if not (goal or "").strip():
         _examples()
@@ -41,7 +42,7 @@ def _form() -> bool:
         width="stretch",
         key="run plan",
     )
-    preview = st.container()
+    question, preview = st.container(), st.container()
     options = execution.after()
     private = bool(options.get("private"))
     with preview:
@@ -53,6 +54,8 @@ def _form() -> bool:
         options |= execution.options()
     if pressed:
         again.submit(goal or "", **options)
+    with question:
+        again.key_question("run plan")
     return private
 
 
@@ -132,6 +135,8 @@ def _result(*, private: bool) -> None:
     if not run_id:
         _nothing_yet(private=private)
         return
+    if st.session_state.get("last_run") != run_id:
+        again.look_at(run_id)
     st.session_state["last_run"] = run_id
     if st.query_params.get("run") != run_id:
         st.query_params["run"] = run_id

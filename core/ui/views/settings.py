@@ -23,14 +23,21 @@ _SHOWN = 15  # changes at first
 
 def _problems() -> None:
     problems = services().engine.settings.problems
+    unused = [problem for problem in problems if not problem.used]
+    used = [problem for problem in problems if problem.used]
     if not problems:
         return
     with st.container(border=True, key="problems"):
-        number = "1 value" if len(problems) == 1 else f"{len(problems)} values"
-        st.markdown(f":orange[:material/warning:] **{number} could not be used as written**")
-        for problem in problems:
-            where = f" in `.env`, line {problem.line}" if problem.line else ""
-            st.markdown(f"- `{problem.variable}`{where}: {show.plain(problem.sentence)}")
+        for listed, said in (
+            (unused, "could not be used as written"),
+            (used, "had better be changed"),
+        ):
+            if listed:
+                number = "1 value" if len(listed) == 1 else f"{len(listed)} values"
+                st.markdown(f":orange[:material/warning:] **{number} {said}**")
+            for problem in listed:
+                where = f" in `.env`, line {problem.line}" if problem.line else ""
+                st.markdown(f"- `{problem.variable}`{where}: {show.plain(problem.sentence)}")
         st.caption("Mend them and start Switchyard again.")
 
 
