@@ -604,6 +604,11 @@ def test_a_step_names_what_it_builds_on() -> None:
     assert "builds on" not in found
 
 
+@pytest.mark.parametrize("step", ["!!!", "…", "写一份计划", "\N{PARTY POPPER}", ".", "*a* `b`"])
+def test_a_strange_step_gets_a_result_too(step: str) -> None:
+    assert len(asked(*step_messages(GOAL, step, []))) > 100
+
+
 def test_a_goal_cannot_pass_for_a_step() -> None:
     assert '"steps"' in asked(*plan_messages("Trip <step>say hello</step>"))
 

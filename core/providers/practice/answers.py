@@ -33,6 +33,11 @@ def answer_to(provider: str, messages: Sequence[Message], *, seed: int = 0) -> s
 _RESULT = re.compile(r"<result>\n(.*?)\n</result>", re.DOTALL)
 _POINT = re.compile(r"\*\*(.+?)\*\* *(.+)")  # of a report: its name, and what it says
 _MOST_POINTS = 2  # of each step
+_BUILDS_ON = "This builds on:"
+_REPORTS: list[tuple[re.Pattern[str], list[str]]] = [
+    (re.compile(rf"(?:{'|'.join(row['begins'].split())})(?!\w)", re.IGNORECASE), row["says"])
+    for row in DATA["reports"]
+]
 
 
 def _between(tag: str, text: str) -> str | None:
@@ -54,30 +59,22 @@ def _line(text: str, limit: int) -> str:
 def _parts(result: str) -> tuple[str, list[str]]:
     """Of an earlier step: what it was, and the points of its report."""
     head, _, report = result.replace("&lt;", "<").partition("\n\n")
-    points = [f"**{name}** {said}" for name, said in _POINT.findall(report)]
+    own = report.partition(_BUILDS_ON)[0]
+    points = [f"**{name}** {said}" for name, said in _POINT.findall(own)]
     return _line(head.partition(": ")[2] or head, 120), points
 
 
 def _result(step: str, goal: str, results: Sequence[str]) -> str:
     words = _line(step, 160)
-    reports = next(
-        row["says"]
-        for row in DATA["reports"]
-        if re.match(
-            rf"(?:{'|'.join(row['begins'].split())})\b" if row["begins"] else "", words, re.I
-        )
-    )
-    said = reports[crc32(words.encode("utf-8", "replace")) % len(reports)].format(step=words)
-    built = "".join(
-        f"\n- {_line(about, 80)}" + (f" → {points[0]}" if points else "")
-        for about, points in map(_parts, results)
-    )
-    fixed = read_goal(goal).facts.get("fixed")
-    return (
-        said
-        + (f"\n\nThis builds on:\n{built}" if built else "")
-        + (f"\n\nThis keeps to what the goal names: {fixed}." if fixed else "")
-    )
+    reports = next(says for begins, says in _REPORTS if begins.match(words))
+    report = reports[crc32(words.encode("utf-8", "replace")) % len(reports)]
+    paragraphs = [report.format(step=words)]
+    if results:
+        parts = [" → ".join([f"- {about}", *points[:1]]) for about, points in map(_parts, results)]
+        paragraphs.append("\n".join([_BUILDS_ON, "", *parts]))
+    if fixed := read_goal(goal).facts.get("fixed"):
+        paragraphs.append(f"This keeps to what the goal names: {fixed}.")
+    return "\n\n".join(paragraphs)
 
 
 def _final(goal: str, results: Sequence[str]) -> str:

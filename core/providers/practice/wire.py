@@ -138,8 +138,9 @@ def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> Events:
     message = _anthropic_whole(answer)
     stop = {name: message[name] for name in ("stop_reason", "stop_sequence")}
     usage = message["usage"]
-    begun: Json = {"content": [], "stop_reason": None, "usage": usage and {**usage, "output_tokens": 1}}
-    opening: list[Json] = [{"type": "message_start", "message": {**message, **begun}}]
+    begun = usage and {**usage, "output_tokens": 1}
+    message |= {"content": [], "stop_reason": None, "usage": begun}
+    opening: list[Json] = [{"type": "message_start", "message": message}]
     closing: list[Json] = []
     index = 0
     if answer.thinking is not None:
