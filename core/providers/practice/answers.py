@@ -61,7 +61,7 @@ def _parts(result: str) -> tuple[str, list[str]]:
     head, _, report = result.replace("&lt;", "<").partition("\n\n")
     own = report.partition(_BUILDS_ON)[0]
     points = [f"**{name}** {said}" for name, said in _POINT.findall(own)]
-    return _line(head.partition(": ")[2] or head, 120), points
+    return _line((head.partition(": ")[2] or head).partition(". ")[0], 120), points
 
 
 def _result(step: str, goal: str, results: Sequence[str]) -> str:

@@ -86,7 +86,9 @@ def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
     for role, needed in style.shape.items():
         start = max((done[each] for each in needed), default=0.0)
         done[role] = start + ROLES[role].seconds * DATA["slowness"][provider]
-    named = len(goal.facts.keys() & {"place", "time", "people", "money", "when", "thing"})
+    named = len(
+        goal.facts.keys() & {"place", "time", "people", "money", "when", "deadline", "thing"}
+    )
     vague = 0.17 if len(goal.text.split()) < 3 and len(goal.text) < 12 else 0.02
     sure = DATA["confidence"][provider] + min(named, 4) * 0.02 - vague
     doubt = Random(f"{seed}/{provider}/{goal.text}").uniform(-0.02, 0.02)
@@ -106,9 +108,10 @@ def _steps(style: Style, goal: Goal) -> list[dict[str, Any]]:
     for step, needed in zip(steps, style.shape.values(), strict=True):
         step["dependencies"] = sorted(roles.index(each) for each in needed)
     told = " ".join(step["description"] for step in steps).casefold()
-    named = (goal.facts.get(name, "") for name in ("thing", "topic", "aim", "place"))
-    if goal.text and not any(words and words.casefold() in told for words in named):
-        steps[0]["description"] += f" The goal: “{shortened(goal.text)}”."
+    quoted = f"“{shortened(goal.text)}”"
+    named = [goal.facts[name] for name in ("thing", "topic", "aim", "place") if name in goal.facts]
+    if goal.text and not any(words.casefold() in told for words in (*named, quoted)):
+        steps[0]["description"] += f" The goal: {quoted}."
     return steps
 
 
@@ -163,7 +166,7 @@ _PLAN_FOR = re.compile(
 _ABOUT = re.compile(
     r"(?:an?\s|the\s)?(?:\w+\s)?(?:report|overview|summary|essay|article)\s(?:on|of|about)\s", re.I
 )
-_QUESTION = re.compile(r"(?:why|how|what|which|who|whom|when|where|whether|if|to)\b", re.IGNORECASE)
+_QUESTION = re.compile(r"(?:why|how|what|which|who|whom|when|where|whether|if)\b", re.IGNORECASE)
 _STRANGE = re.compile(r"[<>{}\[\]|\\`\"“”*_#=;]|://|--")
 _TURN = re.compile(
     r"\s(?:for|in|at|with|without|within|under|below|over|by|before|after|until|next|this|from"
@@ -198,11 +201,7 @@ _FIGURES = {  # the last group, or the whole, is the figure as the goal says it
     "when": rf"\b(?:in|on|from|during|im|am)\s((?:early\s|late\s)?{_DATE})"
     r"|\b(?:next|this)\s(?:week|weekend|month|quarter|year)\b",
 }
-_TOLD = {
-    "party": "{} people",
-    "deadline": "{} as the deadline",
-    "when": "{} as the date",
-}
+_TOLD = {"party": "{} people", "deadline": "{} as the deadline", "when": "{} as the date"}
 _READS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FIGURES.items()}
 
 
@@ -274,10 +273,10 @@ def _objects(wanted: str, kind: Kind) -> dict[str, str]:
     topic = {"query": matter, "topic": matter}
     head = _TURN.split(wanted, maxsplit=1)[0].strip()
     bare = re.sub(r"\A(?:an?|one|some)\s", "", head, flags=re.IGNORECASE)
-    if not bare or len(bare.split()) > 6:
+    if not bare or len(bare.split()) > 6 or bare.startswith("to "):
         return topic
     named = re.match(r"(?:the|your|all|every|both|this|these)\b", bare, re.IGNORECASE)
-    own_name = bare == head and all(word[0].isupper() for word in bare.split())
+    own_name = bare == head and all(bare.split()[end][0].isupper() for end in (0, -1))
     return {**topic, "thing": bare if named or kind.bare or own_name else f"the {bare}"}
 
 
