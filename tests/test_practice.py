@@ -363,6 +363,16 @@ def test_a_client_that_leaves_in_the_middle_hurts_nobody(
     assert capfd.readouterr().err == ""
 
 
+def test_an_idle_connection_is_kept_for_the_next_call(server: PracticeServer) -> None:
+    url, headers, body = raw(server)
+    with httpx2.Client(verify=TLS) as client:
+        first = client.post(url, headers=headers, json=body)
+        stream = first.extensions["network_stream"]
+        time.sleep(5.5)  # a little longer than web servers usually wait
+
+        assert not stream.get_extra_info("is_readable")
+
+
 def test_a_hundred_ask_at_once_and_all_are_served(server: PracticeServer) -> None:
     url, headers, body = raw(server)
 

@@ -44,15 +44,14 @@ class PracticeServer:
         self._speed = speed
         self._fault_rate = fault_rate
         self._called = False
-        # It takes connections from now on; they are served once the thread is up.
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
         methods = ["GET", "POST", "OPTIONS"]
         app = Starlette(routes=[Route("/{name}{path:path}", self._answer, methods=methods)])
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio"
-            )
-        )
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio",
+            timeout_keep_alive=3600,  # seconds: closing one as it is used would look like a fault
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name=_THREAD, daemon=True
         )
@@ -60,6 +59,8 @@ class PracticeServer:
     def start(self) -> None:
         logging.getLogger("uvicorn.error").addFilter(_is_for_the_operator)
         self._thread.start()
+        while self._thread.is_alive() and not self._server.started:
+            time.sleep(0.002)  # a process that ends in the middle of it would be told so
 
     def close(self) -> None:
         """Stop serving; answers under way are cut off."""
