@@ -24,26 +24,26 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
-from core.api import make_api
-from core.changes import note_keys
-from core.engine import Engine
-from core.errors import SwitchyardError
-from core.guard import STRANGER, Guard, check_bind
-from core.redaction import Redactor, install
-from core.settings import read_settings
-from core.skips import not_asked_in_words
-from core.ui.delivery import deliver_what_was_drawn
+from core.config.changes import note_keys
+from core.config.settings import read_settings
+from core.routing.skips import not_asked_in_words
+from core.running.engine import Engine
 from core.ui.services import Services, provide
-from db import export, queries
-from db.history import SqliteHistory
-from db.ours import why_not
-from db.performance import Performance
-from db.settings import Choices
-from db.upkeep import Upkeep
+from core.ui.streamlit_patch import deliver_what_was_drawn
+from core.values.errors import ManywaysError
+from core.values.redaction import Redactor, install
+from core.web.api import make_api
+from core.web.guard import STRANGER, Guard, check_bind
+from db.choices import Choices
+from db.figures.performance import Performance
+from db.lists import export, queries
+from db.sqlite.ours import why_not
+from db.sqlite.writer import SqliteHistory
+from db.upkeep.upkeep import Upkeep
 
 HERE = Path(__file__).resolve().parent
 
-log = logging.getLogger("switchyard")
+log = logging.getLogger("manyways")
 settings = read_settings(os.environ, HERE / ".env")
 redact = Redactor(settings.secrets)
 install(redact)
@@ -94,7 +94,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
     with ExitStack() as closing:
         try:
             services = _open(closing)
-        except SwitchyardError as error:
+        except ManywaysError as error:
             closing.close()
             _refuse_to_start(str(error))
         provide(services)
@@ -105,7 +105,7 @@ async def lifespan(app: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _refuse_to_start(reason: str) -> None:
-    sys.stderr.write(f"Switchyard did not start. {reason}\n")
+    sys.stderr.write(f"Manyways did not start. {reason}\n")
     sys.stderr.flush()
     os._exit(1)  # an exception here would reach the terminal as a traceback
 
@@ -173,7 +173,7 @@ class _FloorUp:
 
 
 async def nothing_here(request: Request) -> JSONResponse:
-    from core.api import not_found
+    from core.web.api import not_found
 
     return JSONResponse(not_found(), 404)
 

@@ -1,1 +1,1 @@
-"""Everything that knows SQL."""
+"""Everything that knows SQL: the store behind the ports of `core.values.ports`."""

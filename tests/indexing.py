@@ -1,7 +1,7 @@
 """The index of words, brought up to date at once."""
 
-from db import search
-from db.history import SqliteHistory
+from db.lists import search
+from db.sqlite.writer import SqliteHistory
 
 
 def indexed(history: SqliteHistory) -> None:

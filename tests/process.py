@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx2
 
-from core.settings import VARIABLES
+from core.config.settings import VARIABLES
 from tests.standin import closed_port
 
 ROOT = Path(__file__).parent.parent

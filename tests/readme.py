@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from core.errors import OUTCOMES, RATED
-from core.providers import PROVIDERS
-from core.settings import VARIABLES
-from core.strategies import STRATEGIES
+from core.config.settings import VARIABLES
+from core.routing.strategies import STRATEGIES
+from core.values.errors import RATED
+from core.values.outcomes import OUTCOMES
+from core.values.registry import PROVIDERS
 
 README = Path(__file__).parent.parent / "README.md"
 

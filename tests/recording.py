@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from core.errors import ErrorKind
-from core.types import Attempt, Message
+from core.values.calls import Attempt, Message
+from core.values.outcomes import ErrorKind
 
 START = 1_790_000_000.0
 

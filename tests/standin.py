@@ -27,9 +27,9 @@ from functools import cache, cached_property
 from itertools import chain, repeat
 from typing import Any, Literal, NamedTuple
 
-from core.providers.practice import wire as wires
-from core.providers.practice.wire import Answer as Said
-from core.providers.practice.wire import event
+from core.practice import wire as wires
+from core.practice.wire import Answer as Said
+from core.practice.wire import event
 
 Wire = Literal["anthropic", "openai", "google"]
 

@@ -17,9 +17,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import OUTCOMES, ErrorKind, ProviderError
-from core.providers import PROVIDERS, connect
-from core.types import Message, Provider, Reply, Request, Usage
+from core.providers.connect import WIRES, connect
+from core.values.calls import Message, Reply, Request, Usage
+from core.values.errors import ProviderError
+from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.ports import Provider
+from core.values.registry import PROVIDERS
 from tests.standin import (
     CANARIES,
     HELLO,
@@ -70,7 +73,7 @@ both_ways = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "st
 async def connected(name: str, base_url: str) -> AsyncIterator[Any]:
     spec = PROVIDERS[name]
     key = CANARIES.get(name, "none")
-    provider = spec.build(name, model=spec.model, api_key=key, base_url=base_url)
+    provider = WIRES[spec.wire](name, model=spec.model, api_key=key, base_url=base_url)
     try:
         yield provider
     finally:
@@ -462,7 +465,7 @@ def test_what_an_sdk_fails_at_as_nobody_foresaw_is_no_answer_and_logged(name, st
 
     assert fail(name, strange, streamed=streamed).kind is K.BAD_RESPONSE
 
-    (record,) = [record for record in caplog.records if record.name == "switchyard"]
+    (record,) = [record for record in caplog.records if record.name == "manyways"]
     assert record.exc_info
     assert record.exc_info[0] is AssertionError
 
@@ -491,7 +494,7 @@ def test_a_request_that_cannot_be_written_is_not_the_vendors_fault(name, streame
 
     assert OUTCOMES[failure.kind].circuit == "neutral"
     assert OUTCOMES[failure.kind].next_provider != "no"
-    (record,) = [record for record in caplog.records if record.name == "switchyard"]
+    (record,) = [record for record in caplog.records if record.name == "manyways"]
     assert record.exc_info
 
 
@@ -899,7 +902,7 @@ def test_a_rejected_parameter_is_named_and_left_out_when_it_is_dropped(name, act
     model = WARM_MODELS.get(name, spec.model)
 
     async def twice(base_url):
-        provider = spec.build(name, model=model, api_key="k", base_url=base_url)
+        provider = WIRES[spec.wire](name, model=model, api_key="k", base_url=base_url)
         try:
             with pytest.raises(ProviderError) as failure:
                 await provider.complete(WARM)

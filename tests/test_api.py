@@ -5,17 +5,17 @@ import asyncio
 import httpx2
 import pytest
 
-from core.api import make_api
-from core.autonomous_orchestrator import AutonomousOrchestrator
-from core.engine import Engine
-from core.errors import BadRequest
-from core.llm_planner import LLMPlanner
-from core.multi_provider_strategy import MultiProviderStrategy
-from core.providers import connect
-from core.settings import read_settings
-from db.history import SqliteHistory
-from db.queries import Archive
-from db.settings import Choices
+from core.config.settings import read_settings
+from core.planning.planner import LLMPlanner
+from core.providers.connect import connect
+from core.routing.router import MultiProviderStrategy
+from core.running.engine import Engine
+from core.running.orchestrator import AutonomousOrchestrator
+from core.values.errors import BadRequest
+from core.web.api import make_api
+from db.choices import Choices
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
 
 HALVES = ("\ud83d", "a picnic \ude00 for two")
 

@@ -15,10 +15,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from core.errors import OUTCOMES, ErrorKind, ProviderError
 from core.providers import bitnet, gguf
 from core.providers.bitnet import LocalBitNet
-from core.types import Message, Reply, Request
+from core.values.calls import Message, Reply, Request
+from core.values.errors import ProviderError
+from core.values.outcomes import OUTCOMES, ErrorKind
 
 SAYS, REPEATS, IS_SILENT = "What now?", "~", "Done."  # to each prompt the model does as named
 COLOUR = {

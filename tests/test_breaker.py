@@ -3,8 +3,8 @@ import random
 
 import pytest
 
-from core.breaker import FORCED_EVERY, Breaker, Policy, began, ended
-from core.errors import OUTCOMES, ErrorKind
+from core.routing.breaker import FORCED_EVERY, Breaker, Policy, began, ended
+from core.values.outcomes import OUTCOMES, ErrorKind
 
 POLICY = Policy()
 OPENS = [kind for kind, outcome in OUTCOMES.items() if outcome.circuit == "opens"]

@@ -6,13 +6,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from core import models
-from core.errors import OUTCOMES, ErrorKind
-from core.models import RETIRED, in_words, instead_of, is_gone, retired
-from core.providers import PROVIDERS, connect_real
-from core.providers.catalog import Found, look
-from core.settings import read_settings
-from core.words import found_in_words
+from core.config.settings import read_settings
+from core.providers import retired as models
+from core.providers.connect import connect_real
+from core.providers.model_list import Found, found_in_words, look
+from core.providers.retired import RETIRED, in_words, instead_of, is_gone, retired
+from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.registry import PROVIDERS
 from tests import standin
 from tests.standin import CANARIES, Yard
 

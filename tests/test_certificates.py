@@ -17,19 +17,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from core.errors import ErrorKind
-from core.providers import PROVIDERS
-from core.providers.certificates import faults
-from core.settings import read_settings
+from core.config.certificates import faults
+from core.config.settings import read_settings
+from core.values.outcomes import ErrorKind
+from core.values.registry import PROVIDERS
 from tests.process import ROOT, Console
 from tests.standin import HELLO, PLAN, SEATS, StandIn, Yard, answer, eventually
 
 # Asks each provider that the environment sets up, and says how that ended.
 ASK_ALL = """
 import asyncio, json, os
-from core.errors import ProviderError
-from core.providers import connect
-from core.types import Message, Request
+from core.values.errors import ProviderError
+from core.providers.connect import connect
+from core.values.calls import Message, Request
 
 async def ask(provider):
     try:

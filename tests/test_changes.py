@@ -2,12 +2,12 @@
 
 import pytest
 
-from core.changes import change_in_words, note_keys
-from core.providers import PROVIDERS
-from core.settings import read_settings
-from core.types import Change
-from db.history import SqliteHistory
-from db.settings import Choices
+from core.config.changes import change_in_words, note_keys
+from core.config.settings import read_settings
+from core.values.ports import Change
+from core.values.registry import PROVIDERS
+from db.choices import Choices
+from db.sqlite.writer import SqliteHistory
 
 ORDER = [*PROVIDERS]
 

@@ -7,14 +7,14 @@ from itertools import product
 import pandas as pd
 import pytest
 
-from core import charts
-from core.chart_parts import LOOKS, NEUTRAL, STRANGER
-from core.periods import Scale
-from core.providers import PROVIDERS
-from core.ranking import PROVEN
-from core.sparks import Axis, rate_axis, spark
-from core.ui.performance_table import straight
-from core.words import percent
+from core.insight import charts
+from core.insight.chart_parts import LOOKS, NEUTRAL, STRANGER
+from core.insight.sparks import Axis, rate_axis, spark
+from core.routing.ranking import PROVEN
+from core.ui.performance.table import straight
+from core.values.periods import Scale
+from core.values.registry import PROVIDERS
+from core.values.wording import percent
 
 DAY = 86_400.0
 START = 1_790_035_200.0  # a midnight in UTC

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.errors import HistoryUnavailable
-from db.history import SqliteHistory
-from db.settings import Change, Choices
+from core.values.errors import HistoryUnavailable
+from db.choices import Change, Choices
+from db.sqlite.writer import SqliteHistory
 
 
 @pytest.fixture

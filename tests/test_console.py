@@ -16,7 +16,7 @@ from http.client import HTTPConnection
 import httpx2
 import pytest
 
-from core.plan import Plan
+from core.planning.plan import Plan
 from tests import standin
 from tests.process import Console
 from tests.standin import PLAN, PROSE

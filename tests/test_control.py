@@ -5,17 +5,18 @@ from datetime import date
 
 import pytest
 
-from core import limits
-from core.breaker import Breaker, Policy, began, ended, let_in
-from core.engine import Engine
-from core.errors import ErrorKind, NoProviderConfigured
-from core.limits import LIMITS
-from core.providers import PROVIDERS
-from core.settings import read_settings
-from core.types import Attempt
-from db.history import SqliteHistory
-from db.queries import Archive
-from db.settings import Choices
+from core.config import limits
+from core.config.limits import LIMITS
+from core.config.settings import read_settings
+from core.routing.breaker import Breaker, Policy, began, ended, let_in
+from core.running.engine import Engine
+from core.values.calls import Attempt
+from core.values.errors import NoProviderConfigured
+from core.values.outcomes import ErrorKind
+from core.values.registry import PROVIDERS
+from db.choices import Choices
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.standin import PLAN
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from core.deadline import Deadline, Deadlines
+from core.routing.deadline import Deadline, Deadlines
 
 
 async def within(deadlines, seconds, body):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 
-from core.ui.delivery import in_turn
+from core.ui.streamlit_patch import in_turn
 
 
 class Session:

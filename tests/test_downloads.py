@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from core.downloads import Download
-from db.history import SqliteHistory
+from core.web.downloads import Download
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.process import Console
 from tests.test_guard import server  # noqa: F401 - a fixture
@@ -132,7 +132,7 @@ def test_exports_that_are_left_give_their_turns_back(full):
 
 
 def test_a_client_that_takes_nothing_is_given_up(server, monkeypatch):  # noqa: F811
-    monkeypatch.setattr("core.downloads._PATIENCE", 0.5)
+    monkeypatch.setattr("core.web.downloads._PATIENCE", 0.5)
     closed = []
 
     def pieces():

@@ -5,19 +5,20 @@ from contextlib import contextmanager
 
 import pytest
 
-from core.breaker import Breaker
-from core.drill import LENGTH, SAID, Drill, Drills
-from core.engine import Engine
-from core.errors import AllProvidersFailed, ErrorKind
-from core.multi_provider_strategy import MultiProviderStrategy
-from core.settings import read_settings
-from core.strategies import STRATEGIES
-from core.types import Message, Reply, Request
-from core.walk import Ask
-from core.words import story
-from db.history import SqliteHistory
-from db.queries import Archive
-from db.settings import Choices
+from core.config.settings import read_settings
+from core.routing.breaker import Breaker
+from core.routing.drill import LENGTH, SAID, Drill, Drills
+from core.routing.router import MultiProviderStrategy
+from core.routing.strategies import STRATEGIES
+from core.routing.walk import Ask
+from core.running.engine import Engine
+from core.values.calls import Message, Reply, Request
+from core.values.errors import AllProvidersFailed
+from core.values.outcomes import ErrorKind
+from core.values.wording import story
+from db.choices import Choices
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
 
 
 class Clock:

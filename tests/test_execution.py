@@ -14,23 +14,23 @@ from pathlib import Path
 
 import pytest
 
-from core.autonomous_orchestrator import AutonomousOrchestrator, Outcome
-from core.briefing import SKIPPED
-from core.engine import Engine
-from core.errors import BadRequest
-from core.export import as_html, as_json, as_markdown, steps_as_csv
-from core.llm_planner import LLMPlanner
-from core.meter import Limits
-from core.multi_provider_strategy import MultiProviderStrategy
-from core.plan_edit import edited_step, without_step
-from core.prompts import EXAMPLE_GOAL, PLAN_EXAMPLE
-from core.providers import connect
-from core.runs import Run
-from core.settings import read_settings
-from core.texts import CAPPED, MAX_ANSWER
-from db.history import SqliteHistory
-from db.queries import Archive
-from db.settings import Choices
+from core.config.settings import read_settings
+from core.planning.edit import edited_step, without_step
+from core.planning.planner import LLMPlanner
+from core.planning.prompts import EXAMPLE_GOAL, PLAN_EXAMPLE
+from core.providers.connect import connect
+from core.routing.router import MultiProviderStrategy
+from core.running.budget import Limits
+from core.running.engine import Engine
+from core.running.orchestrator import AutonomousOrchestrator, Outcome
+from core.running.run import Run
+from core.running.step_prompt import SKIPPED
+from core.values.errors import BadRequest
+from core.values.texts import CAPPED, MAX_ANSWER
+from core.web.run_documents import as_html, as_json, as_markdown, steps_as_csv
+from db.choices import Choices
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.process import Console
 from tests.standin import Act, Received, Yard
@@ -554,7 +554,7 @@ def test_a_private_run_is_refused_where_bitnet_is_not_set_up(desk: Desk, yard: Y
 
 
 def test_a_private_run_is_refused_where_bitnet_is_elsewhere(tmp_path: Path, yard: Yard) -> None:
-    from core.privacy import why_not_private
+    from core.running.privacy import why_not_private
 
     elsewhere = read_settings({"BITNET_BASE_URL": "http://192.0.2.1:8080/v1"}, None)
     said = why_not_private(elsewhere, able=["bitnet"], practising=False)

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from core.plan import read_plan
-from core.types import Period, Usage
-from db import counts
-from db.believable import CHARACTERS, believable
-from db.figures import COUNTS
-from db.fill import fill
-from db.history import SqliteHistory
-from db.performance import Performance
+from core.planning.plan import read_plan
+from core.values.calls import Usage
+from core.values.periods import Period
+from db.figures import counts
+from db.figures.figures import COUNTS
+from db.figures.performance import Performance
+from db.sample.believable import CHARACTERS, believable
+from db.sample.fill import fill
+from db.sqlite.writer import SqliteHistory
 from tests.indexing import indexed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -186,7 +187,7 @@ def test_a_filling_that_is_cut_short_leaves_nothing(tmp_path):
 
 def test_the_command_shows_how_far_it_is_and_how_to_open_the_file(tmp_path):
     path = tmp_path / "new" / "filled.db"
-    command = [sys.executable, "-m", "db.fill", "--calls", "300", "--days", "2"]
+    command = [sys.executable, "-m", "db.sample.fill", "--calls", "300", "--days", "2"]
     command += ["--database", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "300 of 300 calls" in done.stderr

@@ -27,9 +27,9 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from core.errors import ErrorKind
-from core.guard import MAX_BODY, Guard, check_bind, response_headers
-from core.login import LOGIN_PATH, SESSION, TRIES, TRIES_OVERALL, Login
+from core.values.outcomes import ErrorKind
+from core.web.guard import MAX_BODY, Guard, check_bind, response_headers
+from core.web.login import LOGIN_PATH, SESSION, TRIES, TRIES_OVERALL, Login
 from tests import standin
 
 PASSWORD = "sésame & <b>"
@@ -349,7 +349,7 @@ def test_a_host_that_lost_its_port_on_the_way_is_told_what_to_set(
     assert (b"$http_host" in answer.body) is hinted
 
 
-@pytest.mark.parametrize("base", ["switchyard", "/switchyard/", "a/b"])
+@pytest.mark.parametrize("base", ["manyways", "/manyways/", "a/b"])
 def test_below_a_base_path_all_is_as_at_the_root(server: Server, tmp_path: Path, base: str) -> None:
     def below(**more: Any) -> Guard:
         return Guard(APP, hosts=HOSTS, secret_file=tmp_path / "secret", base=base, **more)
@@ -892,13 +892,18 @@ def test_a_foreign_page_cannot_post_the_form(locked: Server) -> None:
         assert locked.ask("POST", LOGIN_PATH, {"Origin": origin}, body).status == 403
 
 
-@pytest.mark.parametrize(
-    "cookie", ["", "switchyard=1", "switchyard_00000000=x.y", "=;;=", "a" * 5000]
-)
+@pytest.mark.parametrize("cookie", ["", "manyways=1", "manyways_00000000=x.y", "=;;=", "a" * 5000])
 def test_a_websocket_without_a_good_cookie_is_refused(locked: Server, cookie: str) -> None:
     headers = OPENING_HANDSHAKE | {"Cookie": cookie}
 
     assert locked.ask("GET", "/_stcore/stream", headers).status == 403
+
+
+def test_a_cookie_from_before_the_product_had_its_name_still_opens(locked: Server) -> None:
+    cookie = locked.cookie()["Cookie"]
+    assert cookie.startswith("manyways_")
+    before = cookie.replace("manyways_", "switchyard_")
+    assert locked.ask("GET", "/", {"Cookie": before}).status == 200
 
 
 def test_a_forged_or_altered_cookie_opens_nothing(locked: Server) -> None:

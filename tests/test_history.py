@@ -16,12 +16,14 @@ from pathlib import Path
 
 import pytest
 
-import db.history
-from core.errors import ErrorKind, HistoryUnavailable
-from core.types import Attempt, Message, RunRecord, Usage
-from db.errors import HistoryInUse
-from db.history import SqliteHistory
-from db.queries import Archive
+import db.sqlite.writer
+from core.values.calls import Attempt, Message, Usage
+from core.values.errors import HistoryUnavailable
+from core.values.outcomes import ErrorKind
+from core.values.runs import RunRecord
+from db.lists.queries import Archive
+from db.sqlite.errors import HistoryInUse
+from db.sqlite.writer import SqliteHistory
 
 resource = pytest.importorskip("resource")  # a full disk is made with it
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +50,7 @@ def impatient(monkeypatch):
         ("_OUTCOME_WAITS", 0.2),
         ("_RETRY_EVERY", 0.05),
     ):
-        monkeypatch.setattr(db.history, name, seconds)
+        monkeypatch.setattr(db.sqlite.writer, name, seconds)
 
 
 @pytest.fixture
@@ -347,8 +349,8 @@ def test_a_restart_goes_on_counting_and_marks_what_was_cut_off(path, history):
 KILLED = textwrap.dedent("""
     import asyncio, sys, time
     from dataclasses import replace
-    from core.types import Attempt, Message
-    from db.history import SqliteHistory
+    from core.values.calls import Attempt, Message
+    from db.sqlite.writer import SqliteHistory
 
     def say(*words):
         sys.stdout.write(" ".join(map(str, words)) + "\\n")
@@ -404,7 +406,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(workers, path):
 def test_an_intent_that_comes_alone_is_committed_before_anything_else_may_happen(
     path, history, monkeypatch
 ):
-    monkeypatch.setattr(db.history, "_SLOW", 60.0)  # however busy this machine is
+    monkeypatch.setattr(db.sqlite.writer, "_SLOW", 60.0)  # however busy this machine is
     archive = Archive(path)
 
     async def begin():
@@ -438,15 +440,15 @@ def test_an_intent_waits_for_no_lock_and_takes_the_writers_way_instead(path, his
 
 
 def test_a_disk_that_is_slow_once_is_left_to_the_writer_for_a_while(path, history, monkeypatch):
-    monkeypatch.setattr(db.history, "_SLOW", 0.0)
-    monkeypatch.setattr(db.history, "_SLOW_FOR", 0.2)
+    monkeypatch.setattr(db.sqlite.writer, "_SLOW", 0.0)
+    monkeypatch.setattr(db.sqlite.writer, "_SLOW_FOR", 0.2)
 
     async def begin():
         assert history.begin(attempt(history), HELLO).done()
         second = history.begin(attempt(history), HELLO)
         assert not second.done()
         await second
-        monkeypatch.setattr(db.history, "_SLOW", 60.0)
+        monkeypatch.setattr(db.sqlite.writer, "_SLOW", 60.0)
         await asyncio.sleep(0.25)
         assert history.begin(attempt(history), HELLO).done()
 
@@ -458,8 +460,8 @@ def test_who_is_told_of_an_outcome_may_begin_the_next_call_in_place_at_once(
     path, history, monkeypatch
 ):
     for name in ("_SLOW", "_WORDS_AFTER", "_WORDS_LATEST"):
-        monkeypatch.setattr(db.history, name, 60.0)  # however busy this machine is
-    monkeypatch.setattr(db.history, "_CHECKPOINT_EVERY", 10_000)
+        monkeypatch.setattr(db.sqlite.writer, name, 60.0)  # however busy this machine is
+    monkeypatch.setattr(db.sqlite.writer, "_CHECKPOINT_EVERY", 10_000)
 
     async def calls():
         for _ in range(200):
@@ -504,12 +506,12 @@ def test_an_outcome_reaches_the_disk_itself_before_it_is_acknowledged(history):
 
 
 def test_a_second_process_is_told_so_in_a_sentence(path, history):
-    script = f"from db.history import SqliteHistory; SqliteHistory.open({str(path)!r})"
+    script = f"from db.sqlite.writer import SqliteHistory; SqliteHistory.open({str(path)!r})"
     other = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert other.returncode == 1
-    assert "HistoryInUse: console.db is already open in another Switchyard" in other.stderr
+    assert "HistoryInUse: console.db is already open in another Manyways" in other.stderr
     with pytest.raises(HistoryInUse):
         SqliteHistory.open(path)
     history.close()
@@ -725,7 +727,7 @@ def test_a_large_damaged_file_is_found_in_use_and_set_aside_at_the_next_start(
     history.close()
     content = path.read_bytes()
     path.write_bytes(content[:-4096] + b"\xff" * 4096)
-    monkeypatch.setattr(db.history, "_CHECKED_AT_ONCE", 1000)
+    monkeypatch.setattr(db.sqlite.writer, "_CHECKED_AT_ONCE", 1000)
 
     again = SqliteHistory.open(path)
     assert wait_for(lambda: again.notice)

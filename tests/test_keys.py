@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine import Engine
-from core.errors import KeyFound
-from core.keys import keys_in, without_keys
-from core.settings import read_settings
-from db.history import SqliteHistory
-from db.queries import Archive
-from db.settings import Choices
+from core.config.keys import keys_in, without_keys
+from core.config.settings import read_settings
+from core.running.engine import Engine
+from core.values.errors import KeyFound
+from db.choices import Choices
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
 
 R = "Zx81Qw7Lk3Vb9Tn2Mh6P"  # nobody's
 PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{R}\n{R}==\n-----END RSA PRIVATE KEY-----"

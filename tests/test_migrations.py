@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
-import db.tables
-from core.types import Period
-from db.errors import HistoryTooNew
-from db.history import SqliteHistory
+import db.schema
+from core.values.periods import Period
+from db.figures.performance import Performance
 from db.migrations import MIGRATIONS, migrate, version_of
-from db.performance import Performance
+from db.sqlite.errors import HistoryTooNew
+from db.sqlite.writer import SqliteHistory
 
 
 def connected(path=":memory:"):
@@ -51,7 +51,7 @@ def test_the_models_and_the_migrated_schema_agree(tmp_path):
         *("CallTally", "RunTally", "CallTotal", "RunTotal"),
         *("CallStretch", "RunStretch", "RunAsked", "Unindexed", "ToIndex"),
     )
-    tables = [getattr(db.tables, name).__table__ for name in names]
+    tables = [getattr(db.schema, name).__table__ for name in names]
     SQLModel.metadata.create_all(engine, tables=tables)
     engine.dispose()
 
@@ -92,7 +92,7 @@ def test_a_history_of_a_newer_version_is_refused_and_untouched(journal, tmp_path
         connection.execute("PRAGMA user_version = 999")
     before = hashlib.sha256(path.read_bytes()).digest()
 
-    with pytest.raises(HistoryTooNew, match="newer Switchyard"):
+    with pytest.raises(HistoryTooNew, match="newer Manyways"):
         SqliteHistory.open(path)
 
     assert hashlib.sha256(path.read_bytes()).digest() == before

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import HistoryUnavailable
-from db import backup, files
-from db.errors import NotOurHistory
-from db.history import SqliteHistory
+from core.values.errors import HistoryUnavailable
 from db.migrations import MIGRATIONS, migrate
-from db.ours import APPLICATION_ID
+from db.sqlite import files
+from db.sqlite.errors import NotOurHistory
+from db.sqlite.ours import APPLICATION_ID
+from db.sqlite.writer import SqliteHistory
+from db.upkeep import backup
 from tests.process import ROOT, Console
 
 PROSE = "Dear diary, this is no database.\n" * 200
@@ -170,7 +171,7 @@ def test_the_console_says_so_and_does_not_start(make, password, tmp_path):
     with Console(tmp_path, environment, wait=False) as console:
         assert console.process.wait(60) == 1
         said = console.log.read_text()
-    assert "is no history of Switchyard's" in said
+    assert "is no history of Manyways's" in said
     assert "DATABASE_URL" in said
     assert "Traceback" not in said
     assert everything_in(place) == before
@@ -260,7 +261,7 @@ def test_a_damaged_history_of_ours_is_known_by_its_header_or_its_lock(tmp_path):
 
 HOLD = """
 import sys, time
-from db.history import SqliteHistory
+from db.sqlite.writer import SqliteHistory
 history = SqliteHistory.open(sys.argv[1])
 print("open", flush=True)
 sys.stdin.read()
@@ -287,7 +288,7 @@ def test_by_a_link_two_consoles_do_not_share_a_history(link, first_by_link, tmp_
         assert first.stdout.readline() == "open\n"
         with opened(names[1]) as second:
             said = second.communicate()[1]
-            assert "already open in another Switchyard" in said
+            assert "already open in another Manyways" in said
         first.communicate()
     with opened(names[1]) as again:
         assert again.stdout.readline() == "open\n"

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.engine import Engine
-from core.meter import Limits
-from core.settings import read_settings
+from core.config.settings import read_settings
+from core.running.budget import Limits
+from core.running.engine import Engine
 from core.ui import services
-from core.ui.limit_form import CEILINGS
-from db.history import SqliteHistory
-from db.performance import Performance
-from db.queries import Archive
-from db.settings import Choices
+from core.ui.settings.limit_form import CEILINGS
+from db.choices import Choices
+from db.figures.performance import Performance
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 
 MAIN = Path(__file__).parent.parent / "core" / "ui" / "main.py"
@@ -70,7 +70,7 @@ def finished(engine: Engine, goal: str = "Plan a picnic") -> str:
 
 def test_an_empty_console_says_what_to_do_first(engine):
     assert "Nothing has run yet." in text(shown())
-    assert "Run a plan" in text(shown("views/history.py"))
+    assert "Run a plan" in text(shown("history/history.py"))
 
 
 def test_a_finished_run_is_told_with_its_plan(engine):
@@ -195,7 +195,7 @@ def test_a_goal_from_which_the_key_was_taken_is_asked_about_no_more(engine):
 
 def test_plans_are_compared_without_the_key(engine):
     engine.choices.set("switched_off", None)
-    page = with_a_key(shown("views/compare.py"), "Compare plans")
+    page = with_a_key(shown("run/compare.py"), "Compare plans")
     assert engine.active() == []
     press(page, "Send it without the key")
     ids = page.query_params["runs"]
@@ -227,9 +227,9 @@ def test_the_first_limit_that_is_chosen_leaves_the_minutes_as_they_show(engine):
 
 
 def test_the_steps_side_by_side_are_as_many_here_as_in_the_settings(engine):
-    page = shown("views/settings.py")
+    page = shown("settings/settings.py")
     page.number_input(key="side by side").set_value(6).run()
-    page.switch_page("views/run_plan.py").run()
+    page.switch_page("run/run_plan.py").run()
     assert side_by_side(page).value == 6
 
 
@@ -356,7 +356,7 @@ def test_a_run_that_nobody_knows_is_said_so(engine):
 @pytest.mark.parametrize("call", ["1", "999", "x", "-1", "9" * 40])
 def test_any_call_in_the_address_is_met_with_words(engine, call):
     finished(engine)
-    page = shown("views/history.py")
+    page = shown("history/history.py")
     page.query_params["call"] = call
     page.run()
     assert not page.exception

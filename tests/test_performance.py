@@ -11,17 +11,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.errors import OUTCOMES, ErrorKind
-from core.types import Period, RunRecord, Usage
-from db.believable import believable
-from db.figures import KINDS
-from db.fill import fill
-from db.history import SqliteHistory
-from db.performance import Performance, Summary
-from db.queries import Archive
-from db.removal import remove_numbers
-from db.rollup import SHORTEST
-from db.settings import Choices
+from core.values.calls import Usage
+from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.periods import Period
+from core.values.runs import RunRecord
+from db.choices import Choices
+from db.figures.figures import KINDS
+from db.figures.performance import Performance, Summary
+from db.figures.rollup import SHORTEST
+from db.lists.queries import Archive
+from db.sample.believable import believable
+from db.sample.fill import fill
+from db.sqlite.writer import SqliteHistory
+from db.upkeep.removal import remove_numbers
 from tests.recording import START, answers, failed, record
 
 ALL = Period(0.0, START * 2)

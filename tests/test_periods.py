@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from core import periods
-from core.periods import BUCKETS, DAY, PRESETS, before, between, midnight, preset, scale, zone
-from core.types import Period
+from core.values import periods
+from core.values.periods import (
+    BUCKETS,
+    DAY,
+    PRESETS,
+    Period,
+    before,
+    between,
+    midnight,
+    preset,
+    scale,
+    zone,
+)
 
 LATER = 4_000_000_000.0
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from core.errors import InvalidAnswer
-from core.plan import Plan, PlanStep, json_text, read_plan, waves
-from core.prompts import PLAN_EXAMPLE, PLAN_SCHEMA, plan_messages, repair_message
+from core.planning.plan import Plan, PlanStep, json_text, read_plan, waves
+from core.planning.prompts import PLAN_EXAMPLE, PLAN_SCHEMA, plan_messages, repair_message
+from core.values.errors import InvalidAnswer
 
 
 def step(*dependencies: Any, **changed: Any) -> dict[str, Any]:

@@ -5,11 +5,18 @@ import random
 
 import pytest
 
-from core.errors import BadRequest
-from core.estimate import Typical, estimate, in_a_row
-from core.fitting import fitted, kept_and_whole
-from core.plan import MAX_STEPS, Plan, json_text, read_plan
-from core.plan_edit import added_step, check_kept, edited_step, movable, moved_step, without_step
+from core.planning.edit import (
+    added_step,
+    check_kept,
+    edited_step,
+    movable,
+    moved_step,
+    without_step,
+)
+from core.planning.estimate import Typical, estimate, in_a_row
+from core.planning.fitting import fitted, kept_and_whole
+from core.planning.plan import MAX_STEPS, Plan, json_text, read_plan
+from core.values.errors import BadRequest
 
 
 def plan_of(*needs: list[int]) -> Plan:

@@ -20,12 +20,12 @@ from google import genai
 from google.genai import errors as google_errors
 from google.genai import types
 
-from core.prompts import plan_messages, repair_message, step_messages
-from core.providers.practice import PracticeServer
-from core.providers.practice.answers import answer_to
-from core.providers.practice.characters import CHARACTERS
-from core.providers.practice.plans import KINDS, ROLES, STYLES, plan_for, read_goal
-from core.types import Message
+from core.planning.prompts import plan_messages, repair_message, step_messages
+from core.practice import PracticeServer
+from core.practice.answers import answer_to
+from core.practice.characters import CHARACTERS
+from core.practice.plans import KINDS, ROLES, STYLES, plan_for, read_goal
+from core.values.calls import Message
 
 GOAL = "Plan a 3-day trip to Lisbon for two under 900 euros"
 GOALS = {
@@ -418,7 +418,7 @@ def test_it_ends_with_the_process_and_without_a_word(scene: str) -> None:
 import logging
 logging.basicConfig(level="INFO")
 logging.getLogger("httpx2").setLevel("WARNING")
-from core.providers import practice
+from core import practice
 url = practice.base_urls()["openai"]
 assert url == practice.base_urls()["openai"]
 {AT_THE_END[scene]}"""

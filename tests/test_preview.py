@@ -5,12 +5,13 @@ import random
 
 import pytest
 
-from core.breaker import Policy
-from core.errors import ErrorKind, RunError
-from core.preview import in_a_sentence, passed_over, standing, who_would_answer
-from core.ranking import PROVEN
-from core.strategies import EXPLORED, STRATEGIES
-from core.types import Skip
+from core.routing.breaker import Policy
+from core.routing.preview import in_a_sentence, passed_over, standing, who_would_answer
+from core.routing.ranking import PROVEN
+from core.routing.strategies import EXPLORED, STRATEGIES
+from core.values.calls import Skip
+from core.values.errors import RunError
+from core.values.outcomes import ErrorKind
 from tests.test_router import Clock, Recorder, Scripted, call, made
 
 KINDS = [None, None, None, *ErrorKind]

@@ -10,14 +10,17 @@ from dataclasses import replace
 
 import pytest
 
-from core.errors import BadRequest, ErrorKind, HistoryUnavailable
-from core.types import Attempt, Message, RunRecord, Usage
-from db import export, precedence
-from db.filters import CallFilter, RunFilter, filter_from, run_filter_from
-from db.history import SqliteHistory
-from db.queries import Archive
-from db.rollup import SHORTEST
-from db.rows import CALL_COLUMNS
+from core.values.calls import Attempt, Message, Usage
+from core.values.errors import BadRequest, HistoryUnavailable
+from core.values.outcomes import ErrorKind
+from core.values.runs import RunRecord
+from db.figures.rollup import SHORTEST
+from db.lists import export
+from db.lists.filters import CallFilter, RunFilter, filter_from, run_filter_from
+from db.lists.queries import Archive
+from db.sqlite import precedence
+from db.sqlite.rows import CALL_COLUMNS
+from db.sqlite.writer import SqliteHistory
 from tests.indexing import indexed
 
 START = 1_790_000_000.0

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from core.reading import LONGEST, Block, Span, blocks
-from core.rendering import FILE, Look, as_html, as_markdown, literal
 from core.ui.show import plain
+from core.web.markdown import LONGEST, Block, Span, blocks
+from core.web.rendering import FILE, Look, as_html, as_markdown, literal
 
 EVERYTHING = """\
 # Offers *today*
@@ -247,7 +247,7 @@ def test_reading_takes_its_time_at_most_in_step_with_the_length(piece):
 
 def shown_on_a_page(text: str) -> AppTest:
     def page(text: str) -> None:
-        from core.ui.reading import read_view
+        from core.ui.components.markdown import read_view
 
         read_view(text)
 

@@ -17,9 +17,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import ErrorKind, ProviderError
-from core.providers import PROVIDERS
-from core.types import Message, Provider, Reply, Request, Usage
+from core.providers.connect import WIRES
+from core.values.calls import Message, Reply, Request, Usage
+from core.values.errors import ProviderError
+from core.values.outcomes import ErrorKind
+from core.values.ports import Provider
+from core.values.registry import PROVIDERS
 from tests.standin import SEATS, Act, StandIn, replay
 
 FOLDER = os.environ.get("RECORDED_TRAFFIC")
@@ -110,7 +113,9 @@ def _with_provider(name: str, vendor: StandIn, use: Callable[[Provider], Any]) -
     spec = PROVIDERS[name]
 
     async def run() -> Any:
-        provider = spec.build(name, model=spec.model, api_key="none", base_url=vendor.base_url)
+        provider = WIRES[spec.wire](
+            name, model=spec.model, api_key="none", base_url=vendor.base_url
+        )
         try:
             return await use(provider)
         finally:

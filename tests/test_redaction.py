@@ -16,19 +16,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.engine import Engine
-from core.errors import AllProvidersFailed
-from core.export import as_html, as_markdown
-from core.multi_provider_strategy import Ask, MultiProviderStrategy
-from core.providers import connect
-from core.redaction import InPieces, Redactor, could_be_a_word, install
-from core.settings import read_settings
-from core.types import Message, Request
-from db.export import export_jsonl
-from db.history import SqliteHistory
-from db.queries import Archive
-from db.rows import storable_json
-from db.settings import Choices
+from core.config.settings import read_settings
+from core.providers.connect import connect
+from core.routing.router import Ask, MultiProviderStrategy
+from core.running.engine import Engine
+from core.values.calls import Message, Request
+from core.values.errors import AllProvidersFailed
+from core.values.redaction import InPieces, Redactor, could_be_a_word, install
+from core.web.run_documents import as_html, as_markdown
+from db.choices import Choices
+from db.lists.export import export_jsonl
+from db.lists.queries import Archive
+from db.sqlite.rows import storable_json
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.standin import CANARIES
 
@@ -404,7 +404,7 @@ asyncio.run(main())
 @pytest.mark.parametrize("code", UNCAUGHT.values(), ids=UNCAUGHT)
 def test_what_nobody_catches_is_printed_without_the_key(code):
     head = (
-        "from core.redaction import Redactor, install\n"
+        "from core.values.redaction import Redactor, install\n"
         "import os; KEY = os.environ['KEY']\n"
         "install(Redactor([KEY]))\n"
     )

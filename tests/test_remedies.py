@@ -2,10 +2,10 @@
 
 import pytest
 
-from core.errors import ErrorKind
-from core.providers import PROVIDERS
-from core.remedies import REMEDIES, blamed, moved_down, page_of, remedy
-from core.types import Attempt
+from core.running.remedies import REMEDIES, blamed, moved_down, page_of, remedy
+from core.values.calls import Attempt
+from core.values.outcomes import ErrorKind
+from core.values.registry import PROVIDERS
 
 
 def attempt(provider: str, kind: ErrorKind | None = None, **more: object) -> Attempt:

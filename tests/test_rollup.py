@@ -12,17 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import ErrorKind
-from core.types import Attempt, RunRecord, Usage
-from db import counts, files, rollup
-from db.believable import believable
-from db.figures import SUMS
-from db.fill import fill
-from db.history import _mark_interrupted
+from core.values.calls import Attempt, Usage
+from core.values.outcomes import ErrorKind
+from core.values.runs import RunRecord
+from db.figures import counts, rollup
+from db.figures.figures import SUMS
+from db.figures.quantiles import PERCENTILES, quantiles
 from db.migrations import migrate
-from db.quantiles import PERCENTILES, quantiles
-from db.records import put
-from db.rows import CALL, RUN, call_row, run_row
+from db.sample.believable import believable
+from db.sample.fill import fill
+from db.sqlite import files
+from db.sqlite.records import put
+from db.sqlite.rows import CALL, RUN, call_row, run_row
+from db.sqlite.writer import _mark_interrupted
 
 ROOT = Path(__file__).resolve().parent.parent
 START = 1_790_000_000.0
@@ -218,14 +220,14 @@ def test_the_command_builds_the_rollups_anew(filled):
         connection.execute("DELETE FROM call_rollup WHERE provider = 'openai'")
         connection.execute("UPDATE run_rollup SET saved = 99")
         assert told(connection) != before
-    command = [sys.executable, "-m", "db.rollup", str(filled)]
+    command = [sys.executable, "-m", "db.figures.rollup", str(filled)]
     subprocess.run(command, cwd=ROOT, check=True, timeout=60)
     with connected(filled) as connection:
         assert told(connection) == before
 
 
 def test_the_command_names_a_file_that_is_not_there(tmp_path):
-    command = [sys.executable, "-m", "db.rollup", str(tmp_path / "nothing.db")]
+    command = [sys.executable, "-m", "db.figures.rollup", str(tmp_path / "nothing.db")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "there is no file" in done.stderr

@@ -8,20 +8,20 @@ from collections import Counter
 
 import pytest
 
-from core.breaker import FORCED_EVERY, Policy
-from core.errors import (
+from core.routing.breaker import FORCED_EVERY, Policy
+from core.routing.router import Ask, MultiProviderStrategy
+from core.routing.strategies import STRATEGIES
+from core.values.calls import Attempt, Message, Reply, Request
+from core.values.errors import (
     AllProvidersFailed,
     BadRequest,
     DeadlineExceeded,
-    ErrorKind,
     InvalidAnswer,
     NoProviderConfigured,
     ProviderError,
     RunError,
 )
-from core.multi_provider_strategy import Ask, MultiProviderStrategy
-from core.strategies import STRATEGIES
-from core.types import Attempt, Message, Reply, Request
+from core.values.outcomes import ErrorKind
 
 HELLO = [{"role": "user", "content": "hello"}]
 

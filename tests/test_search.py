@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from core.types import Attempt, Message, RunRecord
-from db import lists, marks, search
-from db.filters import CallFilter, RunFilter
-from db.history import SqliteHistory
-from db.marks import END, HIT
-from db.queries import Archive
-from db.words import Term, terms_of
+from core.values.calls import Attempt, Message
+from core.values.runs import RunRecord
+from db.lists import lists, marks, search
+from db.lists.filters import CallFilter, RunFilter
+from db.lists.marks import END, HIT
+from db.lists.queries import Archive
+from db.lists.words import Term, terms_of
+from db.sqlite.writer import SqliteHistory
 from tests.indexing import indexed
 from tests.standin import eventually
 
@@ -390,8 +391,8 @@ def test_a_snippet_without_a_hit_is_the_beginning():
 def test_a_piece_of_a_table_is_marked_in_a_moment():
     """With two ways to read each sign, marking it would take longer than anybody waits."""
     code = """
-from db.marks import END, HIT, marked
-from db.words import terms_of
+from db.lists.marks import END, HIT, marked
+from db.lists.words import terms_of
 line = "─" * 60 + "┼" + "─" * 60
 text = " ".join([line] * 30)
 found = marked(text, terms_of('"' + "─" * 25 + "┼" + '"'))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.providers import PROVIDERS
-from core.settings import ROOT, VARIABLES, Secret, read_settings
+from core.config.settings import ROOT, VARIABLES, Secret, read_settings
+from core.values.registry import PROVIDERS
 
 DEFAULTS = read_settings({}, None)
 NAMES = [row.name for row in VARIABLES]

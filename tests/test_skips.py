@@ -16,25 +16,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.api import make_api
-from core.breaker import Policy
-from core.engine import Engine
-from core.errors import ErrorKind, ProviderError, RunError
-from core.providers import PROVIDERS
-from core.ranking import PROVEN
-from core.settings import read_settings
-from core.skips import not_asked_in_words
-from core.strategies import EXPLORED, STRATEGIES
-from core.types import Attempt, Decision, Message, Request, RunRecord, Skip, SkipReason
-from core.walk import Ask
-from core.words import help_with
-from db import export
-from db.decisions import decisions_from, decisions_text
-from db.history import SqliteHistory
+from core.config.settings import read_settings
+from core.routing.breaker import Policy
+from core.routing.ranking import PROVEN
+from core.routing.skips import not_asked_in_words
+from core.routing.strategies import EXPLORED, STRATEGIES
+from core.routing.walk import Ask
+from core.running.engine import Engine
+from core.values.calls import Attempt, Decision, Message, Request, Skip, SkipReason
+from core.values.errors import ProviderError, RunError
+from core.values.outcomes import ErrorKind
+from core.values.registry import PROVIDERS
+from core.values.runs import RunRecord
+from core.values.wording import help_with
+from core.web.api import make_api
+from db.choices import Choices
+from db.lists import export
+from db.lists.queries import Archive
 from db.migrations import MIGRATIONS, migrate
-from db.queries import Archive
-from db.rows import run_row
-from db.settings import Choices
+from db.sqlite.decisions import decisions_from, decisions_text
+from db.sqlite.rows import run_row
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.process import Console
 from tests.standin import PLAN

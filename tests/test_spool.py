@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
-from db import files
-from db.history import SqliteHistory
-from db.queries import Archive
-from db.rows import CALL_COLUMNS, RUN_COLUMNS
+from db.lists.queries import Archive
+from db.sqlite import files
+from db.sqlite.rows import CALL_COLUMNS, RUN_COLUMNS
+from db.sqlite.writer import SqliteHistory
 from tests.process import Console
 
 CALL = dict.fromkeys(CALL_COLUMNS) | {
@@ -126,7 +126,7 @@ def test_a_line_that_cannot_be_read_is_kept_aside_and_the_rest_is_taken(bad, pat
 
 
 def test_a_line_of_any_length_takes_little_memory(path, monkeypatch):
-    monkeypatch.setattr("db.spool._LONGEST", 10_000)
+    monkeypatch.setattr("db.sqlite.spool._LONGEST", 10_000)
     spool = files.beside(path, ".spool.jsonl")
     huge = b"x" * (5 << 20)
     spool.write_bytes(b"\n".join([GOOD, huge, run(), huge]))
@@ -152,7 +152,7 @@ def test_the_console_starts_all_the_same_and_says_so(tmp_path):
 
 
 def test_whoever_else_uses_the_computer_cannot_read_a_spool(path, tmp_path):
-    from db import spool
+    from db.sqlite import spool
 
     spool.append(tmp_path / "spool", [])
     assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o600

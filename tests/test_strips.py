@@ -2,10 +2,10 @@
 
 import pytest
 
-from core.breaker import Policy
-from core.errors import ErrorKind
-from core.strips import STATES, Cell, Count, Rest, cells, in_words, rests
-from core.types import Attempt
+from core.insight.strips import STATES, Cell, Count, Rest, cells, in_words, rests
+from core.routing.breaker import Policy
+from core.values.calls import Attempt
+from core.values.outcomes import ErrorKind
 
 POLICY = Policy(threshold=3, cooldown=60)
 

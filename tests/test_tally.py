@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from db import files, tally
-from db.filters import CallFilter, RunFilter
-from db.rows import CALL_COLUMNS, RUN_COLUMNS
+from db.lists import tally
+from db.lists.filters import CallFilter, RunFilter
+from db.sqlite import files
+from db.sqlite.rows import CALL_COLUMNS, RUN_COLUMNS
 
 PROVIDERS, MODELS, STRATEGIES = ("a", "b", "c"), ("m", "n"), ("random", "priority")
 STATUSES, KINDS = ("ok", "failed", "running", "cancelled"), (None, "timeout", "auth")

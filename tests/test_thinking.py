@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.thinking import Said, told_apart
+from core.values.thinking import Said, told_apart
 
 FORMS = [
     "<think>{}</think>{}",

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from core.errors import ErrorKind
-from core.meter import working_seconds
-from core.runs import Run
-from core.totals import pauses, totals
-from core.types import Attempt, RunRecord
+from core.running.budget import working_seconds
+from core.running.run import Run
+from core.running.totals import pauses, totals
+from core.values.calls import Attempt
+from core.values.outcomes import ErrorKind
+from core.values.runs import RunRecord
 
 NOW = 1_790_000_000.0
 
@@ -78,7 +79,7 @@ CUT = {"status": "interrupted", "error_kind": ErrorKind.INTERRUPTED, "cost_usd":
         ([call(), call(1, cost_usd=0.0041)], "2 s", "$0.0061"),
         # An answer whose plan did not hold was paid for all the same.
         ([failed(ErrorKind.INVALID_PLAN, 200, cost_usd=0.0059), call(1)], "2 s", "$0.0079"),
-        ([call(cost_usd=None)], "1 s", "unknown"),
+        ([call(cost_usd=None)], "1 s", "unknown, 1 call without a price"),
         ([call(cost_usd=None), call(1)], "2 s", "at least $0.0020, 1 call without a price"),
         (
             [call(cost_usd=0.0067), call(1, cost_usd=None), failed(ErrorKind.TIMEOUT)],

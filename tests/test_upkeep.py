@@ -15,17 +15,20 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ErrorKind, HistoryUnavailable
-from core.types import Attempt, Message, RunRecord
-from db import backup, files, removal, size, upkeep
-from db.backup import NotAHistory
-from db.errors import HistoryInUse, HistoryTooNew
-from db.filters import CallFilter, RunFilter
-from db.history import SqliteHistory
-from db.queries import Archive
-from db.rows import CALL_COLUMNS
-from db.settings import Choices
-from db.upkeep import Policy, Upkeep
+from core.values.calls import Attempt, Message
+from core.values.errors import HistoryUnavailable
+from core.values.outcomes import ErrorKind
+from core.values.runs import RunRecord
+from db.choices import Choices
+from db.lists.filters import CallFilter, RunFilter
+from db.lists.queries import Archive
+from db.sqlite import files
+from db.sqlite.errors import HistoryInUse, HistoryTooNew
+from db.sqlite.rows import CALL_COLUMNS
+from db.sqlite.writer import SqliteHistory
+from db.upkeep import backup, removal, size, upkeep
+from db.upkeep.backup import NotAHistory
+from db.upkeep.upkeep import Policy, Upkeep
 from tests.indexing import indexed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -577,7 +580,7 @@ def test_the_commands_copy_and_put_back(path, tmp_path):
 
     def run(*arguments):
         done = subprocess.run(
-            [sys.executable, "-m", "db.upkeep", *map(str, arguments)],
+            [sys.executable, "-m", "db.upkeep.upkeep", *map(str, arguments)],
             cwd=ROOT,
             capture_output=True,
             text=True,

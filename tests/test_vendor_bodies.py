@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
-from core.errors import ErrorKind, ProviderError
-from core.multi_provider_strategy import Ask, MultiProviderStrategy
-from core.providers import PROVIDERS, connect
-from core.types import Message, Reply, Request, Usage
+from core.providers.connect import WIRES, connect
+from core.routing.router import Ask, MultiProviderStrategy
+from core.values.calls import Message, Reply, Request, Usage
+from core.values.errors import ProviderError
+from core.values.outcomes import ErrorKind
+from core.values.registry import PROVIDERS
 from tests.standin import HELLO, SEATS, Act, Script, StandIn, Yard, answer, replay, status
 
 FILE = os.environ.get("VENDOR_BODIES")
@@ -44,7 +46,7 @@ def ended(name: str, act: Act, *, streamed: bool) -> Reply | ProviderError:
     spec = PROVIDERS[name]
 
     async def ask(base_url: str) -> Reply | ProviderError:
-        provider = spec.build(name, model=spec.model, api_key="none", base_url=base_url)
+        provider = WIRES[spec.wire](name, model=spec.model, api_key="none", base_url=base_url)
         try:
             return await provider.complete(HI, on_text=[].append if streamed else None)
         except ProviderError as error:
@@ -617,7 +619,7 @@ def test_what_a_vendor_refuses_is_left_out_and_it_answers(name, code, body, para
     heard: list[str] = []
 
     async def twice(base_url: str) -> tuple[ProviderError, Reply]:
-        provider = spec.build(name, model=spec.model, api_key="k", base_url=base_url)
+        provider = WIRES[spec.wire](name, model=spec.model, api_key="k", base_url=base_url)
         try:
             with pytest.raises(ProviderError) as failure:
                 await provider.complete(asked, on_text=heard.append)

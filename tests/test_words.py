@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import OUTCOMES, ErrorKind
-from core.providers import PROVIDERS, label_of
-from core.types import Attempt, Decision, Skip
-from core.words import (
+from core.values.calls import Attempt, Decision, Skip
+from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.registry import PROVIDERS, label_of
+from core.values.wording import (
     REASONS,
     ago,
     attempt_in_words,
@@ -289,12 +289,12 @@ DONE = each_step("google", "openai", "anthropic", "openai", "openai")
         (
             [(PLAN, "anthropic", DOWN), (PLAN, "google", "interrupted")],
             None,
-            "Anthropic was overloaded; Switchyard stopped while Google was planning it.",
+            "Anthropic was overloaded; Manyways stopped while Google was planning it.",
         ),
         (
             [(PLAN, "google", ErrorKind.INTERNAL)],
             None,
-            "Switchyard failed while it asked Google, so there is no plan.",
+            "Manyways failed while it asked Google, so there is no plan.",
         ),
         (
             each_step(*["google"] * 5),
@@ -366,7 +366,7 @@ DONE = each_step("google", "openai", "anthropic", "openai", "openai")
         (
             [*DONE[:2], (1, "kimi", "interrupted")],
             3,
-            "Google planned it; OpenAI did 1 of the 3 steps; Switchyard stopped during step 2.",
+            "Google planned it; OpenAI did 1 of the 3 steps; Manyways stopped during step 2.",
         ),
         (
             [*DONE[:2], (1, "kimi", "cancelled"), *DONE[2:]],

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.writing import draft
+from core.planning.partial_plan import draft
 
 PLAN = json.dumps(
     {

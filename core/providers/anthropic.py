@@ -10,14 +10,14 @@ from typing import Any
 
 import httpx2
 
-from core.errors import ProviderError
-from core.providers import failures
-from core.providers.endings import cut_off
-from core.providers.frames import DONE, frames, whole
+from core.providers.answers import failures
+from core.providers.answers.endings import cut_off
+from core.providers.answers.frames import DONE, frames, whole
+from core.providers.answers.shape import sound
 from core.providers.http import make_client, was_sent, without_sdk_variables
 from core.providers.profiles import profile_of
-from core.providers.shape import sound
-from core.types import Reply, Request, Usage
+from core.values.calls import Reply, Request, Usage
+from core.values.errors import ProviderError
 
 _PATH = "/v1/messages"
 

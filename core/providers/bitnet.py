@@ -15,9 +15,11 @@ from typing import Any
 
 import httpx2
 
-from core.errors import ErrorKind, ProviderError
-from core.providers import failures, gguf
-from core.types import Reply, Request, Usage
+from core.providers import gguf
+from core.providers.answers import failures
+from core.values.calls import Reply, Request, Usage
+from core.values.errors import ProviderError, no_text
+from core.values.outcomes import ErrorKind
 
 _CONTEXT = 4096  # tokens, or the model's own limit if that is less; memory grows with it
 _BATCH = 64  # tokens of prompt between two chances to stop: about a second on two slow cores
@@ -157,7 +159,7 @@ class _Listener:
             raise failures.bad_response("Its answer broke off in the middle.")
         text, truncated = "".join(self._pieces), self._finish == "length"
         if not text.strip():
-            raise failures.empty(truncated=truncated)
+            raise no_text(truncated=truncated)
         return Reply(text, model, self._usage, None, truncated)
 
     def _tell(self, text: str) -> None:

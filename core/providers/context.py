@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from core.providers import PROVIDERS
 from core.providers.profiles import profile_of
+from core.values.registry import PROVIDERS
 
 SMALLEST = 4_096  # tokens: BitNet's, and the least that anybody has
 _UNKNOWN = 32_000  # tokens, where the list does not say: today's models all have more

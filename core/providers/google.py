@@ -13,14 +13,14 @@ from typing import Any
 
 import httpx2
 
-from core.errors import ProviderError
-from core.providers import failures
-from core.providers.complaint import is_error
-from core.providers.endings import cut_off
+from core.providers.answers import failures
+from core.providers.answers.complaint import is_error
+from core.providers.answers.endings import cut_off
+from core.providers.answers.shape import sound
 from core.providers.http import READ_TIMEOUT, make_client, was_sent, without_sdk_variables
 from core.providers.profiles import profile_of
-from core.providers.shape import sound
-from core.types import Reply, Request, Usage
+from core.values.calls import Reply, Request, Usage
+from core.values.errors import ProviderError
 
 
 class Google:

@@ -13,7 +13,7 @@ from functools import cache
 
 import httpx2
 
-from core.providers.certificates import tls_context
+from core.config.certificates import tls_context
 
 MAX_BODY = 16 * 1024 * 1024  # bytes, decoded
 CONNECT_TIMEOUT = 5.0  # seconds

@@ -7,36 +7,38 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import drill, show, who
+from core.ui import show
 from core.ui.address import drawing
+from core.ui.components import drill_banner as drill
+from core.ui.components import who
 from core.ui.services import services
 
 _HERE = Path(__file__).parent
 
-st.set_page_config(page_title="Switchyard", page_icon=str(_HERE / "switchyard.svg"), layout="wide")
-st.logo(str(_HERE / "logo.svg"), icon_image=str(_HERE / "switchyard.svg"), size="large")
+st.set_page_config(page_title="Manyways", page_icon=str(_HERE / "manyways.svg"), layout="wide")
+st.logo(str(_HERE / "logo.svg"), icon_image=str(_HERE / "manyways.svg"), size="large")
 
 page = st.navigation(
     {
         "Work": [
             st.Page(
-                "views/run_plan.py", title="Run plan", icon=":material/play_circle:", default=True
+                "run/run_plan.py", title="Run plan", icon=":material/play_circle:", default=True
             ),
             st.Page(
-                "views/compare.py",
+                "run/compare.py",
                 title="Compare",
                 icon=":material/compare_arrows:",
                 url_path="compare",
             ),
             st.Page(
-                "views/history.py", title="History", icon=":material/history:", url_path="history"
+                "history/history.py", title="History", icon=":material/history:", url_path="history"
             ),
-            st.Page("views/run.py", title="Run", url_path="run", visibility="hidden"),
-            st.Page("views/call.py", title="Call", url_path="call", visibility="hidden"),
+            st.Page("run/run.py", title="Run", url_path="run", visibility="hidden"),
+            st.Page("history/call.py", title="Call", url_path="call", visibility="hidden"),
         ],
         "Insight": [
             st.Page(
-                "views/performance.py",
+                "performance/performance.py",
                 title="Performance",
                 icon=":material/monitoring:",
                 url_path="performance",
@@ -44,13 +46,16 @@ page = st.navigation(
         ],
         "Configure": [
             st.Page(
-                "views/providers.py",
+                "providers/providers.py",
                 title="Providers",
                 icon=":material/dns:",
                 url_path="providers",
             ),
             st.Page(
-                "views/settings.py", title="Settings", icon=":material/tune:", url_path="settings"
+                "settings/settings.py",
+                title="Settings",
+                icon=":material/tune:",
+                url_path="settings",
             ),
         ],
     }

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from core.engine import Engine
-from core.types import Attempt, RunRecord
-from db.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
+from core.running.engine import Engine
+from core.values.calls import Attempt
+from core.values.runs import RunRecord
+from db.lists.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.types import Change, Period
-    from db.performance import Summary
-    from db.size import Removal, Usage
-    from db.upkeep import Policy, Progress
+    from core.values.periods import Period
+    from core.values.ports import Change
+    from db.figures.performance import Summary
+    from db.upkeep.size import Removal, Usage
+    from db.upkeep.upkeep import Policy, Progress
 
 
 class Records(Protocol):
@@ -86,7 +88,7 @@ class Records(Protocol):
 
 
 class Performance(Protocol):
-    """The figures of a period; `db.performance` says what each column is."""
+    """The figures of a period; `db.figures.performance` says what each column is."""
 
     def summary(self, period: Period, *, simulated: bool) -> Summary: ...
 
@@ -118,7 +120,7 @@ class Performance(Protocol):
 
 
 class Upkeep(Protocol):
-    """What the history takes up, and what of it goes; `db.upkeep` says more."""
+    """What the history takes up, and what of it goes; `db.upkeep.upkeep` says more."""
 
     def usage(self) -> Usage: ...
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.plan import Plan
-from core.preview import Standing
-from core.providers import label_of
-from core.statuses import STATUSES
-from core.ui.plan_graph import plan_graph
+from core.planning.plan import Plan
+from core.routing.preview import Standing
+from core.ui.components.plan_graph import plan_graph
 from core.ui.services import services
-from core.words import ago, exact_time, percent, seconds_in_words
+from core.values.registry import label_of
+from core.values.statuses import STATUSES
+from core.values.wording import ago, exact_time, percent, seconds_in_words
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&^=])")
 
@@ -68,11 +68,11 @@ def practice_bar() -> None:
         )
         if engine.settings.practice == "auto":
             st.page_link(
-                "views/providers.py", label="Set up a real one", icon=":material/arrow_forward:"
+                "providers/providers.py", label="Set up a real one", icon=":material/arrow_forward:"
             )
 
 
-# How a provider stands: Material symbol and colour, by the kinds of core.preview.Standing.
+# How a provider stands: Material symbol and colour, by the kinds of core.routing.preview.Standing.
 STANDINGS = {
     "ready": ("check_circle", "green"),
     "back": ("restart_alt", "orange"),
@@ -91,7 +91,7 @@ def standing_icon(standing: Standing) -> str:
 
 
 def status_badge(status: str) -> None:
-    """`status` is a row of core.statuses."""
+    """`status` is a row of core.values.statuses."""
     row = STATUSES[status]
     st.badge(row.word, icon=row.material, color=row.colour)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from db.errors import HistoryTooNew
 from db.migrations import v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11
+from db.sqlite.errors import HistoryTooNew
 
 # Statements, and what takes more than one; the first makes version 1.
 Steps = Sequence[str | Callable[[sqlite3.Connection], None]]

@@ -1,6 +1,6 @@
 """Fire drills marked, and what each quarter of an hour, hour, six hours and day came to."""
 
-from db import rollup
+from db.figures import rollup
 
 STATEMENTS = (
     "ALTER TABLE call ADD COLUMN drilled BOOLEAN NOT NULL DEFAULT 0",

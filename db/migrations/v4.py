@@ -78,7 +78,7 @@ def tally(table: str, key: str, width: int) -> tuple[str, ...]:
 
 def _words(table: str, columns: str) -> tuple[str, ...]:
     # The texts are not kept a second time (content), nor their lengths (columnsize). Accents are
-    # gone before (`db.words`), and the marks that are vowels in many scripts belong to their
+    # gone before (`db.lists.words`), and the marks that are vowels in many scripts belong to their
     # words. Merging late and in small steps keeps each commit short.
     return (
         f"""

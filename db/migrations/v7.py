@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 
-from db import rollup
+from db.figures import rollup
 
 _KEY = "provider, model, strategy, status, error_kind, simulated"
 

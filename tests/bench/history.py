@@ -32,17 +32,27 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from core.periods import before, preset, scale
-from core.types import Attempt, Message, Period, Usage
-from db import files, quantiles, search, stretches
-from db.believable import believable
-from db.fill import fill
-from db.filters import CallFilter
-from db.history import SqliteHistory
-from db.performance import Performance
-from db.queries import Archive
-from db.records import put
-from db.rows import CALL, INTENT, REQUEST, TEXT, call_row, intent_row, request_text
+from core.values.calls import Attempt, Message, Usage
+from core.values.periods import Period, before, preset, scale
+from db.figures import quantiles, stretches
+from db.figures.performance import Performance
+from db.lists import search
+from db.lists.filters import CallFilter
+from db.lists.queries import Archive
+from db.sample.believable import believable
+from db.sample.fill import fill
+from db.sqlite import files
+from db.sqlite.records import put
+from db.sqlite.rows import (
+    CALL,
+    INTENT,
+    REQUEST,
+    TEXT,
+    call_row,
+    intent_row,
+    request_text,
+)
+from db.sqlite.writer import SqliteHistory
 from tests.bench.overhead import table
 from tests.bench.plain import Plain, Sessions, made, pandas_page, pandas_performance
 

@@ -21,10 +21,10 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import cycle
 from typing import Any
 
-OURS = "switchyard"
+OURS = "manyways"
 SDK, HTTPX2, FDATASYNC = "bare openai SDK", "httpx2 POST and JSON", "fdatasync of 8 KB"
-ADAPTER = "Switchyard, one provider"  # asked itself, without choosing or counting
-MEMORY, DURABLE, LITELLM = "Switchyard, in memory", "Switchyard, durable", "LiteLLM Router"
+ADAPTER = "Manyways, one provider"  # asked itself, without choosing or counting
+MEMORY, DURABLE, LITELLM = "Manyways, in memory", "Manyways, durable", "LiteLLM Router"
 PYDANTIC_AI, LANGCHAIN = "pydantic-ai FallbackModel", "LangChain with_fallbacks"
 MODEL = "gpt-4o-mini"  # in LiteLLM's price map; outside of it LiteLLM is twice as slow
 MESSAGES = [{"role": "user", "content": "Plan this task"}]
@@ -92,10 +92,10 @@ def sdk(url: Url, environment: str) -> Kinds:
     return {"happy": once, "fallback": fallback, "open": dict(once), "stream": first}
 
 
-async def switchyard(url: Url, folder: str) -> Kinds:
+async def manyways(url: Url, folder: str) -> Kinds:
     import httpx2
 
-    from db.history import SqliteHistory
+    from db.sqlite.writer import SqliteHistory
 
     http = httpx2.AsyncClient()
     body = {"model": MODEL, "messages": MESSAGES, **OPTIONS}
@@ -130,17 +130,20 @@ class Watcher:
 
 
 async def routed(url: Url, kind: str, history: Any) -> Kinds:
-    from core.breaker import Policy
-    from core.multi_provider_strategy import Ask, MultiProviderStrategy
-    from core.providers import connect
-    from core.types import Message, Request
+    from core.providers.connect import connect
+    from core.providers.pricing import cost_usd
+    from core.routing.breaker import Policy
+    from core.routing.router import Ask, MultiProviderStrategy
+    from core.values.calls import Message, Request
 
     def router(first: str, **policy: Any) -> MultiProviderStrategy:
         environ = {"LLM_PRIORITY": "openai,deepseek,kimi", "OPENAI_MODEL": MODEL}
         for name, path in {"OPENAI": first, "DEEPSEEK": "ok", "KIMI": "ok"}.items():
             environ["KIMI_K2_API_KEY" if name == "KIMI" else f"{name}_API_KEY"] = "none"
             environ[f"{name}_BASE_URL"] = url(f"{kind.split()[-1]}/{path}")
-        return MultiProviderStrategy(connect(environ), history, policy=Policy(**policy))
+        return MultiProviderStrategy(
+            connect(environ), history, policy=Policy(**policy), price=cost_usd
+        )
 
     def ask(router: MultiProviderStrategy) -> Call:
         return timed(lambda: router.call_with_fallback(MESSAGES, **OPTIONS, strategy="priority"))
@@ -245,7 +248,7 @@ async def langchain(url: Url, folder: str) -> Kinds:
 # logs when a call is over, which would fall on the next.
 Environment = tuple[Callable[[Url, str], Awaitable[Kinds]], tuple[str, ...], float]
 ENVIRONMENTS: dict[str, Environment] = {
-    OURS: (switchyard, ("openai", "httpx2"), 0.0),
+    OURS: (manyways, ("openai", "httpx2"), 0.0),
     "litellm": (litellm, ("litellm", "openai"), 0.004),
     "pydantic-ai": (pydantic_ai, ("pydantic-ai-slim", "openai"), 0.0),
     "langchain": (langchain, ("langchain-openai", "openai"), 0.0),

@@ -1,4 +1,4 @@
-"""What Switchyard adds to the bare openai SDK, beside what other routers add, in one run.
+"""What Manyways adds to the bare openai SDK, beside what other routers add, in one run.
 
     python -m venv /tmp/ll && /tmp/ll/bin/pip install litellm
     python -m venv /tmp/pa && /tmp/pa/bin/pip install "pydantic-ai-slim[openai]"
@@ -13,7 +13,7 @@ where it takes longer: the durable history is held against both. Throughput is m
 turns. LiteLLM alone has a rest after each call, which makes it and the bare SDK beside it slower
 than without: compare its differences with care.
 
-Switchyard can be below the bare call, for it asks by the SDK's post(), which is quicker than its
+Manyways can be below the bare call, for it asks by the SDK's post(), which is quicker than its
 create(). So what its routing costs is taken over one of its own providers, asked directly. The
 last table holds the bars and whether each is met.
 """
@@ -115,7 +115,7 @@ def in_fdatasyncs(results: Results, when: str) -> float | None:
 
 
 BARS = (
-    Bar("all of Switchyard, over a bare call", 60, "µs", lambda r: r.added("happy", MEMORY)),
+    Bar("all of Manyways, over a bare call", 60, "µs", lambda r: r.added("happy", MEMORY)),
     Bar("choosing, breaker, statistics", 60, "µs", lambda r: r.added("happy", MEMORY, ADAPTER)),
     Bar("the same, of what LiteLLM's Router adds", 0.02, "x", of_litellm),
     Bar("durable history, in fdatasyncs in a row", 3, "x", lambda r: in_fdatasyncs(r, DISK)),
@@ -206,7 +206,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def options() -> tuple[argparse.Namespace, dict[str, str]]:
     """The options, and per environment its interpreter."""
-    parser = argparse.ArgumentParser(description="What Switchyard adds to the bare openai SDK.")
+    parser = argparse.ArgumentParser(description="What Manyways adds to the bare openai SDK.")
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--dir", type=Path, default=ROOT, help="for the history; a real disk")
     parser.add_argument("--peers-python", default=sys.executable, help="interpreter with all peers")

@@ -11,7 +11,7 @@ from tests.browser.window import IN_CHROMIUM, settled
 from tests.process import STREAMLIT, Console
 
 pytestmark = IN_CHROMIUM
-PREFIX = "/tools/switchyard"
+PREFIX = "/tools/manyways"
 
 
 def pump(source, sink):
@@ -60,16 +60,16 @@ def proxy(console):
 
 @pytest.fixture(scope="module")
 def below(tmp_path_factory):
-    command = (*STREAMLIT, "--server.baseUrlPath", "switchyard")
+    command = (*STREAMLIT, "--server.baseUrlPath", "manyways")
     with Console(tmp_path_factory.mktemp("below"), command=command) as console:
         yield console
 
 
-@pytest.mark.parametrize("path", ["/switchyard/", "/switchyard", "/"])
+@pytest.mark.parametrize("path", ["/manyways/", "/manyways", "/"])
 def test_below_a_base_path_the_page_opens(below, page, path):
     page.goto(f"{below.url}{path}")
     expect(page.get_by_role("heading", name="Run plan").first).to_be_visible(timeout=30_000)
-    assert page.url.startswith(f"{below.url}/switchyard")
+    assert page.url.startswith(f"{below.url}/manyways")
 
 
 def address_of(page, name):
@@ -94,7 +94,7 @@ def links_of(page, root):
 def test_a_page_opens_by_its_own_address_and_its_links_lead_to_files(
     where, below, proxy, console, page
 ):
-    of, root = (below, f"{below.url}/switchyard") if where == "below" else (console, proxy)
+    of, root = (below, f"{below.url}/manyways") if where == "below" else (console, proxy)
     of.plan("Plan a picnic")
     for link in links_of(page, root):
         assert link.startswith(f"{root}/autonomous/")

@@ -6,8 +6,8 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from db.believable import believable
-from db.fill import fill
+from db.sample.believable import believable
+from db.sample.fill import fill
 from tests.browser.window import IN_CHROMIUM, opened, opened_window, overflow, settled, strangers
 from tests.process import Console
 

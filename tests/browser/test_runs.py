@@ -98,7 +98,7 @@ def test_a_run_that_a_crash_cut_off_is_said_so_and_can_be_run_again(browser, tmp
         ):
             opened(page, f"{console.url}/?{address.partition('?')[2]}")
             ended(page, "Interrupted")
-            expect(page.get_by_text("Switchyard was stopped before this run")).to_be_visible()
+            expect(page.get_by_text("Manyways was stopped before this run")).to_be_visible()
             page.get_by_role("button", name="Run again").click()
             ended(page)
             assert page.url.partition("?")[2] != address.partition("?")[2]

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from core.breaker import Policy
-from core.errors import RunError
-from core.llm_planner import LLMPlanner
-from core.multi_provider_strategy import Ask, MultiProviderStrategy
-from core.providers import connect
-from core.strategies import STRATEGIES
-from core.types import Request
-from db.history import SqliteHistory
+from core.planning.planner import LLMPlanner
+from core.providers.connect import connect
+from core.routing.breaker import Policy
+from core.routing.router import Ask, MultiProviderStrategy
+from core.routing.strategies import STRATEGIES
+from core.values.calls import Request
+from core.values.errors import RunError
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.standin import CYCLIC_PLAN, PLAN, PROSE, Yard
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.strategies import STRATEGIES
+from core.routing.strategies import STRATEGIES
 from tests import standin
 from tests.faults.test_chaos import WAYS
 from tests.standin import Yard

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from core.errors import ErrorKind, ProviderError
-from core.providers import PROVIDERS
-from core.types import Message, Reply, Request
+from core.providers.connect import WIRES
+from core.values.calls import Message, Reply, Request
+from core.values.errors import ProviderError
+from core.values.outcomes import ErrorKind
+from core.values.registry import PROVIDERS
 from tests.standin import Act, Said, StandIn, Wire, whole
 
 HI = Request((Message("user", "hi"),))
@@ -99,7 +101,9 @@ def test_whatever_a_vendor_makes_of_its_answer_it_is_a_reply_or_the_providers_fa
             await provider.aclose()
 
     with StandIn(name) as standin:
-        provider = spec.build(name, model=spec.model, api_key="key", base_url=standin.base_url)
+        provider = WIRES[spec.wire](
+            name, model=spec.model, api_key="key", base_url=standin.base_url
+        )
         told = asyncio.run(everything())
     replies = [one for one in told if isinstance(one, Reply)]
     assert 0 < len(replies) < len(told)

@@ -1,6 +1,7 @@
 """The History page and the Call page without a browser: empty, full, filtered and failing."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -8,15 +9,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.engine import Engine
-from core.export import as_html, as_json, as_markdown
-from core.settings import read_settings
+from core.config.settings import read_settings
+from core.running.engine import Engine
 from core.ui import services
-from core.words import money
-from db.history import SqliteHistory
-from db.performance import Performance
-from db.queries import Archive
-from db.settings import Choices
+from core.values.wording import money
+from core.web.run_documents import as_html, as_json, as_markdown
+from db.choices import Choices
+from db.figures.performance import Performance
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.indexing import indexed
 from tests.pages.words import text
@@ -44,7 +45,7 @@ def engine(tmp_path, yard):
 def shown(name: str = "history", /, **query: str | list[str]) -> AppTest:
     test = AppTest.from_file(str(MAIN), default_timeout=30)
     test.run()
-    test.switch_page(f"views/{name}.py")
+    test.switch_page(f"history/{name}.py")
     for parameter, value in query.items():
         test.query_params[parameter] = value
     test.run()
@@ -57,7 +58,7 @@ def table(test: AppTest) -> dict:
     tables = [
         part.proto
         for part in test.get("bidi_component")
-        if part.proto.component_name == "switchyard.history_table"
+        if part.proto.component_name == "manyways.history_table"
     ]
     assert len(tables) == 1
     return json.loads(tables[0].mixed.json or tables[0].json)
@@ -145,7 +146,7 @@ def test_runs_are_found_by_who_was_asked_and_apart_from_that_by_who_answered(eng
     ]
     links = [link.proto.url for link in page.get("link_button")]
     query = "view=runs&provider=google&answered_by=openai"
-    assert links == [f"/autonomous/export.csv?{query}", f"/autonomous/export.jsonl?{query}"]
+    assert links == [f"autonomous/export.csv?{query}", f"autonomous/export.jsonl?{query}"]
     assert "No run matches" in text(shown(view="runs", answered_by="google"))
 
 
@@ -205,7 +206,7 @@ def test_what_was_searched_for_is_marked_in_the_list_and_beside_it(engine):
     marked = [
         json.loads(part.proto.json)
         for part in page.get("bidi_component")
-        if part.proto.component_name == "switchyard.marked_text"
+        if part.proto.component_name == "manyways.marked_text"
     ]
     assert any(["picnic", True] in pieces for pieces in marked)
 
@@ -215,7 +216,7 @@ def test_the_export_is_asked_for_with_the_filters_of_the_page(engine):
     page = shown(view="calls", provider=["openai", "google"], text="picnic & more")
     links = [link.proto.url for link in page.get("link_button")]
     query = "view=calls&provider=openai&provider=google&text=picnic+%26+more"
-    assert links == [f"/autonomous/export.csv?{query}", f"/autonomous/export.jsonl?{query}"]
+    assert links == [f"autonomous/export.csv?{query}", f"autonomous/export.jsonl?{query}"]
 
 
 def test_filters_are_saved_under_a_name_taken_again_and_deleted(engine):
@@ -415,9 +416,8 @@ def test_a_run_beside_the_list_says_who_did_what_in_what_time_and_for_how_much(e
     assert [each.partition(" ·")[0] for each in steps] == [
         "Planning", "Planning", "Step 1", "Step 2", "Answer",
     ]  # fmt: skip
-    took = cells(page, "took")[0]
-    assert took.endswith(" s")
-    assert float(took.removesuffix(" s")) < 30  # not the three minutes of its reader
+    (took,) = cells(page, "took")
+    assert re.fullmatch(r"[\d.]+ m?s", took)  # not the three minutes of its reader
 
 
 def test_each_call_in_a_list_says_what_it_was_for(engine, yard):

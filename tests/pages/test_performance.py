@@ -14,27 +14,27 @@ from zoneinfo import ZoneInfo
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import periods
-from core.engine import Engine
-from core.errors import ErrorKind
-from core.settings import read_settings
-from core.types import Period
-from core.ui import performance_reading as reads
+from core.config.settings import read_settings
+from core.running.engine import Engine
 from core.ui import services
-from core.ui.performance_links import Scope
-from core.ui.performance_panels import PANELS
-from core.ui.performance_reading import Asked, Question
-from core.ui.performance_table import doubt
-from core.words import day_in_words
-from db.believable import believable
-from db.fill import fill
-from db.filters import filter_from, run_filter_from
-from db.history import SqliteHistory
-from db.performance import Performance
-from db.queries import Archive
-from db.removal import remove_numbers
-from db.rollup import SHORTEST
-from db.settings import Choices
+from core.ui.performance import figures as reads
+from core.ui.performance.figures import Asked, Question
+from core.ui.performance.links import Scope
+from core.ui.performance.panels import PANELS
+from core.ui.performance.table import doubt
+from core.values import periods
+from core.values.outcomes import ErrorKind
+from core.values.periods import Period
+from core.values.wording import day_in_words
+from db.choices import Choices
+from db.figures.performance import Performance
+from db.figures.rollup import SHORTEST
+from db.lists.filters import filter_from, run_filter_from
+from db.lists.queries import Archive
+from db.sample.believable import believable
+from db.sample.fill import fill
+from db.sqlite.writer import SqliteHistory
+from db.upkeep.removal import remove_numbers
 from tests.pages.words import text
 from tests.recording import answers, failed, record
 
@@ -98,7 +98,7 @@ def opened(**query: str) -> AppTest:
     test.run()
     for name, value in query.items():
         test.query_params[name] = value
-    test.switch_page("views/performance.py").run()
+    test.switch_page("performance/performance.py").run()
     assert not test.exception
     return test
 
@@ -277,7 +277,7 @@ def lately(days: float = 0.0) -> float:
 def test_what_nobody_can_tell_yet_is_no_figure(empty):
     record(empty.engine.history, *answers(1, 30, started_at=lately()))
     page = opened(simulated="false")
-    assert values(page)["Latency, p95"] == "Too few yet"
+    assert values(page)["Latency, p95"] == "Too few"
     assert "Too few answers yet: it takes 20." in captions(page)
     assert "p95 takes 20 of one provider" in captions(page)
     row = page.dataframe[0].value.iloc[0]
@@ -380,7 +380,7 @@ def test_all_of_it_begins_with_the_oldest_figure_and_says_that_its_calls_were_re
     page.query_params.clear()
     for name, (value,) in parse_qs(links(page)["15 calls"]).items():
         page.query_params[name] = value
-    page.switch_page("views/history.py").run()
+    page.switch_page("history/history.py").run()
     assert said in captions(page)
     page.query_params["counted"] = "false"
     assert said not in captions(page.run())

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.engine import Engine
-from core.errors import ErrorKind
-from core.providers import PROVIDERS
-from core.settings import read_settings
-from core.types import Attempt, Message
+from core.config.settings import read_settings
+from core.running.engine import Engine
 from core.ui import services
-from db.history import SqliteHistory
-from db.performance import Performance
-from db.queries import Archive
-from db.settings import Choices
+from core.values.calls import Attempt, Message
+from core.values.outcomes import ErrorKind
+from core.values.registry import PROVIDERS
+from db.choices import Choices
+from db.figures.performance import Performance
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.pages.words import text
 
@@ -57,7 +57,7 @@ def practice(tmp_path):
 def shown() -> AppTest:
     test = AppTest.from_file(str(MAIN), default_timeout=30)
     test.run()
-    test.switch_page("views/providers.py").run()
+    test.switch_page("providers/providers.py").run()
     assert not test.exception
     return test
 
@@ -204,7 +204,7 @@ def test_the_models_come_from_the_vendors_own_list(engine, yard):
 def test_a_drill_shows_on_the_card_and_in_a_banner_on_every_page(engine, yard):
     page = press(shown(), "drill openai")
     assert "Pretended down" in text(page)
-    for view in ("views/run_plan.py", "views/history.py", "views/providers.py"):
+    for view in ("run/run_plan.py", "history/history.py", "providers/providers.py"):
         page.switch_page(view).run()
         assert "Fire drill." in text(page)
     press(page, "end drill openai")
@@ -339,7 +339,7 @@ def test_a_rest_is_in_the_week_however_many_calls_came_after_it(engine):
     strips = [
         json.loads(part.proto.json)
         for part in shown().get("bidi_component")
-        if part.proto.component_name == "switchyard.strip"
+        if part.proto.component_name == "manyways.strip"
     ]
     weeks = [strip for strip in strips if strip.get("label", "").startswith("Last 7 days")]
     told = [title for strip in weeks for _, title in strip["bars"] if "rested" in title]

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.engine import Engine
-from core.limits import LIMITS
-from core.settings import VARIABLES, read_settings
+from core.config.limits import LIMITS
+from core.config.settings import VARIABLES, read_settings
+from core.running.engine import Engine
 from core.ui import services
-from db.history import SqliteHistory
-from db.performance import Performance
-from db.queries import Archive
-from db.settings import Choices
-from db.upkeep import Policy, Upkeep
+from db.choices import Choices
+from db.figures.performance import Performance
+from db.lists.queries import Archive
+from db.sqlite.writer import SqliteHistory
+from db.upkeep.upkeep import Policy, Upkeep
 from tests.pages.words import text
 from tests.standin import CANARIES
 
@@ -51,7 +51,7 @@ def shown(tab: str = "Limits") -> AppTest:
     test = AppTest.from_file(str(MAIN), default_timeout=30)
     test.run()
     test.session_state["settings"] = tab
-    test.switch_page("views/settings.py").run()
+    test.switch_page("settings/settings.py").run()
     assert not test.exception
     return test
 

@@ -39,7 +39,7 @@ PICTURES["performance"] = (performance, "dark")
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         database = str(Path(folder) / "console.db")
-        fill = [sys.executable, "-m", "db.fill", *FILL, "--database", database]
+        fill = [sys.executable, "-m", "db.sample.fill", *FILL, "--database", database]
         subprocess.run(fill, check=True)
         with sync_playwright() as playwright, Console(Path(folder)) as console:
             browser = launched(playwright)

@@ -1,0 +1,1 @@
+"""Settings: the environment and `.env`, the limits, what was chosen and changed."""

@@ -1,0 +1,1 @@
+"""What the history says, as charts and strips."""

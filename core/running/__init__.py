@@ -1,0 +1,1 @@
+"""Runs while they happen: the engine that owns them, their steps, budgets and who may be asked."""

@@ -1,0 +1,138 @@
+"""What a person lets a run take, and the count that keeps to it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from core.values.calls import Attempt
+from core.values.errors import LimitReached
+from core.values.outcomes import ErrorKind
+from core.values.wording import count, money, seconds_in_words
+
+_ACTION = "Raise this limit and continue; what is done is kept."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """None: no limit. Money counts calls whose price is known."""
+
+    seconds: float | None = None  # of work: the time that a plan waits for its reader is free
+    calls: int | None = None  # requests sent, failed ones too
+    usd: float | None = None  # for one run
+    usd_per_day: float | None = None  # for all runs together, since midnight on this computer
+
+    @classmethod
+    def read(cls, known: Mapping[str, Any] | None) -> Limits:
+        """From JSON; what is no positive number is no limit."""
+        names = (field.name for field in fields(cls))
+        return cls(**{name: _positive((known or {}).get(name)) for name in names})
+
+    def as_json(self) -> dict[str, float]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class Meter:
+    """Numbers the calls of a run; asked for one more than a limit allows, it says which."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        attempts: Sequence[Attempt],
+        *,
+        spent_today: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._limits = limits
+        self._attempts = attempts  # of the run, and growing
+        self._spent_today = spent_today
+        made = max((attempt.ordinal for attempt in attempts), default=-1) + 1
+        self._ordinals = itertools.count(made)
+        self._made = made
+
+    def __iter__(self) -> Meter:
+        return self
+
+    def __next__(self) -> int:
+        """The next call's ordinal.
+
+        Raises:
+            LimitReached: that call would be over a limit.
+        """
+        self._check()
+        self._made += 1
+        return next(self._ordinals)
+
+    def _check(self) -> None:
+        limits = self._limits
+        made = self._made - sum(attempt.drilled for attempt in self._attempts)
+        if limits.calls is not None and made >= limits.calls:
+            raise LimitReached(f"The run has made {count(made, 'call')}, its limit.", _ACTION)
+        if limits.usd is not None and (spent := cost_of(self._attempts)) >= limits.usd:
+            raise LimitReached(
+                f"The run has cost {money(spent)}; its limit is {money(limits.usd)}.", _ACTION
+            )
+        if limits.usd_per_day is not None and (today := self._spent_today()) >= limits.usd_per_day:
+            raise LimitReached(
+                f"{money(today)} were spent today; the limit for a day is"
+                f" {money(limits.usd_per_day)}.",
+                "Raise this limit and continue, or continue tomorrow; what is done is kept.",
+            )
+
+
+def out_of_time(limits: Limits) -> LimitReached:
+    words = seconds_in_words(limits.seconds or 0.0)
+    return LimitReached(f"The run has worked for {words}, its limit.", _ACTION)
+
+
+def cost_of(attempts: Sequence[Attempt]) -> float:
+    """US dollars, of the calls whose price is known."""
+    return sum(attempt.cost_usd or 0.0 for attempt in attempts)
+
+
+def is_unpriced(attempt: Attempt) -> bool:
+    """Whether it may have cost something that nobody knows.
+
+    What was refused or never reached its vendor costs nothing, nor does what is still under way
+    so far.
+    """
+    if attempt.cost_usd is not None or attempt.simulated or attempt.drilled:
+        return False
+    if attempt.status != "failed":
+        return attempt.status != "running"
+    refused = attempt.http_status is not None and attempt.http_status >= 400
+    return not refused and attempt.error_kind is not ErrorKind.CONNECTION
+
+
+def working_seconds(attempts: Sequence[Attempt], *, now: float | None = None) -> float:
+    """Seconds in which at least one call was under way; the time a person took is not in it.
+
+    With `now` (UTC seconds since the epoch) what is under way counts until then.
+    """
+    return sum(end - start for start, end in stretches(attempts, now=now))
+
+
+def stretches(
+    attempts: Sequence[Attempt], *, now: float | None = None
+) -> list[tuple[float, float]]:
+    """From when until when something was under way, in UTC seconds since the epoch, in order."""
+    found: list[tuple[float, float]] = []
+    for start, end in sorted((each.started_at, _end(each, now)) for each in attempts):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _positive(value: object) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if number and value > 0 else None  # type: ignore[operator] # a number, by the line above
+
+
+def _end(attempt: Attempt, now: float | None) -> float:
+    if attempt.latency_ms is not None:
+        return attempt.started_at + attempt.latency_ms / 1000
+    running = attempt.status == "running" and now is not None
+    return max(attempt.started_at, now or 0.0) if running else attempt.started_at

@@ -1,0 +1,155 @@
+"""How far the carrying out of a plan has come: a fold over the run's calls.
+
+A step is done when one of its calls was answered, so a restart, a stop or a failure repeats no
+finished step. The final answer counts as one more step, after the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core.planning.plan import Plan, PlanStep
+from core.running.budget import Limits
+from core.values.calls import Attempt, CallStatus
+from core.values.thinking import answer_so_far
+
+StepState = Literal["waiting", "running", "done", "failed", "skipped"]
+SIDE_BY_SIDE = 3  # steps at once, unless the user says otherwise
+MOST_SIDE_BY_SIDE = 10
+_FAILED: tuple[CallStatus, ...] = ("failed",)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for the carrying out of one plan; kept with its run."""
+
+    approve: bool = False  # shown to its reader first
+    private: bool = False  # only BitNet on this computer may be asked
+    side_by_side: int = SIDE_BY_SIDE
+    limits: Limits = field(default_factory=Limits)
+    skipped: frozenset[int] = frozenset()
+    failed: Mapping[int, str] = field(default_factory=dict)  # why, by step, when it ended last
+    begun: bool = False
+
+    @classmethod
+    def read(cls, known: Mapping[str, Any] | None) -> Terms:
+        """From JSON."""
+        found = known or {}
+        return cls(
+            approve=bool(found.get("approve")),
+            private=bool(found.get("private")),
+            side_by_side=int(found.get("side_by_side") or SIDE_BY_SIDE),
+            limits=Limits.read(found.get("limits")),
+            skipped=frozenset(found.get("skipped") or ()),
+            failed={int(step): why for step, why in (found.get("failed") or {}).items()},
+            begun=bool(found.get("begun")),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "approve": self.approve,
+            "private": self.private,
+            "side_by_side": self.side_by_side,
+            "limits": self.limits.as_json(),
+            "skipped": sorted(self.skipped),
+            "failed": {str(step): why for step, why in self.failed.items()},
+            "begun": self.begun,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step as it stands. `text` is its result, or what was written of it so far.
+
+    Neither holds what the model thought aloud.
+    """
+
+    index: int
+    step: PlanStep | None  # None: the final answer
+    state: StepState
+    text: str
+    attempts: tuple[Attempt, ...]  # all of this step, in order
+    reason: str | None = None  # why it failed
+
+    @property
+    def answered(self) -> Attempt | None:
+        return next((each for each in reversed(self.attempts) if each.status == "ok"), None)
+
+
+def steps_of(
+    plan: Plan,
+    attempts: Sequence[Attempt],
+    texts: Mapping[int, str],
+    terms: Terms,
+    *,
+    under_way: Collection[int] = (),
+    live: bool = False,
+) -> list[StepView]:
+    """Every step of `plan`, and then the final answer. `texts` are by the attempts' ordinals."""
+    views = []
+    for index in range(len(plan.steps) + 1):
+        mine = tuple(attempt for attempt in attempts if attempt.step == index)
+        state = _state(index, mine, terms, under_way=under_way, live=live)
+        views.append(
+            StepView(
+                index,
+                plan.steps[index] if index < len(plan.steps) else None,
+                state,
+                _text(state, mine, texts),
+                mine,
+                _reason(index, mine, terms) if state == "failed" else None,
+            )
+        )
+    return views
+
+
+def results_of(plan: Plan, attempts: Sequence[Attempt], texts: Mapping[int, str]) -> dict[int, str]:
+    """The texts of the steps that are done, the final answer included."""
+    return {
+        attempt.step: texts.get(attempt.ordinal, "")
+        for attempt in attempts
+        if attempt.step is not None and attempt.status == "ok" and attempt.step <= len(plan.steps)
+    }
+
+
+def status_of(views: Sequence[StepView], *, running: bool) -> str:
+    """`planned`, `running`, `executed` or `partly`."""
+    if running:
+        return "running"
+    if all(view.state == "done" for view in views):
+        return "executed"
+    return "partly" if any(view.state != "waiting" for view in views) else "planned"
+
+
+def _state(
+    index: int,
+    mine: Sequence[Attempt],
+    terms: Terms,
+    *,
+    under_way: Collection[int],
+    live: bool,
+) -> StepState:
+    if any(attempt.status == "ok" for attempt in mine):
+        return "done"
+    if index in terms.skipped:
+        return "skipped"
+    if index in under_way:
+        return "running"
+    if index in terms.failed:
+        return "failed"
+    if live or not mine:  # what failed before is to be tried again
+        return "waiting"
+    return "failed" if mine[-1].status in _FAILED else "waiting"
+
+
+def _text(state: StepState, mine: Sequence[Attempt], texts: Mapping[int, str]) -> str:
+    if state == "done":
+        answered = next(each for each in reversed(mine) if each.status == "ok")
+        return texts.get(answered.ordinal, "")
+    return answer_so_far(texts.get(mine[-1].ordinal, "")) if mine and state == "running" else ""
+
+
+def _reason(index: int, mine: Sequence[Attempt], terms: Terms) -> str | None:
+    return terms.failed.get(index) or (mine[-1].message if mine else None)

@@ -1,0 +1,91 @@
+"""What a person can do about a failure: one button per kind of failure, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.values.calls import Attempt
+from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.registry import PROVIDERS, label_of
+
+Leads = Literal["billing", "keys", "providers", "settings", "down", "longer", "goal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """`label` is the button's; `{it}` in it stands for the provider. `leads` says where to.
+
+    `down`: below the others in the order; `longer`: the same run with a longer answer; `goal`:
+    the goal, to be put in other words.
+    """
+
+    label: str
+    leads: Leads
+
+
+_DOWN = Remedy("Move {it} down", "down")
+_TEST = Remedy("Test {it}", "providers")
+_GOAL = Remedy("Change the goal", "goal")
+
+REMEDIES: dict[ErrorKind, Remedy | None] = {
+    ErrorKind.AUTH: Remedy("Where to get a key", "keys"),
+    ErrorKind.PERMISSION: Remedy("Open {it}'s keys", "keys"),
+    ErrorKind.BILLING: Remedy("Open billing", "billing"),
+    ErrorKind.MODEL_NOT_FOUND: Remedy("Choose another model", "providers"),
+    ErrorKind.RATE_LIMITED: _DOWN,
+    ErrorKind.OVERLOADED: _DOWN,
+    ErrorKind.SERVER_ERROR: _DOWN,
+    ErrorKind.TIMEOUT: Remedy("Allow more time", "settings"),
+    ErrorKind.CONNECTION: _TEST,
+    ErrorKind.BAD_RESPONSE: _TEST,
+    ErrorKind.BAD_REQUEST: _GOAL,
+    ErrorKind.CONTEXT_TOO_LONG: Remedy("Shorten the goal", "goal"),
+    ErrorKind.REFUSED: _GOAL,
+    ErrorKind.TRUNCATED: Remedy("Allow a longer answer", "longer"),
+    ErrorKind.INVALID_PLAN: _DOWN,
+    ErrorKind.CANCELLED: None,
+    ErrorKind.INTERRUPTED: None,
+    ErrorKind.INTERNAL: None,
+}
+
+
+def blamed(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The failure to see to first: one that no waiting helps, else the first of all."""
+    failed = [
+        attempt
+        for attempt in attempts
+        if attempt.status == "failed" and attempt.error_kind and not attempt.drilled
+    ]
+    for attempt in failed:
+        if attempt.error_kind and OUTCOMES[attempt.error_kind].needs_you:
+            return attempt
+    return failed[0] if failed else None
+
+
+def remedy(attempt: Attempt) -> Remedy | None:
+    """The button for this failure, with the provider's name in its label."""
+    found = REMEDIES[attempt.error_kind] if attempt.error_kind else None
+    if found is None:
+        return None
+    return Remedy(found.label.format(it=label_of(attempt.provider)), found.leads)
+
+
+def page_of(attempt: Attempt, leads: Leads) -> str | None:
+    """The vendor's page for `billing` or `keys`; None where there is none, as in practice."""
+    spec = PROVIDERS.get(attempt.provider)
+    if spec is None or attempt.simulated:
+        return None
+    return {"billing": spec.billing_page or spec.keys_page, "keys": spec.keys_page}.get(leads)
+
+
+def moved_down(order: Sequence[str], name: str, answered: str | None) -> list[str]:
+    """`order` with `name` just below whoever answered; at the end where nobody did.
+
+    One that stands below already goes one place further.
+    """
+    rest = [other for other in order if other != name]
+    place = list(order).index(name)
+    place = max(rest.index(answered), place) + 1 if answered in rest else len(rest)
+    return [*rest[:place], name, *rest[place:]]

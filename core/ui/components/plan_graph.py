@@ -1,0 +1,48 @@
+"""A plan drawn: a box a step, and a line from each step to those that wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from core.planning.plan import Plan, waves
+from core.values.statuses import STATUSES
+
+_HERE = Path(__file__)
+
+_component = st.components.v2.component(
+    "manyways_plan_graph",
+    html="<ol></ol>",
+    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
+)
+
+
+def plan_graph(plan: Plan, states: Mapping[int, str] | None = None) -> None:
+    """`states` are those of core.running.progress by step's index; none before anything is done."""
+    levels = {index: level for level, wave in enumerate(waves(plan)) for index in wave}
+    states = states or {}
+    _component(
+        key="plan graph",
+        data={
+            "label": "The steps of the plan, and which of them wait for which",
+            "steps": [
+                {
+                    "title": step.agent_type.replace("_", " ").capitalize(),
+                    "about": step.description,
+                    "level": levels[index],
+                    "after": step.dependencies,
+                    "state": states.get(index, ""),
+                    "icon": _icon(states.get(index)),
+                }
+                for index, step in enumerate(plan.steps)
+            ],
+        },
+    )
+
+
+def _icon(state: str | None) -> str:
+    """Of a step that waits it is seen that it does."""
+    return STATUSES[state].icon if state and state != "waiting" else ""

@@ -1,0 +1,1 @@
+"""Performance: how the providers fared."""

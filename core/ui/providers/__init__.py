@@ -1,0 +1,1 @@
+"""Providers: how each is, its test, its model, and the order."""

@@ -1,0 +1,1 @@
+"""Run plan, a run's own page, and Compare."""

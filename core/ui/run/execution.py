@@ -1,0 +1,430 @@
+"""Carrying a plan out, as the Run page offers and shows it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from core.running.budget import Limits, cost_of, working_seconds
+from core.running.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, StepView
+from core.running.run import Run
+from core.ui import actions as acting
+from core.ui import show
+from core.ui.components.markdown import read_view
+from core.ui.components.plan_graph import plan_graph
+from core.ui.run import again, forecast
+from core.ui.run.editing import editor
+from core.ui.run.going_on import carry_on, fault_view
+from core.ui.services import services
+from core.ui.settings.limit_form import CEILINGS, ceiling
+from core.values.registry import label_of
+from core.values.statuses import STATUSES
+from core.values.wording import attempt_in_words, seconds_in_words
+
+_AFTER = {
+    "look": "Show me the plan first",
+    "run": "Carry it out at once",
+}
+_PATIENCE = 600.0  # seconds that a plan may take, while nothing else was chosen
+_TOGETHER = "steps at once"  # not the key of Settings, whose field is no slider
+_LIVE_TEXT = 600  # characters of what is being written
+
+
+# -- the form
+
+
+def after() -> dict[str, Any]:
+    """What happens once there is a plan, and who may see the goal."""
+    engine = services().engine
+    chosen = engine.choices.get("after_planning")
+    acting.follow("after planning", chosen if chosen in _AFTER else "look")
+    wanted = st.segmented_control(
+        "Once there is a plan",
+        list(_AFTER),
+        required=True,
+        format_func=_AFTER.__getitem__,
+        key="after planning",
+        width="stretch",
+        on_change=acting.keep,
+        args=("after_planning", "after planning"),
+    )
+    private = st.toggle(
+        "Private: this stays on this computer",
+        key="private",
+        persist_state="session",
+        help="Only BitNet on this computer is asked, and nobody else, whatever happens.",
+    )
+    if wanted == "run":
+        st.caption(show.plain(forecast.for_a_goal()))
+    if private and (fault := engine.lineup.why_not_private()):
+        st.caption(f":orange[:material/warning:] {show.plain(fault)}")
+    return {"execute": wanted == "run", "approve": wanted == "look", "private": private}
+
+
+def options() -> dict[str, Any]:
+    """What one run may take; kept as soon as it is chosen."""
+    chosen = services().engine.choices.get("side_by_side")
+    acting.follow(_TOGETHER, chosen if isinstance(chosen, int) else SIDE_BY_SIDE)
+    together = st.slider(
+        "Steps side by side",
+        1,
+        MOST_SIDE_BY_SIDE,
+        key=_TOGETHER,
+        help="How many steps may be under way at once.",
+        on_change=acting.keep,
+        args=("side_by_side", _TOGETHER),
+    )
+    st.markdown(":small[Limits]", help="A run that reaches one stops, and can go on with more.")
+    return {"side_by_side": together, "limits": limit_fields(_limits(), key="limit", kept=True)}
+
+
+def _limits() -> Limits:
+    engine = services().engine
+    unset = engine.choices.get("limits") is None
+    return Limits(seconds=_PATIENCE) if unset else engine.limits
+
+
+def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
+    """The four limits as fields. `kept`: each becomes the choice for every run as soon as it is
+    changed, and one that is set is taken away by a button; else an empty one is none."""
+    left, right = st.columns(2)
+
+    def field(where: Any, name: str, label: str, *, unit: float = 1, **how: Any) -> Any:
+        """`unit`: how much of the limit is one of the field's."""
+        row, known, own = CEILINGS[name], getattr(now, name), f"{key} {name}"
+
+        def keep(value: float | None) -> None:
+            change: dict[str, Any] = {name: value}
+            limits = replace(_limits(), **change)
+            services().engine.control.choose("limits", limits.as_json())
+
+        if kept:
+            with where:
+                ceiling(name, label, known, keep, key=own, unit=unit, **how)
+            return known
+        kind = int if row.whole else float
+        amount = where.number_input(
+            label,
+            min_value=kind(min(row.least, known or row.least) / unit),
+            value=None if known is None else kind(known / unit),
+            key=own,
+            **{"format": "%d" if row.whole else "%.4g", "placeholder": "No limit", **how},
+        )
+        return amount and amount * unit
+
+    patience = services().engine.policy.run_timeout / 60
+    return Limits(
+        field(
+            left,
+            "seconds",
+            "Minutes of work",
+            unit=60,
+            step=1.0,
+            format="%.4g",
+            placeholder=f"{patience:.2g}, as for any run",
+        ),
+        field(right, "calls", "Calls"),
+        field(
+            left,
+            "usd",
+            "Dollars for a run",
+            step=0.1,
+            help="Calls whose price is known are counted. The call that crosses it is the last.",
+        ),
+        field(
+            right,
+            "usd_per_day",
+            "Dollars for a day",
+            step=1.0,
+            help="All runs together, since midnight on the computer that Manyways runs on.",
+        ),
+    )
+
+
+# -- the run
+
+
+def body(run: Run, *, live: bool) -> None:
+    """A run's plan to look at, or its steps as they come along, and what came of them."""
+    run = services().engine.run(run.record.id) or run
+    if run.plan is None:
+        if run.error is not None and run.error.kind == "limit":
+            fault_view(run.record.id)
+            _go_on(run, ())
+        return
+    if is_offered(run):
+        _offered(run)
+    elif run.terms.begun or run.executing:
+        _carried_out(run, live=live)
+
+
+def reading(run: Run) -> None:
+    """A run to read: the answer, then the plan and its steps, folded."""
+    steps = run.steps()
+    if not steps:
+        st.caption("There is no plan yet." if not run.done.is_set() else "There is no plan.")
+        return
+    if steps[-1].state == "done":
+        with st.container(border=True):
+            _result(run, steps[-1])
+            _who(steps[-1], st)
+    else:
+        done = sum(view.state == "done" for view in steps[:-1])
+        st.caption(f"There is no answer yet: {done} of {len(steps) - 1} steps are done.")
+    st.subheader("Steps", anchor=False)
+    for view in steps[:-1]:
+        _folded(run, view)
+
+
+def _folded(run: Run, view: StepView) -> None:
+    assert view.step is not None
+    label = f"{view.index + 1}. {show.plain(show.agent(view.step.agent_type))}"
+    status = STATUSES[view.state]
+    if view.state != "done":
+        label += f" ({status.word.lower()})"
+    with st.expander(label, icon=status.material, key=f"read {run.record.id} {view.index}"):
+        st.markdown(f"**{show.plain(view.step.description)}**")
+        st.caption(show.step_facts(view.step.dependencies, view.step.tool_name))
+        if view.state == "done":
+            _result(run, view)
+        elif view.reason:
+            st.markdown(show.plain(view.reason))
+        _attempts(view)
+        _who(view, st)
+
+
+def is_offered(run: Run) -> bool:
+    """Whether there is a plan that nobody has begun to carry out."""
+    begun = run.terms.begun or run.executing
+    return run.plan is not None and not begun and run.done.is_set()
+
+
+def offer(run: Run) -> None:
+    """What a plan that is ready waits for: to be carried out, changed, or made anew."""
+    with st.container(border=True):
+        st.caption(show.plain(forecast.for_plan(run)))
+        bar = st.container(horizontal=True, vertical_alignment="center")
+        if bar.button(
+            "Run these steps", type="primary", icon=":material/play_arrow:", key="carry out"
+        ):
+            carry_on(run.record.id)
+        bar.toggle("Edit the plan", key=_editing(run))
+        with bar.popover("Change the goal", icon=":material/edit_note:", type="tertiary"):
+            _other_goal(run)
+
+
+def _editing(run: Run) -> str:
+    return f"edit {run.record.id}"
+
+
+def _offered(run: Run) -> None:
+    plan = run.plan
+    assert plan is not None
+    fault = st.container()  # of what is edited below it, too
+    st.subheader("Plan", anchor=False)
+    show.plan_head(plan)
+    if st.session_state.get(_editing(run)):
+        editor(run)
+    else:
+        show.plan_steps(plan)
+    with fault:
+        fault_view(run.record.id)
+
+
+def _other_goal(run: Run) -> None:
+    goal = st.text_area("Goal", run.record.goal, key=f"goal of {run.record.id}", height=120)
+    if st.button("Plan again", icon=":material/replay:", key="plan again"):
+        again.start(services().engine.replan, run.record.id, goal or "")
+
+
+def _carried_out(run: Run, *, live: bool) -> None:
+    plan, steps = run.plan, run.steps()
+    assert plan is not None
+    fault = st.container()  # of what is edited below it, too
+    _progress(run, steps)
+    if not live and run.record.status != "completed":
+        _go_on(run, steps)
+    with fault:
+        fault_view(run.record.id)
+    final = steps[-1]
+    if final.state in ("running", "done", "failed"):
+        _answer(run, final)
+    states = {view.index: str(view.state) for view in steps[:-1]}
+    if run.record.status == "completed":
+        with st.expander("Plan", icon=":material/account_tree:"):
+            show.plan_head(plan, states)
+    else:
+        plan_graph(plan, states)
+    for view in steps[:-1]:
+        if run.record.status == "completed":
+            _folded(run, view)
+        else:
+            _step(run, view)
+
+
+def _progress(run: Run, steps: Sequence[StepView]) -> None:
+    done = sum(view.state in ("done", "skipped") for view in steps[:-1])
+    total = len(steps) - 1
+    came_to = run.totals(now=time.time())
+    facts = [f"{done} of {total} steps", came_to.took, came_to.asked, came_to.cost]
+    written = steps[-1].state in ("done", "skipped")
+    whole = 1.0 if written else done / (total + 1)
+    st.progress(whole, text=show.plain(" · ".join(filter(None, facts))))
+    if run.terms.private:
+        private_badge()
+
+
+def private_badge() -> None:
+    st.badge(
+        "Private: it stays on this computer",
+        icon=":material/lock:",
+        color="green",
+        help="Only BitNet is asked; each attempt shows whom.",
+    )
+
+
+def _go_on(run: Run, steps: Sequence[StepView]) -> None:
+    """What can be done about a run that has not come to its end."""
+    failed = [view for view in steps if view.state == "failed"]
+    run_id = run.record.id
+    with st.container(border=True):
+        left = sum(view.state not in ("done", "skipped") for view in steps[:-1])
+        said = f"{left} step{'' if left == 1 else 's'}" if left else "Only the final answer"
+        if steps:
+            st.markdown(f"**{said} to go.** What is done is kept and asked of nobody again.")
+        limits = None
+        if run.error is not None and run.error.kind == "limit":
+            limits = limit_fields(_raised(run), key=f"raise {run_id}")
+        bar = st.container(horizontal=True, vertical_alignment="bottom")
+        label = "Try again" if failed else "Continue"
+        if bar.button(label, type="primary", icon=":material/play_arrow:", key="go on"):
+            carry_on(run_id, limits=limits)
+        if failed:
+            _with_another(run, bar)
+            words = "Skip the final answer" if failed[-1] is steps[-1] else _skipping(failed)
+            if bar.button(words, icon=":material/skip_next:", key="skip"):
+                carry_on(run_id, skip=[view.index for view in failed])
+        editing = left and bar.toggle("Edit what is to come", key=f"edit rest of {run_id}")
+    if editing:
+        editor(run)
+
+
+def _skipping(failed: Sequence[StepView]) -> str:
+    numbers = " and ".join(str(view.index + 1) for view in failed)
+    return f"Skip step{'' if len(failed) == 1 else 's'} {numbers}"
+
+
+def _with_another(run: Run, bar: Any) -> None:
+    """Another provider first, for what failed."""
+    engine = services().engine
+    able = engine.lineup.eligible(simulated=run.record.simulated)
+    if run.terms.private or len(able) < 2:
+        return
+    with bar.popover("With another provider", icon=":material/swap_horiz:"):
+        for name in able:
+            words = f"{label_of(name)} first"
+            if st.button(words, key=f"first {name}", type="tertiary"):
+                carry_on(run.record.id, first=name)
+
+
+def _raised(run: Run) -> Limits:
+    """The limits of a run, with each that it has reached twice as high."""
+    now = run.terms.limits
+    calls = now.calls
+    if calls is not None and len(run.attempts) >= calls:
+        calls *= 2
+    usd = now.usd
+    if usd is not None and cost_of(run.attempts) >= usd:
+        usd *= 2
+    seconds = now.seconds
+    if seconds is not None and working_seconds(run.attempts) >= seconds * 0.9:
+        seconds *= 2
+    same = (calls, usd, seconds) == (now.calls, now.usd, now.seconds)
+    day = now.usd_per_day * 2 if same and now.usd_per_day is not None else now.usd_per_day
+    return Limits(seconds, calls, usd, day)
+
+
+def _answer(run: Run, final: StepView) -> None:
+    with st.container(border=True):
+        head = st.container(horizontal=True, vertical_alignment="center")
+        head.markdown("#### Answer", width="stretch")
+        _who(final, head)
+        if final.state == "done":
+            _result(run, final)
+        elif final.state == "failed":
+            st.markdown(show.plain(final.reason or "It could not be written."))
+        else:
+            _being_written(final)
+        _attempts(final)
+
+
+def _step(run: Run, view: StepView) -> None:
+    step = view.step
+    assert step is not None
+    status = STATUSES[view.state]
+    with st.container(border=True, gap="small"):
+        head = st.container(horizontal=True, vertical_alignment="center", gap="small")
+        head.markdown(
+            f"**{view.index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch"
+        )
+        _who(view, head)
+        head.badge(status.word, icon=status.material, color=status.colour)
+        st.markdown(show.plain(step.description))
+        st.caption(show.step_facts(step.dependencies, step.tool_name))
+        if view.state == "running":
+            _being_written(view)
+        elif view.state == "failed":
+            st.markdown(f":red[:material/error:] {show.plain(view.reason or 'It failed.')}")
+        elif view.state == "done":
+            with st.expander("Result", key=f"result {run.record.id} {view.index}"):
+                _result(run, view)
+        _attempts(view)
+
+
+def _who(view: StepView, where: Any) -> None:
+    if by := view.answered:
+        took = seconds_in_words((by.latency_ms or 0.0) / 1000)
+        where.caption(show.plain(f"{label_of(by.provider)} · {took}"), width="content")
+
+
+def _result(run: Run, view: StepView) -> None:
+    if view.text:
+        read_view(view.text)
+    else:
+        st.caption("The text of this result is no longer kept.")
+    _notes(run, view)
+
+
+def _being_written(view: StepView) -> None:
+    last = view.attempts[-1] if view.attempts else None
+    if last is not None and last.status == "running":
+        waited = seconds_in_words(max(0.0, time.time() - last.started_at))
+        doing = "writing" if view.text.strip() else "at work"
+        st.caption(show.plain(f"{label_of(last.provider)} is {doing} · {waited}"))
+    if text := view.text.strip():
+        st.code(text[-_LIVE_TEXT:], language=None, wrap_lines=True)
+
+
+def _notes(run: Run, view: StepView) -> None:
+    for cut in run.cuts(view.index):
+        st.caption(
+            f":material/content_cut: The result of step {cut.step + 1} was too long to be given"
+            f" whole: {cut.kept:,} of {cut.whole:,} characters were."
+        )
+    if (by := view.answered) and by.message:
+        st.caption(f":material/content_cut: {show.plain(by.message)}")
+
+
+def _attempts(view: StepView) -> None:
+    """Who was asked, where that was more than the one who answered."""
+    if len(view.attempts) < 2 and view.state != "failed":
+        return
+    lines = []
+    for attempt in view.attempts:
+        row = STATUSES[attempt.status]
+        lines.append(f":{row.colour}[{row.material}] {show.plain(attempt_in_words(attempt))}")
+    st.markdown("  \n".join(f":small[{line}]" for line in lines))

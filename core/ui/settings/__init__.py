@@ -1,0 +1,1 @@
+"""Settings: every setting, the limits, and the history's upkeep."""

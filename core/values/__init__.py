@@ -1,0 +1,1 @@
+"""What everything speaks in: calls, runs, what each error means, a row a provider, words."""

@@ -1,0 +1,555 @@
+"""Numbers and attempts in plain words, for pages and answers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from core.values.calls import Attempt, Decision, Skip, SkipReason
+from core.values.jobs import Job, at_fault, jobs_of, last_by_provider
+from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.registry import PROVIDERS, label_of
+from core.values.statuses import STATUSES
+
+# Reasons as they stand alone: in a list, on an axis, as a filter's choice.
+REASONS: dict[ErrorKind, str] = {
+    ErrorKind.AUTH: "Key not accepted",
+    ErrorKind.PERMISSION: "Not allowed",
+    ErrorKind.BILLING: "Out of credit",
+    ErrorKind.MODEL_NOT_FOUND: "Model not served",
+    ErrorKind.BAD_REQUEST: "Request not understood",
+    ErrorKind.CONTEXT_TOO_LONG: "Request too long",
+    ErrorKind.RATE_LIMITED: "Too many requests",
+    ErrorKind.OVERLOADED: "Overloaded",
+    ErrorKind.SERVER_ERROR: "Error of its own",
+    ErrorKind.TIMEOUT: "No answer in time",
+    ErrorKind.CONNECTION: "Not reached",
+    ErrorKind.REFUSED: "Declined to answer",
+    ErrorKind.BAD_RESPONSE: "No usable answer",
+    ErrorKind.TRUNCATED: "Answer cut off",
+    ErrorKind.INVALID_PLAN: "Plan does not hold",
+    ErrorKind.CANCELLED: "Stopped by you",
+    ErrorKind.INTERRUPTED: "Manyways stopped",
+    ErrorKind.INTERNAL: "Manyways failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """Why somebody was passed over, in words that fit after the name: by itself, and as a clause.
+
+    A failure's own words stand for `{said}`. `set_up`: it could have been asked otherwise.
+    """
+
+    short: str
+    clause: str
+    set_up: bool = True
+
+
+SKIPS: dict[SkipReason, _Passed] = {
+    "resting": _Passed("resting", "is being tried by another run"),
+    "needs_attention": _Passed("{said}", "{said}"),
+    "switched_off": _Passed("switched off", "is switched off"),
+    "no_key": _Passed("no key", "has no key", set_up=False),
+    "drilled": _Passed("pretended down (fire drill)", "is pretended down in a fire drill"),
+    "private": _Passed("kept out: this goal is private", "is kept out because the goal is private"),
+    "not_asked_for": _Passed("not asked for", "was not asked for", set_up=False),
+}
+
+
+def skip_in_short(skip: Skip, *, back: str = "") -> str:
+    """What fits after the name: `resting, back at 14:03`. `back` says when: `at 14:03`."""
+    if skip.reason == "resting":
+        return f"resting, back {back}" if back else "rested, being tried"
+    if skip.reason == "no_key" and _runs_here(skip.provider):
+        return "not running"
+    return SKIPS[skip.reason].short.format(said=_said(skip))
+
+
+def skip_in_words(skip: Skip, *, zone: str | None = None) -> str:
+    """A sentence: `Google is overloaded and rests until 24 Nov 2026, 14:03:22 UTC.`
+
+    The moment is in the time zone of that name.
+    """
+    label = label_of(skip.provider)
+    if skip.reason == "resting" and skip.until is not None:
+        return f"{label} {_said(skip)} and rests until {exact_time(skip.until, zone)}."
+    if skip.reason == "needs_attention":
+        return f"{label} {_said(skip)}, so it was not asked."
+    return f"{label} {skip_clause(skip)}."
+
+
+def order_in_words(decisions: Sequence[Decision]) -> str:
+    """Of the first: `Anthropic, OpenAI, Google (chance had a part in it, 1 in 6)`."""
+    if not decisions:
+        return "not recorded then"
+    first = decisions[0]
+    how = ["chosen for this run"] if first.chosen else []
+    if first.drawn:
+        how.append(f"chance had a part in it{_odds(first.probability)}")
+    names = ", ".join(map(label_of, first.order)) or "nobody could be asked"
+    return f"{names} ({', '.join(how)})" if how else names
+
+
+def _odds(probability: float | None) -> str:
+    if probability is None:
+        return ""
+    if probability > 0.5:
+        return f", {percent(probability, digits=0)}"
+    return f", 1 in {round(1 / probability):,}"
+
+
+def skip_clause(skip: Skip, *, now: float | None = None) -> str:
+    """What fits after the name or `which`: `rests for another 42 s`. `now` is in UTC seconds."""
+    if skip.reason == "resting" and skip.until is not None and now is not None:
+        return f"rests for another {seconds_in_words(max(skip.until - now, 1.0))}"
+    if skip.reason == "no_key" and _runs_here(skip.provider):
+        return "is not running"
+    return SKIPS[skip.reason].clause.format(said=_said(skip))
+
+
+def _runs_here(provider: str) -> bool:
+    return provider in PROVIDERS and PROVIDERS[provider].runs_here
+
+
+def _said(skip: Skip) -> str:
+    return OUTCOMES[skip.error_kind].said if skip.error_kind else "failed before"
+
+
+def help_with(kind: ErrorKind, provider: str) -> str:
+    """What to do about a failure of that provider's, by its name: `Top up the account with …`"""
+    label, action = label_of(provider), OUTCOMES[kind].action
+    return action.replace("this provider", label).replace("the provider", label)
+
+
+def seconds_in_words(seconds: float, *, aligned: bool = False) -> str:
+    """`4 ms`, `0.8 s`, `42 s`, `3 min`, `2 h`, `42 days`; aligned, for a column: `42.0 s`."""
+    if 0 < seconds < 0.095:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "<1 ms"
+    if aligned:
+        return f"{seconds:,.1f} s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    for size, up_to, unit in ((1, 120, "s"), (60, 120, "min"), (3600, 48, "h")):
+        if round(seconds / size) < up_to:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:,.0f} days"
+
+
+def ago(seconds: float) -> str:
+    """How long something is past: `just now`, `42 s ago`, `3 min ago`, `2 h ago`, `5 days ago`."""
+    return "just now" if seconds < 5 else f"{seconds_in_words(round(seconds))} ago"
+
+
+def count(number: float, thing: str) -> str:
+    """`1 call`, `1,204 calls`."""
+    return f"{number:,.0f} {thing}{'' if number == 1 else 's'}"
+
+
+def percent(rate: float, *, digits: int = 1, aligned: bool = False) -> str:
+    """`98.4 %`, `95 %`; never 100 unless it is all of them, never 0 unless it is none.
+
+    Aligned, for a column: `95.0 %`.
+    """
+    said = _hundredths(rate, digits)
+    return f"{said if aligned else said.removesuffix('.0')} %"
+
+
+def percent_range(low: float, high: float, *, digits: int = 1) -> str:
+    """`96.8 to 98.3 %`"""
+    return f"{_hundredths(low, digits)} to {_hundredths(high, digits)} %"
+
+
+def _hundredths(rate: float, digits: int) -> str:
+    least = 10.0**-digits
+    hundredths = min(max(rate * 100, least), 100 - least) if 0 < rate < 1 else rate * 100
+    return f"{hundredths:.{digits}f}"
+
+
+def bytes_in_words(number: float) -> str:
+    """`512 bytes`, `4.2 MB`, `1.3 GB`; a MB is 1,000,000 bytes."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return (
+                f"{number / size:.1f} {unit}"
+                if number < 100 * size
+                else f"{number / size:,.0f} {unit}"
+            )
+    return f"{number:.0f} bytes"
+
+
+def day_in_words(moment: date, *, year: bool = False) -> str:
+    """`28 Nov`, `28 Nov 2026`."""
+    return f"{moment.day} {moment:%b %Y}" if year else f"{moment.day} {moment:%b}"
+
+
+def sentence(words: str) -> str:
+    """With a capital to begin with; `capitalize` would make the names inside small."""
+    return words[:1].upper() + words[1:]
+
+
+def exact_time(moment: float, zone: str | None) -> str:
+    """`24 Nov 2026, 14:03:22`, in the zone of that name, or UTC where there is none such."""
+    local, utc = _local(moment, zone)
+    return f"{day_in_words(local, year=True)}, {local:%H:%M:%S}{utc}"
+
+
+def moment_near(moment: float, other: float, zone: str | None) -> str:
+    """`14:03`, or with its day where that is not the other moment's: `25 Nov, 14:03`."""
+    local, utc = _local(moment, zone)
+    day = "" if local.date() == _local(other, zone)[0].date() else f"{day_in_words(local)}, "
+    return f"{day}{local:%H:%M}{utc}"
+
+
+def _local(moment: float, zone: str | None) -> tuple[datetime, str]:
+    """And what to say of it where there is no zone of that name."""
+    try:
+        there = ZoneInfo(zone) if zone else None
+    except (ZoneInfoNotFoundError, ValueError):
+        there = None
+    return datetime.fromtimestamp(moment, there or ZoneInfo("UTC")), "" if there else " UTC"
+
+
+def money(dollars: float | None) -> str:
+    """`$0.0042`, `$1,204.50`; what is unknown is not nothing."""
+    if dollars is None:
+        return "unknown"
+    if 0 < dollars < 0.00005:
+        return "<$0.0001"
+    return "$0" if dollars == 0 else f"${dollars:.4f}" if dollars < 0.01 else f"${dollars:,.2f}"
+
+
+def cost(dollars: float | None, *, unpriced: int = 0, simulated: bool = False) -> str:
+    """What calls came to: `$1.20`, `at least $0.0067, 5 calls without a price`.
+
+    `dollars` are those of the calls whose price is known, `unpriced` how many more there were.
+    Practice costs nothing, whatever the price lists know.
+    """
+    value, note = cost_parts(dollars, unpriced=unpriced, simulated=simulated)
+    if simulated:
+        return f"{value} ({note})"
+    return f"{value}, {note}" if note else value
+
+
+def cost_parts(
+    dollars: float | None, *, unpriced: int = 0, simulated: bool = False
+) -> tuple[str, str]:
+    """The same in two: the sum, and what there is to be said of it."""
+    if simulated:
+        return "nothing", "practice"
+    if not unpriced:
+        return money(dollars), ""
+    known = f"at least {money(dollars)}" if dollars else "unknown"
+    return known, f"{count(unpriced, 'call')} without a price"
+
+
+def chain(calls: Iterable[Sequence[str]]) -> str:
+    """Who was asked, in turn, and how it went: `Anthropic ✕ → OpenAI ✓`.
+
+    `calls` are (provider, status); the same again and again is said once, with its number.
+    """
+    links = []
+    for (provider, status), run in groupby((call[0], call[1]) for call in calls):
+        times = sum(1 for _ in run)
+        links.append(
+            f"{label_of(provider)} {STATUSES[status].sign}{f' ×{times}' if times > 1 else ''}"
+        )
+    return " → ".join(links)
+
+
+def attempt_in_words(attempt: Attempt) -> str:
+    """One attempt as a sentence: `Anthropic is overloaded.`"""
+    label = label_of(attempt.provider)
+    if attempt.status == "running":
+        return f"Asking {label}."
+    if attempt.status == "ok":
+        took = seconds_in_words((attempt.latency_ms or 0.0) / 1000)
+        return f"{label} answered in {took}."
+    if attempt.drilled:
+        return f"{label} was pretended down in a fire drill."
+    if attempt.error_kind is None:
+        return f"{label} did not answer."
+    return f"{label} {OUTCOMES[attempt.error_kind].said}."
+
+
+def ticker(attempts: Sequence[Attempt], *, seconds: float = 0.0) -> str:
+    """What is going on, while it is, `seconds` after the run began.
+
+    `Anthropic is overloaded, asking OpenAI…`
+    """
+    if not attempts:
+        return "Starting…" if seconds < 1 else "Waiting until a provider may be asked…"
+    asked = [attempt for attempt in attempts if attempt.status == "running"]
+    before = [attempt for attempt in attempts if attempt.status != "running"]
+    if not asked:
+        last = attempt_in_words(attempts[-1]).rstrip(".")
+        return f"{last}…" if attempts[-1].status == "ok" else f"{last}, looking for the next…"
+    names = " and ".join(dict.fromkeys(label_of(attempt.provider) for attempt in asked))
+    failed = before[-1] if before and before[-1].status == "failed" else None
+    if failed is None or failed.step != asked[0].step:
+        return f"Asking {names}…"
+    whom = "it again" if failed.provider == asked[0].provider else names
+    return f"{attempt_in_words(failed).rstrip('.')}, asking {whom}…"
+
+
+def step_in_words(step: int | None, steps: int | None) -> str:
+    """What a call was for: `Planning`, `Step 3`, `Answer`. `steps`: how many the plan has."""
+    if step is None:
+        return "Planning"
+    return "Answer" if step == steps else f"Step {step + 1}"
+
+
+def steps_in_words(indexes: Collection[int]) -> str:
+    """`step 3`, `steps 3 and 5`, `7 steps`; `indexes` begin at 0."""
+    if len(indexes) > _MOST_NUMBERS:
+        return f"{len(indexes)} steps"
+    numbers = listed(str(index + 1) for index in sorted(indexes))
+    return f"step{'' if len(indexes) == 1 else 's'} {numbers}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """`Anthropic, Google and OpenAI`."""
+    *most, last = [*words] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+# -- the story of a run
+
+_MOST_REASONS = 3  # told at once; of more it is said how many, and whose
+_ON_THE_WAY = 2  # reasons told of all steps together
+_MOST_NUMBERS = 3  # of steps
+_PAST = {"is": "was", "does": "did"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Verbs:
+    did: str
+    does: str
+    was_at_it: str
+    lacks: str
+
+
+_PLAN = _Verbs("planned it", "planning it", "was planning it", "there is no plan")
+_ANSWER = _Verbs(
+    "wrote the answer", "writing the answer", "was writing the answer", "there is no answer"
+)
+_LAST = replace(_ANSWER, did="wrote the last answer")
+_Clause = tuple[str, str]  # who, and what they did; or nobody, and a whole clause
+
+
+def story(
+    attempts: Sequence[Attempt],
+    decisions: Sequence[Decision] = (),
+    *,
+    steps: int | None = None,
+    skipped: Collection[int] = (),
+) -> str:
+    """A run in a sentence: who planned it, who did its steps, who failed, who wrote the answer.
+
+    `steps` are how many the plan has, the answer being one more; None: not known. `skipped` are
+    those that a person left out. A second sentence names who was passed over.
+
+    `Google planned it; OpenAI did the 6 steps; DeepSeek was overloaded in step 3, so OpenAI took
+    over; OpenAI wrote the answer. Not asked: Anthropic, out of credit.`
+    """
+    told = "; ".join(_joined(_clauses(attempts, steps, skipped))) or "nobody was asked"
+    told = f"{told[0].upper()}{told[1:]}."
+    return f"{told} {_not_asked(decisions, attempts)}".rstrip()
+
+
+def _clauses(
+    attempts: Sequence[Attempt], steps: int | None, skipped: Collection[int]
+) -> Iterator[_Clause]:
+    jobs = jobs_of(attempts, steps)
+    if jobs.plan:
+        yield from _one(jobs.plan, _PLAN, timed=len(jobs.plan.attempts) == len(attempts))
+    yield from _several(jobs.steps, steps)
+    left_out = {*skipped} - {job.step for job in jobs.steps if job.done} - {steps}
+    if left_out:
+        yield "", f"{steps_in_words(left_out)} {_were(left_out)} left out"
+    if steps in skipped and not (jobs.answer and jobs.answer.done):
+        yield "", "the answer was left out"
+    elif jobs.answer:
+        yield from _one(jobs.answer, _LAST if steps is None else _ANSWER)
+
+
+def _not_asked(decisions: Iterable[Decision], attempts: Iterable[Attempt]) -> str:
+    """`Not asked: Anthropic, out of credit; Google and Kimi, resting.`; of those asked nothing."""
+    asked = {attempt.provider for attempt in attempts}
+    skips = {skip.provider: skip for decision in decisions for skip in decision.skipped}
+    names: dict[str, list[str]] = {}  # by why
+    for name, skip in skips.items():
+        if name not in asked and SKIPS[skip.reason].set_up:
+            names.setdefault(_why_not(skip), []).append(label_of(name))
+    told = "; ".join(f"{listed(those)}, {why}" for why, those in names.items())
+    return f"Not asked: {told}." if told else ""
+
+
+def _why_not(skip: Skip) -> str:
+    """Without the moment, which is past when the story is told."""
+    if skip.reason == "resting":
+        return "resting"
+    if skip.reason == "needs_attention" and skip.error_kind:
+        reason = REASONS[skip.error_kind]
+        return reason[0].lower() + reason[1:]
+    return skip_in_short(skip)
+
+
+def _joined(clauses: Iterable[_Clause]) -> Iterator[str]:
+    """What one did after the other is said together: `Google planned it and did the step`."""
+    for who, same in groupby(clauses, key=lambda clause: clause[0]):
+        texts = [text for _, text in same]
+        yield from [f"{who} {listed(texts)}"] if who else texts
+
+
+def _one(job: Job, verbs: _Verbs, *, timed: bool = False) -> Iterator[_Clause]:
+    """The plan, or the answer."""
+    done = job.done
+    if done is None:
+        yield from _without_end(job, verbs)
+        return
+    act = verbs.did
+    if timed:
+        act += f" in {seconds_in_words((done.latency_ms or 0.0) / 1000)}"
+    own = [each for each in job.failed if each.provider == done.provider]
+    if own:
+        act += f", asked {'once more' if len(own) == 1 else 'again'} because {_its_past(own[-1])}"
+    before = _reasons([each for each in job.failed if each.provider != done.provider])
+    name = label_of(done.provider)
+    if before or own:
+        yield "", f"{before}, so {name} {act}" if before else f"{name} {act}"
+    else:
+        yield name, act
+
+
+def _without_end(job: Job, verbs: _Verbs) -> Iterator[_Clause]:
+    before = _reasons(job.failed)
+    if job.state == "failed":
+        yield "", f"{before}, so {verbs.lacks}"
+        return
+    if before:
+        yield "", before
+    if job.state == "running":
+        asked = [each for each in job.attempts if each.status == "running"]
+        yield "", f"{_names(asked)} {_are(asked)} {verbs.does}"
+    else:
+        yield "", f"{_stopped(job)} while {_names(job.cut[-1:])} {verbs.was_at_it}"
+
+
+def _several(jobs: Sequence[Job], steps: int | None) -> Iterator[_Clause]:
+    """The steps, all together."""
+    done = [job.done for job in jobs if job.done]
+    if done:
+        yield _names(done), f"did {_how_many(len(done), steps)}"
+    yield from (("", text) for text in _on_the_way(jobs))
+    under_way = [job for job in jobs if job.state == "running"]
+    if under_way:
+        asked = [each for job in under_way for each in job.attempts if each.status == "running"]
+        yield "", f"{_names(asked)} {_are(asked)} at work on {_numbered(under_way)}"
+    for words in ("it was stopped", "Manyways stopped"):
+        for later, then in ((False, ""), (True, " and continued")):
+            cut = [job for job in jobs if _is_cut(job) and _stopped(job) == words]
+            if there := [job for job in cut if job.continued is later]:
+                yield "", f"{words} during {_numbered(there)}{then}"
+
+
+def _on_the_way(jobs: Sequence[Job]) -> Iterator[str]:
+    """Who failed in which steps, and who took over."""
+    where: dict[str, list[Job]] = {}  # by what happened
+    for job in jobs:
+        for attempt in last_by_provider(job.failed):
+            where.setdefault(_past(attempt), []).append(job)
+    undone = [job for job in jobs if job.state == "failed"]
+    if len(where) <= _ON_THE_WAY:
+        for there, reasons in groupby(where, key=where.__getitem__):
+            yield f"{listed(reasons)} in {_numbered(there)}{_then(there)}"
+            undone = [job for job in undone if there != undone]
+    else:
+        yield f"{_reasons([each for job in jobs for each in job.failed], most=0)} on the way"
+    if undone:
+        yield f"{_numbered(undone)} {_were(undone)} not done"
+
+
+def _then(jobs: Sequence[Job]) -> str:
+    """What came of steps in which the same happened."""
+    if all(job.state == "failed" for job in jobs):
+        return f", which {_were(jobs)} not done"
+    took_over = [job.done for job in jobs if job.done]
+    names = {each.provider for each in took_over}
+    failed = {each.provider for job in jobs for each in job.failed}
+    if len(took_over) == len(jobs) and names == failed and len(failed) == 1:
+        return ", so it was asked once more"
+    if len(took_over) < len(jobs) or names & failed:
+        return ""
+    return f", so {_names(took_over) if len(names) == 1 else 'others'} took over"
+
+
+def _reasons(failed: Sequence[Attempt], *, most: int = _MOST_REASONS) -> str:
+    """Why each of them failed; where that is more than `most`, how many calls did, and whose."""
+    last = last_by_provider(failed)
+    if len(last) <= most:
+        return listed(map(_past, last))
+    calls = [each for each in failed if at_fault(each)]
+    odd = [_past(each) for each in last if not at_fault(each)]
+    number = f"{len(calls)} call{'' if len(calls) == 1 else 's'}"
+    return listed([f"{number} to {_names(calls)} failed", *odd] if calls else odd)
+
+
+def _past(attempt: Attempt) -> str:
+    """`Anthropic was overloaded`"""
+    if attempt.error_kind is ErrorKind.INTERNAL:
+        return f"Manyways failed while it asked {label_of(attempt.provider)}"
+    return f"{label_of(attempt.provider)} {_said_past(attempt)}"
+
+
+def _its_past(attempt: Attempt) -> str:
+    """The same of one that is named already: `it was overloaded`."""
+    if attempt.error_kind is ErrorKind.INVALID_PLAN:
+        return "its plan did not hold"
+    if attempt.error_kind is ErrorKind.INTERNAL:
+        return "Manyways failed"
+    return f"it {_said_past(attempt)}"
+
+
+def _said_past(attempt: Attempt) -> str:
+    if attempt.drilled:
+        return "was pretended down in a fire drill"
+    if attempt.error_kind is None:
+        return "did not answer"
+    verb, _, rest = OUTCOMES[attempt.error_kind].said.partition(" ")
+    return f"{_PAST.get(verb, verb)} {rest}"
+
+
+def _is_cut(job: Job) -> bool:
+    return job.state in ("cancelled", "interrupted") or job.continued
+
+
+def _stopped(job: Job) -> str:
+    return "Manyways stopped" if job.cut[-1].status == "interrupted" else "it was stopped"
+
+
+def _names(attempts: Iterable[Attempt]) -> str:
+    return listed(dict.fromkeys(label_of(each.provider) for each in attempts))
+
+
+def _numbered(jobs: Sequence[Job]) -> str:
+    return steps_in_words({job.step for job in jobs if job.step is not None})
+
+
+def _are(attempts: Iterable[Attempt]) -> str:
+    return "is" if len({each.provider for each in attempts}) == 1 else "are"
+
+
+def _were(these: Collection[object]) -> str:
+    return "was" if len(these) == 1 else "were"
+
+
+def _how_many(done: int, steps: int | None) -> str:
+    if steps is None or done > steps:
+        return f"{done} step{'' if done == 1 else 's'}"
+    if done < steps:
+        return f"{done} of the {steps} steps"
+    return "the step" if steps == 1 else f"the {steps} steps"

@@ -1,0 +1,1 @@
+"""HTTP: the API for scripts, the guard before everything, sign-in, and a run as a document."""

@@ -1,0 +1,302 @@
+"""One password for the whole console: a form and a signed cookie, or a Bearer token."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import math
+import os
+import re
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+from itsdangerous import BadData, URLSafeSerializer
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+LOGIN_PATH = "/console/login"
+SESSION = 30 * 24 * 3600  # seconds a browser stays signed in
+
+TRIES = 10  # wrong passwords a minute, per client
+TRIES_OVERALL = 100  # the same for all clients together: addresses are cheap
+MINUTE = 60.0
+
+_WRONG = "That is not the password. Please try again."
+_TOO_OFTEN = "Too many wrong passwords. Please wait a minute, then try again."
+
+_log = logging.getLogger(__name__)
+
+
+class Login:
+    """Knows the password only as a digest, and its callers by cookie or Bearer token.
+
+    The key of the cookies is a file, so that open tabs survive a restart; the password is part
+    of what is signed with, so that a new password ends every session. `clock` gives UTC seconds
+    since the epoch, `monotonic` seconds; `base` is what all paths begin with.
+    """
+
+    def __init__(
+        self,
+        password: str,
+        secret_file: Path,
+        *,
+        base: str = "",
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base = base
+        self._key = _read_or_make(secret_file)
+        self._digest = self._digest_of(password.encode("utf-8", "surrogateescape"))
+        self._clock = clock
+        self._tries = _Tries(monotonic)
+        # Cookies know no ports: two consoles on one host must not overwrite each other's.
+        mark = self._digest_of(b"cookie").hex()[:8]
+        self._cookie = f"manyways_{mark}"
+        self._known = (self._cookie, f"switchyard_{mark}")  # by its first name, too
+        self._signer = URLSafeSerializer(
+            self._key,
+            salt=b"session" + self._digest,
+            signer_kwargs={"digest_method": hashlib.sha256},
+        )
+
+    def knows(self, headers: Headers) -> bool:
+        """Whether the request carries a session cookie of ours that is still good."""
+        for cookies in headers.getlist("cookie"):
+            sent = cookie_parser(cookies)
+            if any(name in sent and self._is_good(sent[name]) for name in self._known):
+                return True
+        return False
+
+    def wait(self, client: str) -> int:
+        """Whole seconds until `client` may try a password again; 0: now."""
+        return self._tries.wait(client)
+
+    def accepts_token(self, headers: Headers, client: str) -> bool:
+        """Whether `Authorization: Bearer` holds the password; a wrong guess is remembered."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        # Headers come decoded as latin-1; back to the bytes that were sent. A bare strip() would
+        # take the last byte of "à", which is a space in latin-1.
+        guess = self._digest_of(token.strip(" \t").encode("latin-1"))
+        if scheme.lower() != "bearer":
+            return False
+        if hmac.compare_digest(guess, self._digest):
+            return True
+        # A script that repeats one stale password guesses nothing; it shall not lock out others.
+        self._tries.missed(client, guess)
+        return False
+
+    def page(self, next_path: str, *, error: str = "", status: int = 401) -> Response:
+        alert = f'<p id="error" role="alert">{escape(error)}</p>' if error else ""
+        html = _PAGE.substitute(
+            action=f"{escape(self._base)}{LOGIN_PATH}",
+            next=escape(_local(next_path)),
+            alert=alert,
+            invalid='aria-invalid="true" aria-describedby="error"' if error else "",
+        )
+        return HTMLResponse(html, status, {"Cache-Control": "no-store"})
+
+    def sign_in(self, body: bytes, *, client: str, secure: bool) -> Response:
+        """The answer to the posted form; `secure`: the browser came over https."""
+        password, next_path = _fields(body)
+        if seconds := self.wait(client):
+            page = self.page(next_path, error=_TOO_OFTEN, status=429)
+            page.headers["Retry-After"] = str(seconds)
+            return page
+        if not hmac.compare_digest(self._digest_of(password), self._digest):
+            self._tries.missed(client)
+            return self.page(next_path, error=_WRONG)
+        answer = RedirectResponse(self._to(next_path), 303, {"Cache-Control": "no-store"})
+        answer.set_cookie(
+            self._cookie,
+            self._signer.dumps(int(self._clock()) + SESSION),
+            max_age=SESSION,
+            httponly=True,
+            secure=secure,
+            # Strict would show the form to a signed-in person who follows a link to a run from
+            # a chat or a mail. What another site may start is decided by Origin, not by this.
+            samesite="lax",
+        )
+        return answer
+
+    def _to(self, next_path: str) -> str:
+        path = _local(next_path)
+        return f"{self._base}/" if path == "/" else path
+
+    def _digest_of(self, guess: bytes) -> bytes:
+        # Digests are of one length, so that comparing them does not tell the password's.
+        return hmac.digest(self._key, guess, "sha256")
+
+    def _is_good(self, signed: str) -> bool:
+        try:
+            until = self._signer.loads(signed)
+        except BadData:
+            return False
+        return isinstance(until, int) and self._clock() < until
+
+
+class _Miss(NamedTuple):
+    at: float  # seconds, monotonic
+    client: str
+    guess: bytes | None  # digest of a Bearer token
+
+
+class _Tries:
+    """The wrong passwords of the last minute."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._misses: deque[_Miss] = deque(maxlen=TRIES_OVERALL)
+
+    def wait(self, client: str) -> int:
+        now = self._monotonic()
+        recent = [miss for miss in self._misses if miss.at > now - MINUTE]
+        own = [miss for miss in recent if miss.client == client]
+        full = [
+            misses[0].at
+            for misses, limit in ((own, TRIES), (recent, TRIES_OVERALL))
+            if len(misses) >= limit
+        ]
+        return math.ceil(max(full) + MINUTE - now) if full else 0
+
+    def missed(self, client: str, guess: bytes | None = None) -> None:
+        known = guess is not None and any(
+            (miss.client, miss.guess) == (client, guess) for miss in self._misses
+        )
+        if not known:
+            self._misses.append(_Miss(self._monotonic(), client, guess))
+
+
+def _fields(body: bytes) -> tuple[bytes, str]:
+    try:
+        # latin-1 both ways keeps the bytes that were sent, whatever they are.
+        form = parse_qs(body.decode("latin-1"), encoding="latin-1", max_num_fields=10)
+    except ValueError:
+        return b"", "/"
+    password = form.get("password", [""])[-1]
+    return password.encode("latin-1"), form.get("next", ["/"])[-1]
+
+
+def _local(path: str) -> str:
+    """`path` where it stays on this console, else its front page."""
+    # Browsers read "//host" and "/\\host" as another host, and drop tabs and line ends.
+    return path if re.fullmatch(r"/(?!/)[!-\[\]-~]*", path) else "/"
+
+
+def _read_or_make(secret_file: Path) -> bytes:
+    try:
+        return _read(secret_file) or _make(secret_file)
+    except OSError as error:
+        _log.warning("Sign-ins end with this process: no key in %s (%s).", secret_file, error)
+        return secrets.token_bytes(32)
+
+
+def _read(secret_file: Path) -> bytes:
+    """The key; empty where there is none that is long enough."""
+    try:
+        key = secret_file.read_bytes()
+    except FileNotFoundError:
+        return b""
+    secret_file.chmod(0o600)  # a copy or a restored backup may have become readable
+    return key if len(key) >= 32 else b""
+
+
+def _make(secret_file: Path) -> bytes:
+    key = secrets.token_bytes(32)
+    secret_file.parent.mkdir(parents=True, exist_ok=True)
+    secret_file.unlink(missing_ok=True)  # an empty or a cut-off one
+    # Private from its first moment on: never readable, not even before a chmod.
+    descriptor = os.open(secret_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+    return key
+
+
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Sign in · Manyways</title>
+<link rel="icon" href="data:,">
+<style>
+:root {
+  --page: #f7f8fc; --card: #fff; --line: #dfe2ea; --edge: #7d8798; --text: #161b26;
+  --soft: #545d6d; --field: #f7f8fc; --act: #1e3fa0; --over: #17327f; --bad: #a11a1a;
+  --bad-soft: #fcecec;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #0b0e16; --card: #12161f; --line: #2a303c; --edge: #6f7a8d; --text: #eceff5;
+    --soft: #a5adbb; --field: #1a202b; --act: #2f62f0; --over: #2754d6; --bad: #ffb0b0;
+    --bad-soft: #3a191c;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0; min-height: 100vh; min-height: 100dvh; padding: 1.25rem; display: grid;
+  place-items: center; background: var(--page); color: var(--text);
+  font: 1rem/1.5 "Source Sans 3", "Source Sans Pro", system-ui, sans-serif;
+}
+main {
+  width: min(24rem, 100%); padding: 2rem; background: var(--card);
+  border: 1px solid var(--line); border-radius: .75rem;
+}
+.name {
+  display: flex; align-items: center; gap: .6rem; margin: 0 0 1.5rem; font-weight: 600;
+}
+svg { width: 1.75rem; height: 1.75rem; }
+h1 { margin: 0 0 .25rem; font-size: 1.5rem; line-height: 1.25; }
+.hint { margin: 0 0 1.5rem; color: var(--soft); }
+label { display: block; margin-bottom: .375rem; font-weight: 600; }
+input, button {
+  width: 100%; min-height: 2.75rem; padding: .5rem .875rem; font: inherit; border-radius: .5rem;
+}
+input { color: inherit; background: var(--field); border: 1px solid var(--edge); }
+input[aria-invalid] { border-color: var(--bad); }
+button {
+  margin-top: 1rem; border: 0; background: var(--act); color: #fff; font-weight: 600;
+  cursor: pointer;
+}
+button:hover { background: var(--over); }
+:focus-visible { outline: 2px solid var(--act); outline-offset: 2px; }
+[role=alert] {
+  margin: 0 0 1rem; padding: .625rem .875rem; border-radius: .5rem; color: var(--bad);
+  background: var(--bad-soft);
+}
+@media (forced-colors: active) { button { border: 1px solid; } }
+</style>
+</head>
+<body>
+<main>
+<p class="name">
+<svg viewBox="0 0 28 28" fill="none" stroke-width="2.4" stroke-linecap="round" aria-hidden="true">
+<rect width="28" height="28" rx="7" fill="#2f5fe0"/>
+<path d="M6 20h16M8.5 20c6 0 5-11 11-11H22" stroke="#fff"/>
+</svg>
+Manyways
+</p>
+<h1>Sign in</h1>
+<p class="hint">Enter the password of this console.</p>
+<form method="post" action="$action">
+$alert
+<input type="hidden" name="next" value="$next">
+<input type="text" name="username" value="Manyways" autocomplete="username" hidden>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password"
+ autocapitalize="none" spellcheck="false" required autofocus $invalid>
+<button>Sign in</button>
+</form>
+</main>
+</body>
+</html>
+""")

@@ -1,0 +1,1 @@
+"""Figures of a period: rollups, percentiles, and what the Performance page asks."""

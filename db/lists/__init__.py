@@ -1,0 +1,1 @@
+"""Rows by the page: filters, words, counts, and the export."""

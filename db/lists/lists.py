@@ -1,0 +1,224 @@
+"""A page of runs or of calls, newest first, and how many there are in all.
+
+Each takes a connection that only reads, see `db.sqlite.readers`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from db.lists import marks, search, tally, words
+from db.lists.filters import CallFilter, Filter, RunFilter
+from db.sqlite.rows import CALL_COLUMNS, Row, attempt_from
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COUNTED_TO = 10_000  # where counting is costly, a larger count comes out as this
+RANKED_AMONG = 300  # the newest that hold the text
+
+_GOAL = 500  # characters of a goal in a list
+
+# fmt: off
+_RUN_PAGE = [
+    "id", "goal", "status", "strategy", "provider", "model", "source", "error_kind", "error",
+    "simulated", "started_at", "finished_at", "steps", "waits", "attempts",
+]
+_RUN_FRAME = [
+    "id", "goal", "status", "strategy", "provider", "model", "source", "error_kind", "error",
+    "snippet", "simulated", "started_at", "finished_at", "steps", "waits", "calls",
+    "latency_ms", "cost_usd", "attempts", "chain",
+]
+# fmt: on
+_RUN_SHOWN = f"""
+    id, substr(goal, 1, {_GOAL}), status, strategy, provider, model, source, error_kind, error,
+    simulated, started_at, finished_at,
+    CASE WHEN json_valid(plan) THEN json_array_length(plan, '$.steps') END,
+    plan IS NOT NULL AND coalesce(CASE WHEN json_valid(execution)
+         THEN json_extract(execution, '$.approve') AND NOT json_extract(execution, '$.begun')
+         END, FALSE),
+    (SELECT json_group_array(json_array({", ".join(CALL_COLUMNS)}))
+       FROM (SELECT * FROM call WHERE run_id = page.id ORDER BY ordinal, id))
+"""
+# The frames' columns that are not text.
+_RUN_TYPES = {
+    **dict.fromkeys(("chain", "attempts"), "object"),
+    **dict.fromkeys(("simulated", "waits"), "bool"),
+    "steps": "Int64",
+    "calls": "int64",
+    **dict.fromkeys(("started_at", "finished_at", "latency_ms", "cost_usd"), "float64"),
+}
+_CALL_TYPES = {
+    **dict.fromkeys(("id", "ordinal"), "int64"),
+    **dict.fromkeys(("step", "http_status"), "Int64"),
+    **dict.fromkeys(("input_tokens", "output_tokens", "cached_tokens"), "Int64"),
+    **dict.fromkeys(("started_at", "latency_ms", "ttft_ms"), "float64"),
+    **dict.fromkeys(("cost_usd", "retry_after"), "float64"),
+    **dict.fromkeys(("simulated", "drilled"), "bool"),
+}
+
+
+def page_of_runs(
+    connection: sqlite3.Connection, wanted: RunFilter, *, limit: int, page: int, ranked: bool
+) -> pd.DataFrame:
+    offset = limit * (page - 1)
+    keys = _keys(connection, search.RUNS, tally.RUNS, wanted, limit, offset, tally.MOST, ranked)
+    rows = _rows(connection, "run AS page", "number", _RUN_SHOWN, keys)
+    snippets = _snippets(connection, search.RUNS, wanted.text, keys)
+    return _frame(
+        [
+            (*row[:9], snippet, *row[9:14], *_totals(row[14]))
+            for row, snippet in zip(rows, snippets, strict=True)
+        ],
+        _RUN_FRAME,
+        _RUN_TYPES,
+    )
+
+
+def page_of_calls(
+    connection: sqlite3.Connection,
+    wanted: CallFilter,
+    *,
+    limit: int,
+    page: int,
+    before_id: int | None,
+    ranked: bool,
+) -> pd.DataFrame:
+    before, offset = tally.MOST if before_id is None else before_id, limit * (page - 1)
+    keys = _keys(connection, search.CALLS, tally.CALLS, wanted, limit, offset, before, ranked)
+    rows = _rows(connection, "call", "id", ", ".join(CALL_COLUMNS), keys)
+    snippets = _snippets(connection, search.CALLS, wanted.text, keys)
+    return _frame(
+        [(*row, snippet) for row, snippet in zip(rows, snippets, strict=True)],
+        [*CALL_COLUMNS, "snippet"],
+        _CALL_TYPES,
+    )
+
+
+def count_runs(connection: sqlite3.Connection, wanted: RunFilter) -> int:
+    return _count(connection, search.RUNS, tally.RUNS, wanted)
+
+
+def count_calls(connection: sqlite3.Connection, wanted: CallFilter) -> int:
+    return _count(connection, search.CALLS, tally.CALLS, wanted)
+
+
+def hits(
+    source: search.Source, wanted: Filter, *, newest_first: bool = True
+) -> tuple[str, list[Any]] | None:
+    """SQL for the keys of those that hold the wanted text, up to its LIMIT, with its values.
+
+    Two more are to follow them: the keys are above the first and below the second. None where
+    there is no word to look for.
+    """
+    terms = words.terms_of(wanted.text or "")
+    if not terms:
+        return None
+    where, values = wanted.where()
+    # Row by row from the index: it holds what is wanted in order, the table does not.
+    table = f"CROSS JOIN {source.table} ON {source.key} = {source.words}.rowid"
+    order = "DESC" if newest_first else "ASC"
+    return (
+        f"""
+        SELECT {source.words}.rowid FROM {source.words} {"" if where == "TRUE" else table}
+         WHERE {source.words} MATCH ? AND {where}
+           AND {source.words}.rowid > ? AND {source.words}.rowid < ?
+         ORDER BY {source.words}.rowid {order}
+        """,
+        [words.match_of(terms), *values],
+    )
+
+
+def _keys(
+    connection: sqlite3.Connection,
+    source: search.Source,
+    listed: tally.Listed,
+    wanted: Filter,
+    limit: int,
+    offset: int,
+    before: int,
+    ranked: bool,
+) -> list[int]:
+    if wanted.text is None:
+        return tally.page(connection, listed, wanted, limit=limit, offset=offset, before=before)
+    if (found := hits(source, wanted)) is None:
+        return []
+    sql, values = found
+    some = (RANKED_AMONG, 0) if ranked else (limit, offset)
+    keys = tally.keys_of(connection, f"{sql} LIMIT ? OFFSET ?", (*values, 0, before, *some))
+    if not ranked:
+        return keys
+    texts = _texts(connection, source, keys)
+    best = marks.best_first(
+        [(key, "\n".join(texts.get(key, ()))) for key in keys], words.terms_of(wanted.text)
+    )
+    return best[offset : offset + limit]
+
+
+def _count(
+    connection: sqlite3.Connection, source: search.Source, listed: tally.Listed, wanted: Filter
+) -> int:
+    if wanted.text is None:
+        most = COUNTED_TO if wanted.costly else tally.MOST
+        return tally.count(connection, listed, wanted, most=most)
+    if (found := hits(source, wanted)) is None:
+        return 0
+    sql, values = found
+    return int(
+        connection.execute(
+            f"SELECT count(*) FROM ({sql} LIMIT ?)", (*values, 0, tally.MOST, COUNTED_TO)
+        ).fetchone()[0]
+    )
+
+
+def _rows(
+    connection: sqlite3.Connection, table: str, key: str, columns: str, keys: Sequence[int]
+) -> list[list[Any]]:
+    """In the order of `keys`."""
+    # One row, as in `tally.keys_of`.
+    (packed,) = connection.execute(
+        f"""
+        SELECT json_group_array(json_array({columns}))
+          FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN {table} ON {key} = wanted
+        """,
+        (json.dumps(keys),),
+    ).fetchone()
+    found: list[list[Any]] = json.loads(packed)
+    return found
+
+
+def _texts(
+    connection: sqlite3.Connection, source: search.Source, keys: Sequence[int]
+) -> dict[int, tuple[str, str]]:
+    texts = search.texts_of(connection, source, keys, key=f"{source.table}.{source.key}")
+    return {text.key: (text.two, text.one) for text in texts}
+
+
+def _snippets(
+    connection: sqlite3.Connection, source: search.Source, text: str | None, keys: Sequence[int]
+) -> list[str]:
+    if text is None:
+        return [""] * len(keys)
+    texts, terms = _texts(connection, source, keys), words.terms_of(text)
+    return [marks.snippet(texts.get(key, ()), terms) for key in keys]
+
+
+def _totals(packed: Any) -> Row:
+    rows = json.loads(packed) if isinstance(packed, str) else packed
+    attempts = [attempt_from(row) for row in rows]
+    sent = [each for each in attempts if not each.drilled]
+    latency = sum(each.latency_ms or 0.0 for each in sent)
+    unpriced = any(each.cost_usd is None and each.status == "ok" for each in sent)
+    cost = None if unpriced else sum(each.cost_usd or 0.0 for each in sent)
+    chain = [[each.provider, each.status, each.error_kind, each.step] for each in attempts]
+    return (len(sent), latency, cost, attempts, chain)
+
+
+def _frame(rows: Sequence[Row], columns: Sequence[str], types: Mapping[str, str]) -> pd.DataFrame:
+    import pandas as pd  # 0.6 s, which a start without a page does not have to spend
+
+    frame = pd.DataFrame(rows, columns=list(columns))
+    return frame.astype({name: types.get(name, "str") for name in columns})

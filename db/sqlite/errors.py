@@ -1,0 +1,88 @@
+"""Why the history cannot be opened or written. Each message is a sentence for a person."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from core.values.errors import HistoryUnavailable, ManywaysError
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "The disk is full",
+    sqlite3.SQLITE_READONLY: "The history's file is read-only",
+    sqlite3.SQLITE_BUSY: "Another program keeps the history's file locked",
+    sqlite3.SQLITE_IOERR: "The disk reports errors",
+    sqlite3.SQLITE_CANTOPEN: "The history's file cannot be opened",
+    sqlite3.SQLITE_CORRUPT: "The history's file is damaged",
+    sqlite3.SQLITE_NOTADB: "The history's file is damaged",
+}
+
+
+class HistoryInUse(ManywaysError):
+    """Another process writes to this history."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path.name} is already open in another Manyways; "
+            "close that one, or set DATABASE_URL to another file."
+        )
+
+
+class HistoryNotLockable(ManywaysError):
+    """Where it lies files cannot be locked, so that two processes could write to it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path.name} lies on a disk on which files cannot be locked, as network drives and "
+            "shared folders at times are; set DATABASE_URL to a file on this computer's own disk."
+        )
+
+
+class NotOurHistory(ManywaysError):
+    """Something else is where the history should be; it is left untouched."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path.name} is no history of Manyways's, so it was left as it is; "
+            "set DATABASE_URL to another file, or to one that is not there yet."
+        )
+
+
+class HistoryTooNew(ManywaysError):
+    """The history was written by a later version; it is left untouched."""
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(
+            f"This history was written by a newer Manyways (format {found}; this one knows "
+            f"{known}); update Manyways, or set DATABASE_URL to another file."
+        )
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether another program is in the way, which passes."""
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def is_the_disks(error: Exception) -> bool:
+    """Whether the file or its disk is at fault, not what was to be written."""
+    ours = isinstance(error, OSError | ManywaysError)
+    return ours or is_locked(error) or _code(error) in _REASONS
+
+
+def in_words(error: Exception) -> str:
+    if isinstance(error, ManywaysError):
+        return "Another file has taken the history's place, so no new run can start."
+    reason = _REASONS.get(_code(error), "The history's folder cannot be written to")
+    return f"{reason}, so no new run can start; answers already given are kept."
+
+
+def unavailable(reason: str | None) -> HistoryUnavailable:
+    return HistoryUnavailable(
+        reason or "The history cannot be written, so nothing was asked.",
+        "Free some space or give Manyways access to its data folder, then try again.",
+    )
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary result code, 0 where there is none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

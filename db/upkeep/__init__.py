@@ -1,0 +1,1 @@
+"""Retention, size, backup and restore."""

@@ -1,0 +1,158 @@
+"""How large the history is, and how much of it would go."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+from db.lists import tally
+from db.lists.filters import EVERY_CALL, EVERY_RUN, RunFilter
+from db.sqlite import files
+from db.upkeep.removal import ends, first_since, goals_to_go
+
+_SAMPLE = 100  # texts whose length is taken for that of all
+_INDEX = 0.4  # bytes of the index for each byte of text
+_NUMBERS = 600  # bytes of a call's row and of what points to it
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Moments in UTC seconds since the epoch, None without any. `text_bytes` are an estimate."""
+
+    path: Path
+    file_bytes: int
+    log_bytes: int  # what has yet to come into the file, beside it
+    text_bytes: int  # with their index
+    unused_bytes: int  # within the file: new calls fill them, or they are given back
+    disk_free_bytes: int
+    calls: int
+    texts: int  # calls whose text is kept
+    runs: int
+    oldest_call: float | None
+    oldest_text: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What goes, or what went. `bytes` are an estimate before, and a fact after."""
+
+    texts: int = 0
+    calls: int = 0
+    runs: int = 0
+    goals: int = 0  # of runs that asked nobody
+    bytes: int = 0
+    oldest: float | None = None  # when the first call concerned began, UTC seconds
+
+    def __bool__(self) -> bool:
+        return bool(self.texts or self.calls or self.runs or self.goals)
+
+
+def usage_of(connection: sqlite3.Connection, path: Path) -> Usage:
+    size, pages, unused = pages_of(connection)
+    log = files.beside(path, "-wal")
+    first_text = _first_text(connection)
+    texts = tally.count(connection, tally.CALLS, EVERY_CALL, low=first_text)
+    return Usage(
+        path=path,
+        file_bytes=size * pages,
+        log_bytes=log.stat().st_size if log.exists() else 0,
+        text_bytes=int(texts * _bytes_a_text(connection)),
+        unused_bytes=size * unused,
+        disk_free_bytes=shutil.disk_usage(path.parent).free,
+        calls=tally.count(connection, tally.CALLS, EVERY_CALL),
+        texts=texts,
+        runs=tally.count(connection, tally.RUNS, EVERY_RUN),
+        oldest_call=_began(connection, 0),
+        oldest_text=_began(connection, first_text) if texts else None,
+    )
+
+
+def removal_by(
+    connection: sqlite3.Connection,
+    *,
+    texts_before: float | None,
+    numbers_before: float | None,
+    most_bytes: int | None,
+) -> Removal:
+    """Moments in UTC seconds since the epoch; None: for good."""
+    text_bytes = _bytes_a_text(connection)
+    first_text = _first_text(connection)
+    texts_end, calls_end = (
+        0 if before is None else first_since(connection, "call", "id", before)
+        for before in (texts_before, numbers_before)
+    )
+    texts_end = max(texts_end, calls_end)
+    texts = _ended(connection, first_text, texts_end)
+    calls = _ended(connection, 0, calls_end)
+    freed = texts * text_bytes + calls * _NUMBERS
+    over = 0.0 if most_bytes is None else _used(connection) - freed - most_bytes
+    if over > 0:  # the oldest texts that are left, then the oldest calls
+        more = min(int(over / text_bytes) + 1, _ended(connection, max(first_text, texts_end), inf))
+        over -= more * text_bytes
+        fewer = min(int(over / _NUMBERS) + 1, _ended(connection, calls_end, inf))
+        texts, calls = texts + more, calls + (fewer if over > 0 else 0)
+        freed = texts * text_bytes + calls * _NUMBERS
+    runs = 0
+    if numbers_before is not None:
+        runs = tally.count(connection, tally.RUNS, RunFilter(until=numbers_before))
+    goals = 0 if texts_before is None else goals_to_go(connection, texts_before)
+    oldest = _began(connection, 0 if calls else first_text) if texts or calls or runs else None
+    return Removal(texts, calls, runs, goals, int(freed), oldest)
+
+
+def pages_of(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Bytes of one, how many there are, and how many of those are unused."""
+    size, pages, unused = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_size", "page_count", "freelist_count")
+    )
+    return size, pages, unused
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    size, pages, unused = pages_of(connection)
+    return size * (pages - unused)
+
+
+def _ended(connection: sqlite3.Connection, low: int, high: float) -> int:
+    end = tally.MOST if high == inf else int(high)
+    return tally.count(connection, tally.CALLS, EVERY_CALL, low=low, high=end) if low < end else 0
+
+
+def _first_text(connection: sqlite3.Connection) -> int:
+    (first,) = connection.execute("SELECT min(call_id) FROM call_text").fetchone()
+    return tally.MOST - 1 if first is None else int(first)
+
+
+def _began(connection: sqlite3.Connection, key: int) -> float | None:
+    row = connection.execute(
+        "SELECT started_at FROM call WHERE id >= ? ORDER BY id LIMIT 1", (key,)
+    ).fetchone()
+    return None if row is None else float(row[0])
+
+
+def _bytes_a_text(connection: sqlite3.Connection) -> float:
+    """With its index: the average of some from the oldest to the newest."""
+    first, last = ends(connection, "call_text", "call_id")
+    low, high = first or 0, last or 0
+    lengths = [
+        row[0]
+        for place in range(_SAMPLE)
+        if (
+            row := connection.execute(
+                """
+                SELECT length(CAST(request AS BLOB)) + length(CAST(coalesce(response, '') AS BLOB))
+                  FROM call_text
+                 WHERE call_id >= ?
+                 ORDER BY call_id
+                 LIMIT 1
+                """,
+                (low + (high - low) * place // _SAMPLE,),
+            ).fetchone()
+        )
+    ]
+    average: float = sum(lengths) / max(1, len(lengths))
+    return max(1.0, (1 + _INDEX) * average)
