@@ -134,7 +134,7 @@ def test_a_plan_that_waits_says_so_and_is_carried_out_without_scrolling(
             rows = page.get_by_role("table", name=re.compile("^Attempts")).get_by_role("row")
             expect(rows.nth(1)).to_contain_text("Planning")
             expect(rows.nth(2)).to_have_text(re.compile("^Waited .* s for you$"))
-            expect(rows.last).to_contain_text("Answer")
+            expect(rows.last).to_contain_text("Final answer")
             # The axis is of work alone: the first step begins where planning ended.
             bars = page.get_by_role("table", name=re.compile("^Attempts")).locator(".bar")
             first, second = bars.nth(0).bounding_box(), bars.nth(1).bounding_box()
