@@ -114,7 +114,22 @@ class Records(Protocol):
         limit: int,
         page: int = 1,
         ranked: bool = False,
-    ) -> pd.DataFrame: ...
+    ) -> pd.DataFrame:
+        """The `page`th `limit` runs, newest first; `ranked`: those that match the text best.
+
+        Ranked are the newest RANKED_AMONG that hold it; then there are no more pages.
+
+        Columns: id, goal (its first 500 characters), status, strategy, provider, model (who
+        answered), source, error_kind, error, snippet (where the wanted text was found, see
+        `core.values.history.marks`; all str, empty where there is none), simulated (bool),
+        started_at, finished_at (float64, UTC seconds since the epoch, NaN while it runs), steps
+        (Int64, of its plan, NA without one), waits (bool, whether its plan waits for a reader),
+        calls (int64, sent), latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN
+        where the price of an answer is unknown), attempts (its calls in order, each an Attempt),
+        chain (the same, each a list of provider, status, error_kind, step: the last two None
+        where there is none).
+        """
+        ...
 
     def page_of_calls(
         self,
@@ -124,17 +139,40 @@ class Records(Protocol):
         page: int = 1,
         before_id: int | None = None,
         ranked: bool = False,
-    ) -> pd.DataFrame: ...
+    ) -> pd.DataFrame:
+        """The `page`th `limit` calls, newest first; of those with an id below `before_id`.
 
-    def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int: ...
+        `ranked`: those that match the text best, among the newest RANKED_AMONG that hold it;
+        then there are no more pages.
 
-    def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int: ...
+        Columns: id, ordinal (int64), run_id, provider, model, strategy, status, error_kind,
+        message, config, request_id, snippet (where the wanted text was found, see
+        `core.values.history.marks`; all str, empty where there is none), simulated, drilled (bool),
+        step, http_status, input_tokens, output_tokens, cached_tokens (Int64, NA where unknown),
+        started_at (float64, UTC seconds since the epoch), latency_ms, ttft_ms, cost_usd,
+        retry_after (float64, NaN where unknown).
+        """
+        ...
 
-    def chains(self, run_ids: Sequence[str]) -> dict[str, list[list[Any]]]: ...
+    def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int:
+        """Where counting is costly up to COUNTED_TO, which then means: or more."""
+        ...
 
-    def steps_of(self, run_ids: Sequence[str]) -> dict[str, int]: ...
+    def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int:
+        """Where counting is costly up to COUNTED_TO, which then means: or more."""
+        ...
 
-    def models(self) -> list[str]: ...
+    def chains(self, run_ids: Sequence[str]) -> dict[str, list[list[Any]]]:
+        """Per run its calls in order, each [id, provider, status, step]; step None: planning."""
+        ...
+
+    def steps_of(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """How many steps the plans of these runs have; those without a plan are left out."""
+        ...
+
+    def models(self) -> list[str]:
+        """Every model that was called, by name."""
+        ...
 
     def first_figure(self, *, simulated: bool) -> float | None:
         """When the oldest stretch began that anything is counted in (UTC seconds), if any."""
@@ -163,47 +201,105 @@ class Records(Protocol):
         """The calls since then (UTC seconds) that failed, and the answers after them."""
         ...
 
-    def calls_of(self, run_id: str) -> list[Attempt]: ...
+    def calls_of(self, run_id: str) -> list[Attempt]:
+        """In the order they were made."""
+        ...
 
     def call(self, call_id: int) -> Attempt | None: ...
 
-    def call_text(self, call_id: int) -> tuple[str, str | None] | None: ...
+    def call_text(self, call_id: int) -> tuple[str, str | None] | None:
+        """The messages as JSON text, and the answer if there was one."""
+        ...
 
 
 class Performance(Protocol):
-    """The figures of a period; `db.figures.performance` says what each column is."""
+    """The figures of a period, practice or real. Fire drills and calls under way are in none."""
 
     def summary(self, period: Period, *, simulated: bool) -> Summary: ...
 
-    def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
+    def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        """One row per provider with calls, by name.
 
-    def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
+        Columns: provider (str), calls, ok, rated (int64), success_rate (float64, 0..1, of the
+        rated), p50, p95, p99, ttft (float64, seconds of successes; ttft is the median time to
+        the first token), tokens_per_second, cost_usd (float64), unpriced (int64, answers at an
+        unknown price), plans (int64, planning calls that gave one), plan_cost (float64, US
+        dollars a plan, invalid ones paid for included), valid_plan_rate (float64, 0..1). NaN
+        where unknown.
+        """
+        ...
+
+    def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        """The same, one row per provider and model with calls, by their names.
+
+        More columns: model (str, after the provider), refused (int64, calls that it declined to
+        answer, which are not rated; after the rated).
+        """
+        ...
 
     def over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool, by_model: bool = False
-    ) -> pd.DataFrame: ...
+    ) -> pd.DataFrame:
+        """One row per provider and bucket with calls, by time and provider.
+
+        A bucket goes from one of `edges` (UTC seconds, ascending) to the next, the last to the
+        period's end; none goes beyond the period.
+
+        Columns: provider (str), start (float64, its edge), calls, ok, rated (int64),
+        success_rate (float64, 0..1), p50, p95 (float64, seconds), cost_usd (float64). NaN where
+        unknown. With `by_model` one row per model, and a column more after the provider.
+        """
+        ...
 
     def latency_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
-    ) -> pd.DataFrame: ...
+    ) -> pd.DataFrame:
+        """The latencies of a provider in neighbouring buckets that together can tell a p95.
+
+        One row per provider and so many buckets, by provider and time; `edges` as above.
+        Columns: provider (str), start, until (float64, UTC seconds), calls, ok, rated (int64),
+        p50, p95 (float64, seconds; NaN where unknown).
+        """
+        ...
 
     def totals_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
-    ) -> pd.DataFrame: ...
+    ) -> pd.DataFrame:
+        """The same as over_time of all providers together: one row per bucket, without provider."""
+        ...
 
-    def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
+    def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        """How long successes took, by provider and latency.
 
-    def failures(self, period: Period, *, simulated: bool) -> pd.DataFrame: ...
+        Columns: provider (str), low, high (float64, seconds: above the one, up to the other;
+        2 % apart), calls (int64).
+        """
+        ...
+
+    def failures(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        """Calls that failed, by provider and reason.
+
+        Columns: provider, error_kind (str), calls (int64).
+        """
+        ...
 
     def saved_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
-    ) -> pd.DataFrame: ...
+    ) -> pd.DataFrame:
+        """One row per bucket with runs that have ended; `edges` as in over_time.
 
-    def changes(self, period: Period) -> list[Change]: ...
+        Columns: start (float64, its edge), runs, completed, saved (int64; saved: completed,
+        though a provider asked before the answerer failed).
+        """
+        ...
+
+    def changes(self, period: Period) -> list[Change]:
+        """What was chosen in the period, oldest first."""
+        ...
 
 
 class Upkeep(Protocol):
-    """What the history takes up, and what of it goes; `db.upkeep.upkeep` says more."""
+    """What the history takes up, and what of it goes. Each raises HistoryUnavailable."""
 
     def usage(self) -> HistorySize: ...
 
