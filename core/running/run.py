@@ -22,7 +22,7 @@ from core.values.errors import RunError
 from core.values.jobs import jobs_of
 from core.values.runs import RunRecord, RunStatus
 from core.values.statuses import phase
-from core.values.thinking import told_apart
+from core.values.thinking import AnswerInPieces, told_apart
 from core.values.wording import skip_in_words, story
 
 
@@ -55,6 +55,7 @@ class Run:
     _walks: dict[int | None, int] = field(default_factory=dict)  # this go's decisions, by step
     _failed: dict[int, str] = field(default_factory=dict)  # steps of this go, and why
     _steps: dict[int, int | None] = field(default_factory=dict)  # by ordinal
+    _answers: dict[int, AnswerInPieces] = field(default_factory=dict)  # of those under way
     _events: list[Event] = field(default_factory=list)
     _watchers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(default_factory=set)
 
@@ -200,10 +201,19 @@ class Run:
 
     def token(self, ordinal: int, text: str) -> None:
         self.texts[ordinal] = self.texts.get(ordinal, "") + text
-        self._tell("token", ordinal=ordinal, step=self._steps.get(ordinal), text=text)
+        self._tell_answer(ordinal, self._answers.setdefault(ordinal, AnswerInPieces()))
+
+    def _tell_answer(self, ordinal: int, answer: AnswerInPieces, *, last: bool = False) -> None:
+        """What is new of an answer, without what the model thinks aloud."""
+        new, anew = answer.take(self.texts[ordinal], last=last)
+        if new or anew:
+            said = {"text": new, "anew": True} if anew else {"text": new}
+            self._tell("token", ordinal=ordinal, step=self._steps.get(ordinal), **said)
 
     def attempt_ended(self, attempt: Attempt) -> None:
         at = next(i for i, known in enumerate(self.attempts) if known.id == attempt.id)
+        if answer := self._answers.pop(attempt.ordinal, None):
+            self._tell_answer(attempt.ordinal, answer, last=True)
         if attempt.status == "ok":  # first, so that nobody sees the thinking of one that is done
             text = self.texts.get(attempt.ordinal, "")
             self.texts[attempt.ordinal] = told_apart(text).answer
