@@ -747,6 +747,48 @@ def test_the_example_of_the_instructions_is_no_plan_for_another_goal(
     assert same.record.provider == "anthropic"
 
 
+def test_the_stream_carries_no_thinking_for_an_answer(tmp_path: Path, yard: Yard) -> None:
+    def script(received: Received) -> Act:
+        if step_in(received) is None:
+            return standin.answer(f"<think>ALOUD {plan_text([[]])}</think>\n{plan_text([[]])}")
+        return standin.answer("ALOUD, for a while\n</think>\n\nThe result.")  # nothing opened it
+
+    yard["openai"].script = script
+    with Console(tmp_path, yard.env("openai")) as console:
+        body = {"goal": GOAL, "execute": True}
+        answer = console.client.post("/autonomous/plan/stream", json=body)
+    said: dict[int, str] = {}
+    for data in re.findall(r"event: token\ndata: (.+)\n", answer.text):
+        token = json.loads(data)
+        before = "" if token.get("anew") else said.get(token["ordinal"], "")
+        said[token["ordinal"]] = before + token["text"]
+    assert said == {0: plan_text([[]]), 1: "The result.", 2: "The result."}
+
+
+def test_a_run_read_from_the_history_says_what_helps(tmp_path: Path, yard: Yard) -> None:
+    yard["anthropic"].script = lambda _: standin.status(402)
+    yard["openai"].script = lambda _: standin.status(413)
+    yard["google"].script = worker(lambda step: standin.status(503))
+    with desk_of(tmp_path, yard, *WIRES, LLM_STRATEGY="priority") as desk:
+        runs = [desk.ran(), desk.ran(priority=["openai"])]
+        actions = [run.error.action for run in map(desk.stored, runs) if run.error]
+    assert actions == [
+        "Top up the account with Anthropic, or continue it; what is done is kept.",
+        "Shorten the goal or its context.",
+    ]
+
+
+def test_limits_of_two_models_are_no_fault_of_the_request(tmp_path: Path, yard: Yard) -> None:
+    said = "max_tokens: 200000 > 64000, which is the maximum allowed number of output tokens"
+    for name in ("anthropic", "google"):
+        violation = {"fieldViolations": [{"field": "generation_config.max_output_tokens"}]}
+        error = {"message": said, "code": 400, "status": "INVALID_ARGUMENT", "details": [violation]}
+        yard[name].script = lambda _, error=error: standin.status(400, {"error": error})
+    with desk_of(tmp_path, yard, *WIRES, LLM_PRIORITY="anthropic,google,openai") as desk:
+        run = desk.ran(execute=False, max_tokens=200_000, strategy="priority")
+    assert run.record.provider == "openai"
+
+
 def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:
     with Console(tmp_path, yard.env("openai")) as console:
         body = {"goal": GOAL, "execute": True}

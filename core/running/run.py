@@ -15,6 +15,7 @@ from core.planning.planner import Planned
 from core.routing.router import Answer
 from core.routing.skips import passed_over
 from core.running.progress import StepView, Terms, results_of, status_of, steps_of
+from core.running.remedies import what_helps
 from core.running.step_prompt import SKIPPED, Cut, Goal, briefing, needed
 from core.running.totals import Pause, Totals, pauses, totals
 from core.values.calls import Attempt, Decision, Skip
@@ -68,8 +69,16 @@ class Run:
         run = cls(record, attempts, answers, Terms.read(record.execution))
         run.plan = Plan.model_validate_json(record.plan) if record.plan else None
         if record.error:
-            run.error = RunError(record.error, "Run it again.", attempts=attempts)
-            run.error.kind = record.error_kind or "internal"
+            kind = record.error_kind or "internal"
+            action = what_helps(
+                kind,
+                attempts,
+                record.decisions,
+                steps=run._number_of_steps,
+                begun=run.terms.begun,
+            )
+            run.error = RunError(record.error, action, attempts=attempts)
+            run.error.kind = kind
         run.done.set()
         return run
 
