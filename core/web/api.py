@@ -83,6 +83,11 @@ _RUN_SAID = (
     " and `until` (UTC seconds, or null). It is null for runs of versions that did not record it."
 )
 
+_TOKENS = (
+    "A `token` event carries what is new of an answer, without what its model thinks aloud. Where"
+    " it has `anew`, what came before of the answer with the same `ordinal` was thinking: drop it."
+)
+
 
 class _Refused(Exception):
     def __init__(
@@ -158,7 +163,9 @@ def _add_plans(api: FastAPI, engine: Callable[[], Engine]) -> None:
         asked = (await _read(request)).model_copy(update={"execute": True})
         return await _result(engine(), await _submit(engine(), asked, idempotency_key))
 
-    @api.post("/plan/stream", summary="Plan a goal and watch", openapi_extra=body)
+    @api.post(
+        "/plan/stream", summary="Plan a goal and watch", description=_TOKENS, openapi_extra=body
+    )
     async def stream(request: Request, idempotency_key: _Key = None) -> StreamingResponse:
         run_id = await _submit(engine(), await _read(request), idempotency_key)
         run = await _find(engine(), run_id)
