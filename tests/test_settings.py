@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.config.settings import ROOT, VARIABLES, Secret, read_settings
 from core.values.registry import PROVIDERS
+from db.sqlite.ours import why_not
 
 DEFAULTS = read_settings({}, None)
 NAMES = [row.name for row in VARIABLES]
@@ -200,7 +201,7 @@ def test_the_default_provider_goes_to_the_front_of_the_default_order():
         ("sqlite://", None),
         ("sqlite:///", None),
         ("sqlite:///:memory:", None),
-        ("sqlite:////tmp", None),
+        ("sqlite:////tmp", Path("/tmp")),  # a folder, which the history then refuses
         (f"sqlite:///{'x' * 5000}", None),
         ("data/x.db", None),
     ],
@@ -523,7 +524,17 @@ def test_the_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):
     home = read(DATABASE_URL="sqlite:///~/sw/console.db")
     assert home.database_path == tmp_path / "sw" / "console.db"
     assert home.problems == ()
-    assert read(DATABASE_URL="sqlite:///~").problems  # a folder
+
+
+@pytest.mark.parametrize("path", ["~", ".", "..", "/", "/tmp"])
+def test_a_folder_is_not_replaced_by_another_history(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = read(DATABASE_URL=f"sqlite:///{path}")
+    assert settings.problems == ()
+    fault = why_not(settings.database_path)  # why the console does not start
+    assert fault
+    assert "is a folder" in fault
+    assert "DATABASE_URL" in fault
 
 
 @pytest.mark.parametrize(

@@ -209,11 +209,10 @@ def _database(text: str) -> Path:
         )
     try:
         file = ROOT / Path(path).expanduser()
-        if file.is_dir():
-            raise _Unusable("This is a folder, not a file; the default is used.")
-    except (OSError, RuntimeError):  # RuntimeError: there is no such user's home folder
+        file.exists()
+        return file
+    except (OSError, RuntimeError):  # too long; there is no such user's home folder
         raise _Unusable("This path cannot be used; the default is used.") from None
-    return file
 
 
 def _hosts(text: str) -> tuple[str, ...]:
