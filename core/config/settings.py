@@ -210,9 +210,9 @@ def _database(text: str) -> Path:
     try:
         file = ROOT / Path(path).expanduser()
         file.exists()
-        return file
     except (OSError, RuntimeError):  # too long; there is no such user's home folder
         raise _Unusable("This path cannot be used; the default is used.") from None
+    return file
 
 
 def _hosts(text: str) -> tuple[str, ...]:
