@@ -526,6 +526,15 @@ def test_the_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):
     assert home.problems == ()
 
 
+@pytest.mark.parametrize("key", ["sk-ant-api03-Ab12Cd34Ef56Gh78Ij90", "nvapi-abcdefgh12345678"])
+def test_a_key_in_the_place_of_a_model_is_named_and_not_used(key):
+    settings = read(OPENAI_MODEL=key)
+    assert settings.models == DEFAULTS.models
+    assert complaints(settings) == [("OPENAI_MODEL", None)]
+    assert "looks like a key" in settings.problems[0].sentence
+    assert key not in repr(settings)
+
+
 @pytest.mark.parametrize("path", ["~", ".", "..", "/", "/tmp"])
 def test_a_folder_is_not_replaced_by_another_history(path, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.config import limits
+from core.config.settings import why_no_model
 from core.providers import retired as models
 from core.providers.connect import Connected, connect_practice, connect_real
 from core.providers.model_list import FRESH_FOR, PATIENCE, Found, look
@@ -18,7 +19,7 @@ from core.routing.breaker import let_in
 from core.routing.drill import SAID, Drills
 from core.routing.walk import Ask
 from core.values.calls import Attempt, Message, Request
-from core.values.errors import RunError
+from core.values.errors import BadRequest, RunError
 from core.values.outcomes import ErrorKind
 from core.values.ports import Provider
 
@@ -91,10 +92,17 @@ class Control:
         self.follow()
 
     def choose_model(self, name: str, model: str | None) -> None:
-        """Ask this model from now on; what was learnt of the old one's circuit is forgotten."""
+        """Ask this model from now on; what was learnt of the old one's circuit is forgotten.
+
+        Raises:
+            BadRequest: it is no name of a model, but a key, for instance.
+        """
+        settings, model = self._engine.settings, (model or "").strip()
+        if fault := why_no_model(model, settings.secrets):
+            raise BadRequest(f"{fault}; nothing was changed.")
         chosen = {key: value for key, value in self._engine.lineup.models.items() if key != name}
-        if model and model.strip() and model.strip() != self._engine.settings.models[name]:
-            chosen[name] = model.strip()
+        if model and model != settings.models[name]:
+            chosen[name] = model
         self.choose("models", chosen or None)
 
     def retired(self, today: date) -> list[str]:
