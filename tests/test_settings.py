@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import time
 from pathlib import Path
 
 import pytest
@@ -322,6 +323,29 @@ def test_a_huge_file_is_read_from_its_beginning(tmp_path):
 
 def test_a_file_of_nonsense_is_named_in_few_sentences(tmp_path):
     assert len(written(tmp_path, b"nonsense\n" * 10_000).problems) == 21
+
+
+@pytest.mark.parametrize(
+    "line", [b"nonsense\n", b'A="\n', b"A='b\\'\n", b": = ", b'=" ', b"x", b"A=${B}\n", b"'a'= "]
+)
+def test_a_large_file_of_nonsense_does_not_hold_the_start_up(tmp_path, line):
+    begun = time.process_time()
+    written(tmp_path, line * (1_000_000 // len(line)))
+    assert time.process_time() - begun < 10  # it took minutes
+
+
+def test_many_variables_are_read_in_time_and_the_last_word_holds(tmp_path):
+    lines = [f"N{number}=${{N{number - 1}}}" for number in range(1, 3_000)]
+    settings = written(tmp_path, "\n".join(["N0=good-one", *lines, "OPENAI_API_KEY=${N2999}"]))
+    assert settings.keys["openai"].reveal() == "good-one"
+
+
+def test_a_quoted_value_of_several_lines_ends_at_its_own_quote(tmp_path):
+    settings = written(
+        tmp_path, 'A="one\nLLM_COOLDOWN=5 \\"\nthree" # so\nLLM_RUN_TIMEOUT=33\nB="x\ny"\n'
+    )
+    assert (settings.cooldown, settings.run_timeout) == (60, 33)
+    assert settings.problems == ()
 
 
 def test_a_file_that_is_not_there_is_no_problem(tmp_path):
