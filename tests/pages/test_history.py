@@ -45,7 +45,7 @@ def engine(tmp_path, yard):
 def shown(name: str = "history", /, **query: str | list[str]) -> AppTest:
     test = AppTest.from_file(str(MAIN), default_timeout=30)
     test.run()
-    test.switch_page(f"history/{name}.py")
+    test.switch_page(f"{name}.py" if "/" in name else f"history/{name}.py")
     for parameter, value in query.items():
         test.query_params[parameter] = value
     test.run()
@@ -394,8 +394,8 @@ TOLD = (
 def test_a_run_carried_out_is_told_the_same_wherever_it_is_told(engine, yard):
     run_id = carried_out(engine, yard)
     assert TOLD in text(shown(view="runs", run=run_id))
-    assert TOLD in text(shown("run_plan", run=run_id))
-    assert TOLD in text(shown("run", run=run_id))
+    assert TOLD in text(shown("run/run_plan", run=run_id))
+    assert TOLD in text(shown("run/run", run=run_id))
     run = engine.stored_run(run_id)
     assert TOLD in as_markdown(run)
     assert TOLD in as_html(run)
@@ -414,7 +414,7 @@ def test_a_run_beside_the_list_says_who_did_what_in_what_time_and_for_how_much(e
     assert "3 min" in said
     steps = [each.value for each in page.caption if "tokens out" in each.value]
     assert [each.partition(" ·")[0] for each in steps] == [
-        "Planning", "Planning", "Step 1", "Step 2", "Answer",
+        "Planning", "Planning", "Step 1", "Step 2", "Final answer",
     ]  # fmt: skip
     (took,) = cells(page, "took")
     assert re.fullmatch(r"[\d.]+ m?s", took)  # not the three minutes of its reader
@@ -424,11 +424,11 @@ def test_each_call_in_a_list_says_what_it_was_for(engine, yard):
     carried_out(engine, yard)
     page = shown(view="calls")
     assert [cell["text"] for cell in cells(page, "step")] == [
-        "Answer", "Step 2", "Step 2", "Step 1", "Planning", "Planning",
+        "Final answer", "Step 2", "Step 2", "Step 1", "Planning", "Planning",
     ]  # fmt: skip
     assert cells(shown(), "chain")[0]["title"] == (
         "Planning: Google ✕ → Google ✓; Step 1: Google ✓; Step 2: Google ✕ → OpenAI ✓;"
-        " Answer: Google ✓"
+        " Final answer: Google ✓"
     )
 
 
@@ -441,7 +441,7 @@ def test_a_plan_that_waits_for_its_reader_says_so_in_the_list_and_beside_it(engi
     assert "Completed" not in text(page)
     finished(engine)  # here a plan was all that was asked for
     assert [chip["word"] for chip in cells(shown(), "status")] == ["Completed", "Plan ready"]
-    page = shown("run_plan", run=run_id)
+    page = shown("run/run_plan", run=run_id)
     assert "Plan ready" in text(page)
     labels = [button.label for button in page.button]
     assert labels.index("Run these steps") < labels.index("Run again")
