@@ -168,7 +168,7 @@ class _FloorUp:
         elif self._page.fullmatch(scope["path"]):
             await Response(status_code=300)(scope, receive, send)
         elif scope["path"] == "/" != self._root:
-            await RedirectResponse(self._root, 307)(scope, receive, send)
+            await RedirectResponse(self._root[1:], 307)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from core.config import limits
-from core.config.settings import Settings
+from core.config.settings import Settings, why_no_model
 from core.providers import retired as models
 from core.providers.connect import Connected, connect_practice, connect_real
 from core.providers.model_list import FRESH_FOR, PATIENCE, Found, look
@@ -22,7 +22,7 @@ from core.running.eligibility import Lineup
 from core.running.routers import Routers
 from core.running.run import Run
 from core.values.calls import Attempt, Message, Request
-from core.values.errors import RunError
+from core.values.errors import BadRequest, RunError
 from core.values.outcomes import ErrorKind
 from core.values.ports import Choices, Provider
 
@@ -105,10 +105,17 @@ class Control:
         self.follow()
 
     def choose_model(self, name: str, model: str | None) -> None:
-        """Ask this model from now on; what was learnt of the old one's circuit is forgotten."""
+        """Ask this model from now on; what was learnt of the old one's circuit is forgotten.
+
+        Raises:
+            BadRequest: it is no name of a model, but a key, for instance.
+        """
+        model = (model or "").strip()
+        if fault := why_no_model(model, self._settings.secrets):
+            raise BadRequest(f"{fault}; nothing was changed.")
         chosen = {key: value for key, value in self._lineup.models.items() if key != name}
-        if model and model.strip() and model.strip() != self._settings.models[name]:
-            chosen[name] = model.strip()
+        if model and model != self._settings.models[name]:
+            chosen[name] = model
         self.choose("models", chosen or None)
 
     def retired(self, today: date) -> list[str]:

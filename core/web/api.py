@@ -75,7 +75,7 @@ _STATUS_SAID = (
     " say something of the provider: those that ended as "
     f"{', '.join(kind.value for kind in ErrorKind if kind.value not in RATED)} do not, and are in"
     " none of `total_calls`, `failed_calls` and `success_rate`, which is null where no call says"
-    " anything. `avg_latency` is of answers."
+    " anything. `avg_latency` is of answers, and null without one."
 )
 _RUN_SAID = (
     "`skipped` names the providers that were set up and yet passed over, each with `provider`,"

@@ -24,6 +24,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 LOGIN_PATH = "/console/login"
+FRONT = "../"  # from there; a proxy may have taken away a part of the path that only browsers know
 SESSION = 30 * 24 * 3600  # seconds a browser stays signed in
 
 TRIES = 10  # wrong passwords a minute, per client
@@ -42,7 +43,7 @@ class Login:
 
     The key of the cookies is a file, so that open tabs survive a restart; the password is part
     of what is signed with, so that a new password ends every session. `clock` gives UTC seconds
-    since the epoch, `monotonic` seconds; `base` is what all paths begin with.
+    since the epoch, `monotonic` seconds.
     """
 
     def __init__(
@@ -50,11 +51,9 @@ class Login:
         password: str,
         secret_file: Path,
         *,
-        base: str = "",
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._base = base
         self._key = _read_or_make(secret_file)
         self._digest = self._digest_of(password.encode("utf-8", "surrogateescape"))
         self._clock = clock
@@ -95,10 +94,13 @@ class Login:
         self._tries.missed(client, guess)
         return False
 
-    def page(self, next_path: str, *, error: str = "", status: int = 401) -> Response:
+    def page(
+        self, next_path: str, *, front: str = FRONT, error: str = "", status: int = 401
+    ) -> Response:
+        """The form. `next_path` begins at the console's front page; `front` leads there."""
         alert = f'<p id="error" role="alert">{escape(error)}</p>' if error else ""
         html = _PAGE.substitute(
-            action=f"{escape(self._base)}{LOGIN_PATH}",
+            action=front + LOGIN_PATH[1:],
             next=escape(_local(next_path)),
             alert=alert,
             invalid='aria-invalid="true" aria-describedby="error"' if error else "",
@@ -115,7 +117,8 @@ class Login:
         if not hmac.compare_digest(self._digest_of(password), self._digest):
             self._tries.missed(client)
             return self.page(next_path, error=_WRONG)
-        answer = RedirectResponse(self._to(next_path), 303, {"Cache-Control": "no-store"})
+        there = FRONT + _local(next_path)[1:]
+        answer = RedirectResponse(there, 303, {"Cache-Control": "no-store"})
         answer.set_cookie(
             self._cookie,
             self._signer.dumps(int(self._clock()) + SESSION),
@@ -127,10 +130,6 @@ class Login:
             samesite="lax",
         )
         return answer
-
-    def _to(self, next_path: str) -> str:
-        path = _local(next_path)
-        return f"{self._base}/" if path == "/" else path
 
     def _digest_of(self, guess: bytes) -> bytes:
         # Digests are of one length, so that comparing them does not tell the password's.
