@@ -169,7 +169,7 @@ class Performance:
         """How long successes took, by provider and latency.
 
         Columns: provider (str), low, high (float64, seconds: above the one, up to the other;
-        2 % apart), calls (int64).
+        2 % apart; a low of 0 is counted, too), calls (int64).
         """
         import numpy as np
         import pandas as pd
