@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,15 @@ class Page:
         return [plain(each.value) for each in [*self._test.markdown, *self._test.caption]]
 
     @property
+    def words(self) -> list[str]:
+        """Markdown and captions, in the order in which they stand."""
+        return [plain(each.value) for each in _in_order(self._test.main) if _has_words(each)]
+
+    @property
+    def downloads(self) -> list[str]:
+        return [each.proto.url for each in self._test.get("link_button")]
+
+    @property
     def links(self) -> list[tuple[str, dict[str, list[str]]]]:
         """Those that lead to a filtered History."""
         return [
@@ -86,6 +95,17 @@ class Page:
             for each in self._test.get("bidi_component")
             if each.proto.component_name == name
         ]
+
+
+def _in_order(block: Any) -> Iterator[Any]:
+    for child in block.children.values():
+        yield child
+        if hasattr(child, "children"):
+            yield from _in_order(child)
+
+
+def _has_words(element: Any) -> bool:
+    return element.type in ("markdown", "caption")
 
 
 def _written(table: Any) -> list[dict[str, Any]]:
