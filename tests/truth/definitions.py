@@ -72,7 +72,9 @@ class Rows:
         found: dict[str, list[Row]] = defaultdict(list)
         for call in self.calls:
             found[call["run_id"]].append(call)
-        return {name: sorted(calls, key=lambda call: call["ordinal"]) for name, calls in found.items()}
+        return {
+            name: sorted(calls, key=lambda call: call["ordinal"]) for name, calls in found.items()
+        }
 
     def counted(self, since: float, until: float, *, simulated: bool) -> list[Row]:
         """Calls, by their beginning."""
@@ -216,7 +218,9 @@ def cost(calls: Iterable[Row]) -> tuple[float | None, int]:
 def by(calls: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
     found: dict[Any, list[Row]] = defaultdict(list)
     for call in calls:
-        found[tuple(call[name] for name in names) if len(names) > 1 else call[names[0]]].append(call)
+        found[tuple(call[name] for name in names) if len(names) > 1 else call[names[0]]].append(
+            call
+        )
     return found
 
 

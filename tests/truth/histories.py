@@ -93,7 +93,9 @@ class Teller:
             down = {"status": "failed", "drilled": True, "error_kind": ErrorKind.CONNECTION}
             return call | down | {"latency_ms": 0.0}
         kind = rng.choice((ErrorKind.INVALID_PLAN, ErrorKind.OVERLOADED, *_KINDS))
-        priced = rng.random() / 50 if kind == ErrorKind.INVALID_PLAN and rng.random() < 0.8 else None
+        priced = (
+            rng.random() / 50 if kind == ErrorKind.INVALID_PLAN and rng.random() < 0.8 else None
+        )
         http = rng.choice((None, 429, 503))
         return call | {
             "status": "failed", "error_kind": kind, "cost_usd": priced, "http_status": http,

@@ -103,8 +103,10 @@ def _cards(shown: Mapping[str, str], asked: Asked) -> Iterator[str]:
         return
     for label, is_good in good.items():
         if not is_good(shown[label]):
-            yield f"card {label}: {shown[label]} (rate {rate}, {len(calls)} calls, p95 {p95}," \
+            yield (
+                f"card {label}: {shown[label]} (rate {rate}, {len(calls)} calls, p95 {p95},"
                 f" cost {truth.cost(calls)}, {len(asked.saved)} saved)"
+            )
 
 
 def _unless_none(
@@ -121,7 +123,7 @@ def _is_cost(said: str, asked: Asked) -> bool:
     if asked.simulated:
         return said == "Nothing"
     dollars, unpriced = truth.cost(asked.calls)
-    if unpriced and not dollars or dollars is None:
+    if (unpriced and not dollars) or dollars is None:
         return said == "Unknown" if unpriced else said == "unknown" or said == "Unknown"
     return says_money(said, dollars) and said.startswith("At least ") == bool(unpriced)
 
@@ -492,12 +494,47 @@ def _is_an_edge(mark: Mapping[str, Any], asked: Asked) -> Iterator[str]:
             yield f"{mark['id']} is cut at {there}, which begins no {bucket}"
 
 
+# -- numbers beside the charts
+
+OPEN = ("success", "latency", "distribution", "share", "failures", "saved")  # panels
+
+
+def numbers(page: Page) -> Iterator[str]:
+    """Tables of the charts' marks: in the order of `OPEN`, all of them opened."""
+    if len(page.tables) != 1 + len(OPEN):
+        yield f"{len(page.tables)} tables"
+        return
+    for (begin, _), rows in zip(_CHARTS.items(), page.tables[1:], strict=True):
+        marks = next(marks for alt, marks in page.charts if alt.startswith(begin))
+        # Beside the chart of the most frequent ones there are the others, too.
+        for row, mark in zip(rows, marks, strict=begin != "Failures by reason"):
+            for column, said in row.items():
+                if not _NUMBERS[column](said, mark):
+                    yield f"{begin}, {column}: {said}, and the chart has {mark}"
+
+
+_NUMBERS: dict[str, Callable[[Any, Mapping[str, Any]], bool]] = {
+    "Provider": lambda said, mark: said == mark["label"],
+    "Reason": lambda said, mark: said == mark["reason"],
+    "When": lambda said, mark: said == mark["when"],
+    "Took": lambda said, mark: said == mark["took"],
+    "Success": lambda said, mark: says_rate(said, mark["success_rate"]),
+    "Share": lambda said, mark: said == mark["share"],
+    "Share of answers": lambda said, mark: says_rate(said, mark["share"]),
+    "Calls": lambda said, mark: says_count(said, mark["calls"]),
+    "Answers": lambda said, mark: says_count(said, mark["ok"]),
+    "Of calls": lambda said, mark: says_count(said, mark["rated"]),
+    "p50": lambda said, mark: says_seconds(said, mark["p50"]),
+    "p95": lambda said, mark: says_seconds(said, mark["p95"]),
+    "Saved runs": lambda said, mark: says_count(said, mark["saved"]),
+    "Of runs": lambda said, mark: says_count(said, mark["runs"]),
+}
+
+
 # -- the links of marks
 
 
-def lead_astray(
-    panels: Mapping[str, Any], scope: Any, page: Page, asked: Asked
-) -> Iterator[str]:
+def lead_astray(panels: Mapping[str, Any], scope: Any, page: Page, asked: Asked) -> Iterator[str]:
     """Links of some marks of each chart that lead to other calls than those it counts."""
     rng = Random(asked.zone)
     behind = {
@@ -506,8 +543,7 @@ def lead_astray(
         "distribution": lambda mark, here: [
             call
             for call in truth.ok(_of_provider(mark, here.calls))
-            if call["latency_ms"] is not None
-            and _in_bar(call["latency_ms"] / 1000, mark)
+            if call["latency_ms"] is not None and _in_bar(call["latency_ms"] / 1000, mark)
         ],
         "share": lambda mark, here: truth.ok(_of_provider(mark, here.calls)),
         "failures": lambda mark, here: [
@@ -520,9 +556,7 @@ def lead_astray(
     for (begin, _), (name, rows) in zip(_CHARTS.items(), behind.items(), strict=True):
         marks = next((marks for alt, marks in page.charts if alt.startswith(begin)), [])
         for mark in rng.sample(marks, min(_TAKEN, len(marks))):
-            here = _within(
-                asked, mark.get("since", asked.since), mark.get("until", asked.until)
-            )
+            here = _within(asked, mark.get("since", asked.since), mark.get("until", asked.until))
             link, wanted = panels[name].lead(mark, scope), rows(mark, here)
             if not says_count(link.label, len(wanted)):
                 yield f"{name}: {link.label}, not {len(wanted)}"

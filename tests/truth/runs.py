@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -149,7 +150,10 @@ def drawer(page: Page, run: Row, rows: Rows) -> Iterator[str]:
 def written(text: str, run: Row, rows: Rows) -> Iterator[str]:
     """A run as Markdown or as a web page: the line of facts below its goal."""
     calls = rows.calls_by_run.get(run["id"], [])
-    facts = re.sub(r"<[^>]+>|\\(?=\W)", "", next(line for line in text.split("\n") if " · " in line))
+    line = next(line for line in text.split("\n") if " · " in line)
+    facts = re.sub(r"<[^>]+>|\\(?=\W)", "", line)
+    if text.startswith("<"):
+        facts = html.unescape(facts)
     parts = facts.split(" · ")
     took = next((part for part in parts if _TOOK.fullmatch(part)), None)
     if not took_is(took, calls):
@@ -165,9 +169,12 @@ def answered(body: Mapping[str, Any], run: Row, rows: Rows) -> Iterator[str]:
     """The API's own form of a run."""
     calls = rows.calls_by_run.get(run["id"], [])
     for attempt, call in zip(body["attempts"], calls, strict=True):
-        for name in ("provider", "model", "status", "error_kind", "http_status", "latency_ms"):
+        for name in ("provider", "model", "status", "error_kind", "http_status"):
             if attempt[name] != call[name]:
                 yield f"{call['id']}: {name} {attempt[name]}, not {call[name]}"
+        said, true = attempt["latency_ms"], call["latency_ms"]
+        if (said is None) != (true is None) or abs((said or 0) - (true or 0)) > 0.0501:
+            yield f"{call['id']}: {said} ms, not {true}"
     if body["simulated"] != bool(run["simulated"]):
         yield f"simulated {body['simulated']}"
 

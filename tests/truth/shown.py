@@ -64,7 +64,7 @@ class Page:
     @property
     def words(self) -> list[str]:
         """Markdown and captions, in the order in which they stand."""
-        return [plain(each.value) for each in _in_order(self._test.main) if _has_words(each)]
+        return [plain(each.value) for each in _in_order(self._test._tree) if _has_words(each)]
 
     @property
     def downloads(self) -> list[str]:
@@ -116,7 +116,8 @@ def _written(table: Any) -> list[dict[str, Any]]:
     for place in range(len(values)):
         rows.append(
             {
-                name: values.iloc[place, at] if isinstance(values.iloc[place, at], list)
+                name: values.iloc[place, at]
+                if isinstance(values.iloc[place, at], list)
                 else shown.iloc[place, at]
                 for at, name in enumerate(values.columns)
             }

@@ -1,62 +1,21 @@
 """Every figure of the Performance page, for viewers of five time zones."""
 
-import csv
-import io
+import re
 import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.ui.performance.links import Scope
-from core.ui.performance.panels import PANELS
-from core.values.periods import Period
-from db.lists.export import export_csv
 from tests.truth import definitions as truth
 from tests.truth import histories
+from tests.truth.audit import ZONES, audited
 from tests.truth.definitions import Rows
-from tests.truth.performance import Asked, faults, lead_astray
+from tests.truth.performance import OPEN, numbers
 from tests.truth.shown import Page
+from tests.truth.test_runs import SET_UP
 
-ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"]
-PERFORMANCE = "performance/performance.py"
 ODD = [name for name in histories.HISTORIES if name not in ("months", "clocks")]
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """Paths of histories, each written once."""
-    folder, made = tmp_path_factory.mktemp("truth"), {}
-
-    def path(name):
-        if name not in made:
-            made[name] = folder / f"{name}.db"
-            histories.write(name, made[name])
-        return made[name]
-
-    return path
-
-
-def audited(path, page, query, *, rows=None, since=None, until=None, name="7d", simulated=False):
-    """What the page says that is not so. `rows`: those that figures count, if some are removed."""
-    rows, left = rows or Rows.of(path), Rows.of(path)
-    while True:
-        begun = time.time()
-        page.open(PERFORMANCE, {**query, "simulated": str(simulated).lower()})
-        if begun // 60 == time.time() // 60:
-            break
-    if since is None:
-        first = rows.first_figure(simulated=simulated)
-        since, until = truth.period(name, now=begun, zone=page.zone, first=first)
-
-    def export(filters):
-        return [*csv.DictReader(io.StringIO("".join(export_csv(path, filters))))]
-
-    asked = Asked(
-        rows, left, since, until, page.zone, simulated, name != "all", export
-    )
-    scope = Scope(Period(since, until), simulated)
-    return [*faults(page, asked), *lead_astray(PANELS, scope, page, asked)]
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -118,3 +77,27 @@ def test_what_was_removed_is_counted_still(written, tmp_path):
         page = Page("America/New_York")
         for name in ("24h", "7d", "30d", "90d", "all"):
             assert audited(path, page, {"period": name}, name=name, rows=rows) == [], name
+
+
+def test_numbers_beside_the_charts(written):
+    with histories.console(written("months")):
+        page = Page("Asia/Kolkata")
+        opened = {f"numbers {name} 7d None None False": True for name in OPEN}
+        query = {"period": "7d", "simulated": "false"}
+        assert [*numbers(page.open("performance/performance.py", query, **opened))] == []
+
+
+FORECAST = re.compile(r"judged by ([\d,]+) earlier answers?\.")
+
+
+def test_a_forecast_says_how_many_answers_it_stands_on(written):
+    path = written("months")
+    with histories.console(path, SET_UP) as given:
+        lineup = given.engine.lineup
+        able = lineup.eligible(simulated=False)
+        models = {(name, lineup.model_of(name, simulated=False)) for name in able}
+        said = " ".join(Page().open("run/run_plan.py", {}).texts)
+        now = time.time()
+        month = Rows.of(path).counted(now - 30 * 86_400, now, simulated=False)
+        answers = [c for c in truth.ok(month) if (c["provider"], c["model"]) in models]
+        assert FORECAST.findall(said) == [f"{len(answers):,}"]

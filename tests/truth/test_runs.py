@@ -12,10 +12,10 @@ from core.web.api import make_api
 from db.lists.export import export_csv, export_jsonl
 from tests.truth import definitions as truth
 from tests.truth import histories, providers, runs
+from tests.truth.audit import ZONES
 from tests.truth.definitions import Rows
 from tests.truth.shown import Page
 
-ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"]
 HISTORY = "history/history.py"
 PROVIDERS = {"ANTHROPIC": "first", "OPENAI": "second", "GOOGLE": "first", "DEEPSEEK": "first"}
 SET_UP = {
@@ -27,19 +27,6 @@ SET_UP = {
         ("BASE_URL", "http://127.0.0.1:9"),
     )
 }
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    folder, made = tmp_path_factory.mktemp("truth"), {}
-
-    def path(name):
-        if name not in made:
-            made[name] = folder / f"{name}.db"
-            histories.write(name, made[name])
-        return made[name]
-
-    return path
 
 
 def got(given, path, *addresses):
@@ -158,7 +145,5 @@ def test_cards_of_the_providers(name, zone, written):
         page.open("providers/providers.py", {})
         lineup = given.engine.lineup
         models = {each: lineup.model_of(each, simulated=False) for each in lineup.priority}
-        found = providers.faults(
-            page, Rows.of(path), models, now=time.time(), simulated=False
-        )
+        found = providers.faults(page, Rows.of(path), models, now=time.time(), simulated=False)
         assert [*found] == []
