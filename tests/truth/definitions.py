@@ -37,6 +37,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -250,7 +251,7 @@ def worked(calls: Iterable[Row]) -> float:
     edges = sorted({edge for pair in ends for edge in pair})
     return sum(
         high - low
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
         if any(begin <= low and high <= end for begin, end in ends)
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -115,8 +115,8 @@ class Teller:
             calls = [call for call in self.calls if call.run_id in ids]
             asked = (Message("user", "?"),)
             await asyncio.gather(*(history.begin_run(replace(r, status="running")) for r in runs))
-            for call in calls:
-                history.next_call_id()
+            for _ in calls:
+                history.next_call_id()  # as a router does before it asks
             await asyncio.gather(
                 *(history.begin(replace(call, status="running"), asked) for call in calls)
             )
@@ -238,7 +238,3 @@ def removed(given: services.Services, before: float) -> None:
     """As retention does it, all at once."""
     while given.engine.history.submit(lambda writer: remove_numbers(writer, before, 1000)).result():
         pass
-
-
-def names(*wanted: str) -> Sequence[str]:
-    return [name for name in HISTORIES if name in wanted]

@@ -94,7 +94,7 @@ def _cards(shown: Mapping[str, str], asked: Asked) -> Iterator[str]:
     good = {
         "Success rate": _unless_none(rate, "unknown", says_rate),
         "Calls": lambda said: says_count(said, len(calls)),
-        "Latency, p95": _unless_none(p95, "Too few yet", _near),
+        "Latency, p95": _unless_none(p95, "Too few", _near),
         "Cost": lambda said: _is_cost(said, asked),
         "Saved by fallback": lambda said: says_count(said, len(asked.saved)),
     }
@@ -294,7 +294,7 @@ def _columns(calls: Sequence[Row], *, simulated: bool) -> dict[str, _Good]:
     number = f"{len(judged):,} call{'' if len(judged) == 1 else 's'}"
 
     def seconds(part: float, values: Sequence[float]) -> _Good:
-        few = "" if part == 0.5 else "too few answers yet"
+        few = "" if part == 0.5 else "too few"
         return _unless_none(truth.percentile(part, values), few, _near)
 
     columns: dict[str, _Good] = {

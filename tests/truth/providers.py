@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -20,44 +21,57 @@ _JUDGED = re.compile(r"(.+? %) of ([\d,]+) calls? \((.+? %)\)(?:, (.+?))?(?: · 
 _HISTOGRAM = 0.0101
 
 
+@dataclass
+class Card:
+    facts: dict[str, str] = field(default_factory=dict)
+    earlier: str = ""  # what it says of calls of another model
+
+
 def faults(
     page: Page, rows: Rows, models: Mapping[str, str], *, now: float, simulated: bool
 ) -> Iterator[str]:
     """`models`: which one of each provider is asked now."""
     there = ZoneInfo(page.zone)
     today = truth.midnight(datetime.fromtimestamp(now, there).date(), page.zone)
-    since_midnight = truth.by(rows.counted(today, now, simulated=simulated), "provider")
-    month = truth.by(rows.counted(now - 30 * 86_400, now, simulated=simulated), "provider")
+    calls = truth.by(rows.counted(today, now, simulated=simulated), "provider")
+    yield from _evidence(page, rows, models, now=now, simulated=simulated)
     strips = iter(page.component("manyways.strip")[1:])  # after the legend
-    name = ""
-    facts: dict[str, dict[str, str]] = {}
-    earlier: dict[str, str] = {}
-    for said in page.words:
-        if head := _HEAD.match(said):
-            name = NAMES[head[1]]
-            facts[name] = {}
-        if fact := _FACT.match(said):
-            facts[name][fact[1]] = fact[2]
-        if said.startswith("Today also"):
-            earlier[name] = said
-        if (why := _WHY.match(said)) and not _evidence_is(
-            why[2], _present(month.get(NAMES[why[1]], []), models[NAMES[why[1]]])
-        ):
-            yield f"evidence of {why[1]}: {why[2]}"
-    for name, shown in facts.items():
-        if not shown:
-            continue  # not set up
-        calls = since_midnight.get(name, [])
-        own = _present(calls, models[name])
-        yield from (f"{name}: {fault}" for fault in _today(shown, own, simulated=simulated))
-        others = len(calls) - len(own)
-        if (name in earlier) != bool(others) or f" {others:,} call" not in earlier.get(
-            name, f" {others:,} call"
-        ):
-            yield f"{name}: {earlier.get(name)}, not {others} of an earlier model"
+    for name, card in _cards(page).items():
+        own = _present(calls.get(name, []), models[name])
+        yield from (f"{name}: {fault}" for fault in _today(card.facts, own, simulated=simulated))
+        others = len(calls.get(name, [])) - len(own)
+        plural = "" if others == 1 else "s"
+        said = f"Today also {others:,} call{plural} of an earlier model, not counted here."
+        if card.earlier != (said if others else ""):
+            yield f"{name}: {card.earlier}, not {others}"
         for edges in (_hours(now, there), _days(now, page.zone)):
             bars = next(strips)["bars"]
             yield from _strip(name, bars, edges, rows, simulated=simulated)
+
+
+def _cards(page: Page) -> dict[str, Card]:
+    """Of those that are set up."""
+    cards: dict[str, Card] = {}
+    name = ""
+    for said in page.words:
+        if head := _HEAD.match(said):
+            name = NAMES[head[1]]
+        if fact := _FACT.match(said):
+            cards.setdefault(name, Card()).facts[fact[1]] = fact[2]
+        if said.startswith("Today also"):
+            cards[name].earlier = said
+    return cards
+
+
+def _evidence(
+    page: Page, rows: Rows, models: Mapping[str, str], *, now: float, simulated: bool
+) -> Iterator[str]:
+    """Why an order is suggested: what each has done in thirty days."""
+    month = truth.by(rows.counted(now - 30 * 86_400, now, simulated=simulated), "provider")
+    for why in filter(None, map(_WHY.match, page.words)):
+        name = NAMES[why[1]]
+        if not _evidence_is(why[2], _present(month.get(name, []), models[name])):
+            yield f"evidence of {why[1]}: {why[2]}"
 
 
 def _present(calls: Sequence[Row], model: str) -> list[Row]:

@@ -96,7 +96,7 @@ def test_a_forecast_says_how_many_answers_it_stands_on(written):
         lineup = given.engine.lineup
         able = lineup.eligible(simulated=False)
         models = {(name, lineup.model_of(name, simulated=False)) for name in able}
-        said = " ".join(Page().open("run/run_plan.py", {}).texts)
+        said = " ".join(Page().open("run/run_plan.py", {}, **{"after planning": "run"}).texts)
         now = time.time()
         month = Rows.of(path).counted(now - 30 * 86_400, now, simulated=False)
         answers = [c for c in truth.ok(month) if (c["provider"], c["model"]) in models]
