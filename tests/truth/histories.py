@@ -127,7 +127,7 @@ class Teller:
 
 def _months(teller: Teller, now: float) -> None:
     """Seventy days until a minute ago, real and practice, with a model that took over."""
-    for _ in range(700):
+    for _ in range(450):
         ago = teller.rng.random() ** 2 * 70 * DAY + 60
         simulated, newer = teller.rng.random() < 0.2, ago < 9 * DAY
         teller.usual(now - ago, simulated=simulated, newer=newer)
