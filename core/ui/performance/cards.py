@@ -82,7 +82,11 @@ def _said(delta: Delta) -> str:
 def _success(reading: Reading, scope: Scope) -> Card:
     now = reading.summary
     rated = [kind for kind in reading.failures if OUTCOMES[ErrorKind(kind)].rated]
-    links = [scope.calls(now.rated - now.ok, thing="failure", status="failed", error_kind=rated)]
+    links = []
+    if rated:  # no reasons to choose by would be any reason
+        links = [
+            scope.calls(now.rated - now.ok, thing="failure", status="failed", error_kind=rated)
+        ]
     if now.refused:
         refused = ErrorKind.REFUSED.value
         links.append(scope.calls(now.refused, thing="refusal", error_kind=refused))

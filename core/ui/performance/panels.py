@@ -67,14 +67,16 @@ def _answers_of_bucket(mark: Mark, scope: Scope) -> Link:
 
 
 def _latencies(mark: Mark, scope: Scope) -> Link:
+    # The shortest bar counts those that took no time at all, too.
+    above = {"slower_than": repr(mark["low"])} if mark["low"] else {}
     return scope.calls(
         mark["calls"],
         f" of {mark['label']}, {mark['took']}",
         thing="answer",
         provider=mark["provider"],
         status="ok",
-        slower_than=repr(mark["low"]),
         up_to=repr(mark["high"]),
+        **above,
     )
 
 
