@@ -24,7 +24,8 @@ from core.planning.plan import Plan, json_text
 from core.planning.planner import LLMPlanner
 from core.providers.connect import Connected, connect_practice, connect_real
 from core.providers.pricing import cost_usd
-from core.routing.router import Ask, MultiProviderStrategy
+from core.routing.ask import Ask
+from core.routing.router import MultiProviderStrategy
 from core.running.budget import Limits, Meter, out_of_time, working_seconds
 from core.running.eligibility import Lineup, check
 from core.running.ledger import Ledger

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,9 +13,9 @@ from core.config import limits
 from core.providers import retired as models
 from core.providers.connect import Connected, connect_practice, connect_real
 from core.providers.model_list import FRESH_FOR, PATIENCE, Found, look
-from core.routing.breaker import let_in
+from core.routing.ask import Ask
 from core.routing.drill import SAID, Drills
-from core.routing.walk import Ask
+from core.routing.health import let_in
 from core.values.calls import Attempt, Message, Request
 from core.values.errors import RunError
 from core.values.outcomes import ErrorKind
@@ -157,8 +156,7 @@ class Control:
         return found
 
     async def _try(self, name: str, router: MultiProviderStrategy) -> Attempt | str:
-        health = router.health(name)
-        router.healths[name] = replace(health, breaker=let_in(health.breaker, now=router.clock()))
+        router.healths[name] = let_in(router.health(name), now=router.clock())
         patience = min(_TRIED_FOR, router.policy.attempt_timeout)
         ask = Ask(
             Request((Message("user", _QUESTION),), max_tokens=100),
