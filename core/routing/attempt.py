@@ -10,7 +10,6 @@ from typing import Any
 
 from core.routing.ask import Ask
 from core.routing.book import Book
-from core.routing.deadline import Deadline, Deadlines
 from core.routing.drill import SAID
 from core.values.calls import Attempt, CallStatus, Reply, Request, Usage
 from core.values.errors import InvalidAnswer, ProviderError, RunError, no_text
@@ -35,7 +34,6 @@ class Desk:
     simulated: bool
     redact: Callable[[str], str]
     price: Callable[[str, str, Usage], float | None]  # US dollars; None: unknown
-    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 @dataclass(slots=True)
@@ -143,12 +141,12 @@ class Asking:
         listener: _Listener | None,
     ) -> None:
         try:
-            with Deadline(self.desk.deadlines, limit) as deadline:
+            async with asyncio.timeout(limit) as deadline:
                 reply = await provider.complete(
                     request, on_text=listener.text if listener else None
                 )
         except TimeoutError:
-            if not deadline.expired:
+            if not deadline.expired():
                 raise
             words = f"No answer within {seconds_in_words(limit)}."
             sent.failure = ProviderError(ErrorKind.TIMEOUT, words)
