@@ -23,9 +23,13 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from itertools import chain, repeat
 from typing import Any, Literal, NamedTuple
+
+from core.practice import wire as wires
+from core.practice.wire import Answer as Said
+from core.practice.wire import event
 
 Wire = Literal["anthropic", "openai", "google"]
 
@@ -182,7 +186,7 @@ class StandIn:
                 return json_value({"status": "ok"})
             if not path.endswith("/models"):
                 return status(404)
-            return self.listing or _models(self.wire, self.models)
+            return self.listing or json_value(WIRES[self.wire].listing(self.models))
         self.requests.append(received)
         try:
             return self._act(received)
@@ -300,13 +304,11 @@ def eventually(true: Callable[[], object], *, within: float = 2.0) -> bool:
 
 # Answers in the vendor's own shape. As an answer to a streamed request they are its events.
 
-Usage = tuple[int, int] | Mapping[str, Any] | None  # input and output, the wire's own, or none
-
 
 def answer(
     text: str | None,
     *,
-    usage: Usage = (11, 7),
+    usage: wires.Usage = (11, 7),
     finish: str | None = "stop",
     model: str | None = None,
     thinking: str | None = None,
@@ -324,8 +326,8 @@ def answer(
         named = model or exchange.received.model
         key = exchange.wire, named, exchange.received.stream
         if key not in rendered:
-            said = Said(text, usage, finish, named, thinking, refusal)
-            rendered[key] = said.whole(exchange.wire, stream=exchange.received.stream)
+            said = Said(text, named, usage, finish, thinking, refusal)
+            rendered[key] = whole(said, exchange.wire, stream=exchange.received.stream)
         parts = rendered[key]
         if delay or interval:
             return exchange.pace(parts, delay=delay, interval=interval)
@@ -377,12 +379,11 @@ def error_mid_stream(code: int = 503, *, message: str = "Try later", after: int 
     """So many pieces of text and then the vendor's error event; a plain 200 with an error."""
 
     def play(exchange: Exchange) -> None:
-        error = _error(exchange.wire, code, message)
+        error = WIRES[exchange.wire].error(code, message)
         if not exchange.received.stream:
             exchange.send_whole((_dump(error),))
             return
-        start = _said(exchange).events(exchange.wire).until(after)
-        exchange.send_whole((*start, _event(error, kind=error.get("type"))))
+        exchange.send_whole((*_start(exchange, after), event(error, error.get("type"))))
 
     return Act(f"error_mid_stream({code})", play)
 
@@ -397,7 +398,7 @@ def status(
     """An error in the vendor's own shape, or with this body (text is sent as it is)."""
 
     def play(exchange: Exchange) -> None:
-        shaped = _error(exchange.wire, code, message) if body is None else body
+        shaped = WIRES[exchange.wire].error(code, message) if body is None else body
         sent = shaped.encode() if isinstance(shaped, str) else _dump(shaped)
         exchange.respond(code, sent, headers=headers or {})
 
@@ -415,7 +416,7 @@ def sse(*events: Any) -> Act:
 
     def play(exchange: Exchange) -> None:
         if exchange.received.stream:
-            exchange.send_whole([_event(event, kind=_kind(event)) for event in events])
+            exchange.send_whole([event(each, _kind(each)) for each in events])
         else:
             exchange.respond(200, _dump(events[0]))
 
@@ -433,7 +434,7 @@ def bad_utf8() -> Act:
 
     def play(exchange: Exchange) -> None:
         said = _said(exchange, "bad \0 bytes")
-        parts = said.whole(exchange.wire, stream=exchange.received.stream)
+        parts = whole(said, exchange.wire, stream=exchange.received.stream)
         exchange.send_whole([part.replace(b"\\u0000", b"\xff\xfe") for part in parts])
 
     return Act("bad_utf8", play)
@@ -488,7 +489,7 @@ def drip_body(interval: float = 0.05) -> Act:
 
     async def play(exchange: Exchange) -> None:
         exchange.start()
-        body = b"".join(_said(exchange).whole(exchange.wire, stream=exchange.received.stream))
+        body = b"".join(_whole(exchange))
         for position in range(len(body)):
             exchange.send_part(body[position : position + 1])
             await asyncio.sleep(interval)
@@ -518,7 +519,7 @@ def close_mid_body() -> Act:
     """A Content-Length that is never reached."""
 
     def play(exchange: Exchange) -> None:
-        body = b"".join(_said(exchange).whole(exchange.wire, stream=exchange.received.stream))
+        body = b"".join(_whole(exchange))
         exchange.send(exchange.head(200, {"content-length": str(len(body))}))
         exchange.send(body[: len(body) // 2])
         exchange.close()
@@ -560,17 +561,17 @@ def _bomb(padding: bytes, mb: int, rest: bytes) -> bytes:
 def _padded(exchange: Exchange) -> tuple[bytes, tuple[bytes, ...]]:
     stream = exchange.received.stream
     padding = b":" + b" " * (2**20 - 3) + b"\n\n" if stream else b" " * 2**20
-    return padding, _said(exchange).whole(exchange.wire, stream=stream)
+    return padding, _whole(exchange)
 
 
 def _unfinished(name: str, after: int, then: Callable[[Exchange], Awaitable[None] | None]) -> Act:
     def play(exchange: Exchange) -> Awaitable[None] | None:
         exchange.start()
         if exchange.received.stream:
-            for part in _said(exchange).events(exchange.wire).until(after):
+            for part in _start(exchange, after):
                 exchange.send_part(part)
         else:
-            body = b"".join(_said(exchange).whole(exchange.wire, stream=False))
+            body = b"".join(_whole(exchange))
             exchange.send_part(body[: len(body) // 2])
         return then(exchange)
 
@@ -589,253 +590,42 @@ def _body(
     return Act(name, lambda exchange: exchange.respond(code, body, headers=sent))
 
 
-def _models(wire: Wire, names: Sequence[str]) -> Act:
-    if wire == "google":
-        methods = {"supportedGenerationMethods": ["generateContent"]}
-        return json_value({"models": [{"name": f"models/{name}", **methods} for name in names]})
-    if wire == "anthropic":
-        born = {"type": "model", "created_at": "2026-01-01T00:00:00Z"}
-        data = [{"id": name, "display_name": name, **born} for name in names]
-        ends = {"first_id": names[0], "last_id": names[-1]} if names else {}
-        return json_value({"data": data, "has_more": False, **ends})
-    born = {"object": "model", "created": 1, "owned_by": "standin"}
-    return json_value({"object": "list", "data": [{"id": name, **born} for name in names]})
-
-
 async def _forever(exchange: Exchange) -> None:
     await asyncio.Event().wait()
 
 
 # The three wires.
 
-
-class Events(NamedTuple):
-    opening: list[bytes]
-    pieces: list[bytes]
-    closing: list[bytes]
-
-    def until(self, pieces: int) -> list[bytes]:
-        return self.opening + self.pieces[:pieces]
-
-    @property
-    def all(self) -> tuple[bytes, ...]:
-        return (*self.opening, *self.pieces, *self.closing)
+WIRES = {"anthropic": wires.ANTHROPIC, "openai": wires.OPENAI, "google": wires.GOOGLE}
 
 
-@dataclass(frozen=True)
-class Said:
-    text: str | None = HELLO
-    usage: Usage = (11, 7)
-    finish: str | None = "stop"
-    model: str = ""
-    thinking: str | None = None
-    refusal: str | None = None
+def events_of(said: Said, wire: Wire) -> wires.Events:
+    """The answer as server-sent events, its text in four pieces."""
+    text = said.text or ""
+    size = max(1, -(-len(text) // 4))
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    return WIRES[wire].events(said, pieces)
 
-    def whole(self, wire: Wire, *, stream: bool) -> tuple[bytes, ...]:
-        return self.events(wire).all if stream else (_dump(_PLAIN[wire](self)),)
 
-    def events(self, wire: Wire) -> Events:
-        return _EVENTS[wire](self)
-
-    @property
-    def pieces(self) -> list[str]:
-        text = self.text or ""
-        size = max(1, -(-len(text) // 4))
-        return [text[start : start + size] for start in range(0, len(text), size)]
-
-    def finished(self, stop: str, length: str) -> str | None:
-        return {"stop": stop, "length": length}.get(self.finish or "", self.finish)
-
-    def counted(self, into: str, out: str) -> Mapping[str, Any]:
-        if isinstance(self.usage, tuple):
-            return {into: self.usage[0], out: self.usage[1]}
-        return self.usage or {}
+def whole(said: Said, wire: Wire, *, stream: bool) -> tuple[bytes, ...]:
+    return events_of(said, wire).all if stream else (_dump(WIRES[wire].whole(said)),)
 
 
 def _said(exchange: Exchange, text: str = HELLO) -> Said:
-    return Said(text, model=exchange.received.model)
+    return Said(text, exchange.received.model, (11, 7))
 
 
-def _anthropic(said: Said) -> dict[str, Any]:
-    blocks = []
-    if said.thinking is not None:
-        blocks.append({"type": "thinking", "thinking": said.thinking, "signature": "c2lnbmVk"})
-    if said.text is not None:
-        blocks.append({"type": "text", "text": said.text})
-    return {
-        "id": "msg_standin",
-        "type": "message",
-        "role": "assistant",
-        "model": said.model,
-        "content": blocks,
-        "stop_reason": said.finished("end_turn", "max_tokens"),
-        "stop_sequence": None,
-        "usage": said.counted("input_tokens", "output_tokens"),
-    }
+def _whole(exchange: Exchange) -> tuple[bytes, ...]:
+    return whole(_said(exchange), exchange.wire, stream=exchange.received.stream)
 
 
-def _anthropic_events(said: Said) -> Events:
-    usage = said.counted("input_tokens", "output_tokens")
-    message = {**_anthropic(said), "content": [], "stop_reason": None}
-    message["usage"] = {**usage, "output_tokens": 1} if usage else {}
-    opening: list[dict[str, Any]] = [{"type": "message_start", "message": message}]
-    index = 0
-    if said.thinking is not None:
-        blank = {"type": "thinking", "thinking": "", "signature": ""}
-        opening += [
-            _of_block("start", index, content_block=blank),
-            _of_block("delta", index, delta=_delta("thinking", said.thinking)),
-            _of_block("delta", index, delta=_delta("signature", "c2lnbmVk")),
-            _of_block("stop", index),
-        ]
-        index += 1
-    closing: list[dict[str, Any]] = []
-    if said.text is not None:
-        opening.append(_of_block("start", index, content_block={"type": "text", "text": ""}))
-        closing.append(_of_block("stop", index))
-    pieces = [_of_block("delta", index, delta=_delta("text", piece)) for piece in said.pieces]
-    if said.finish is not None:
-        stop = {"stop_reason": said.finished("end_turn", "max_tokens"), "stop_sequence": None}
-        closing.append({"type": "message_delta", "delta": stop, "usage": usage})
-        closing.append({"type": "message_stop"})
-    render = partial(map, lambda event: _event(event, kind=event["type"]))
-    return Events(list(render(opening)), list(render(pieces)), list(render(closing)))
-
-
-def _of_block(what: str, index: int, **more: Any) -> dict[str, Any]:
-    return {"type": f"content_block_{what}", "index": index, **more}
-
-
-def _delta(what: str, text: str) -> dict[str, str]:
-    return {"type": f"{what}_delta", what: text}
-
-
-def _openai(said: Said) -> dict[str, Any]:
-    message = {"role": "assistant", "content": said.text, "refusal": said.refusal}
-    if said.thinking is not None:
-        message["reasoning_content"] = said.thinking
-    finish = said.finished("stop", "length")
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-    answered = {"id": "chatcmpl-standin", "object": "chat.completion", "created": 1}
-    return {**answered, "model": said.model, "choices": [choice], **_openai_usage(said)}
-
-
-def _openai_usage(said: Said) -> dict[str, Any]:
-    usage = dict(said.counted("prompt_tokens", "completion_tokens"))
-    if isinstance(said.usage, tuple):
-        usage["total_tokens"] = sum(said.usage)
-    return {"usage": usage} if usage else {}
-
-
-def _openai_events(said: Said) -> Events:
-    about = {"id": "chatcmpl-standin", "object": "chat.completion.chunk", "created": 1}
-
-    def chunk(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return _event({**about, "model": said.model, "choices": [choice]})
-
-    opening = [chunk({"role": "assistant", "content": ""})]
-    if said.thinking is not None:
-        opening.append(chunk({"reasoning_content": said.thinking}))
-    if said.refusal is not None:
-        opening.append(chunk({"refusal": said.refusal}))
-    pieces = [chunk({"content": piece}) for piece in said.pieces]
-    if said.finish is None:
-        return Events(opening, pieces, [])
-    closing = [chunk({}, said.finished("stop", "length"))]
-    if usage := _openai_usage(said):
-        closing.append(_event({**about, "model": said.model, "choices": [], **usage}))
-    return Events(opening, pieces, [*closing, b"data: [DONE]\n\n"])
-
-
-def _google(said: Said) -> dict[str, Any]:
-    return _google_part(said, said.text, last=True, first=True)
-
-
-def _google_part(said: Said, text: str | None, *, first: bool, last: bool) -> dict[str, Any]:
-    parts: list[dict[str, Any]] = []
-    if first and said.thinking is not None:
-        parts.append({"text": said.thinking, "thought": True})
-    if text is not None:
-        parts.append({"text": text})
-    candidate: dict[str, Any] = {"index": 0}
-    if parts:
-        candidate["content"] = {"role": "model", "parts": parts}
-    about: dict[str, Any] = {"modelVersion": said.model, "responseId": "standin"}
-    if last:
-        if said.finish is not None:
-            candidate["finishReason"] = said.finished("STOP", "MAX_TOKENS")
-        usage = dict(said.counted("promptTokenCount", "candidatesTokenCount"))
-        if isinstance(said.usage, tuple):
-            usage["totalTokenCount"] = sum(said.usage)
-        about |= {"usageMetadata": usage} if usage else {}
-    return {"candidates": [candidate], **about}
-
-
-def _google_events(said: Said) -> Events:
-    pieces = said.pieces or [None]
-    chunks = [
-        _event(_google_part(said, piece, first=place == 0, last=place == len(pieces) - 1))
-        for place, piece in enumerate(pieces)
-    ]
-    return Events([], chunks[:-1], chunks[-1:])
-
-
-_PLAIN: dict[str, Callable[[Said], Any]] = {
-    "anthropic": _anthropic,
-    "openai": _openai,
-    "google": _google,
-}
-_EVENTS: dict[str, Callable[[Said], Events]] = {
-    "anthropic": _anthropic_events,
-    "openai": _openai_events,
-    "google": _google_events,
-}
-_ANTHROPIC_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "billing_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-    529: "overloaded_error",
-}
-_OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
-_GOOGLE_STATUSES = {
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    429: "RESOURCE_EXHAUSTED",
-    503: "UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
-}
-
-
-def _error(wire: Wire, code: int, message: str) -> dict[str, Any]:
-    if wire == "anthropic":
-        default = "api_error" if code >= 500 else "invalid_request_error"
-        kind = _ANTHROPIC_TYPES.get(code, default)
-        error = {"type": kind, "message": message}
-        return {"type": "error", "error": error, "request_id": "req_standin"}
-    if wire == "google":
-        name = _GOOGLE_STATUSES.get(code, "INTERNAL" if code >= 500 else "UNKNOWN")
-        return {"error": {"code": code, "message": message, "status": name}}
-    kind = "server_error" if code >= 500 else "invalid_request_error"
-    error = {"message": message, "type": kind, "param": None, "code": _OPENAI_CODES.get(code)}
-    return {"error": error}
+def _start(exchange: Exchange, pieces: int) -> tuple[bytes, ...]:
+    events = events_of(_said(exchange), exchange.wire)
+    return (*events.opening, *events.pieces[:pieces])
 
 
 def _dump(value: Any) -> bytes:
     return json.dumps(value).encode()
-
-
-def _event(value: Any, *, kind: str | None = None) -> bytes:
-    named = f"event: {kind}\n".encode() if kind else b""
-    return named + b"data: " + _dump(value) + b"\n\n"
 
 
 def _kind(event: Any) -> str | None:
@@ -867,7 +657,7 @@ class Exchange:
         stream = code == 200 and self.received.stream
         sent = {
             "content-type": "text/event-stream" if stream else "application/json",
-            _REQUEST_ID[self.wire]: f"req_{len(self._connection.standin.requests)}",
+            WIRES[self.wire].request_id: f"req_{len(self._connection.standin.requests)}",
             **headers,
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
@@ -918,9 +708,6 @@ class Exchange:
         sock = self._transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         self._transport.abort()
-
-
-_REQUEST_ID = {"anthropic": "request-id", "openai": "x-request-id", "google": "x-standin-id"}
 
 
 def _chunk(part: bytes) -> bytes:
@@ -1012,7 +799,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 def main() -> None:
     options = argparse.ArgumentParser(description="One stand-in vendor that always says hello.")
     options.add_argument("--port", type=int, default=0)
-    options.add_argument("--wire", choices=sorted(_PLAIN), default="openai")
+    options.add_argument("--wire", choices=sorted(WIRES), default="openai")
     options.add_argument("--delay", type=float, default=0, help="seconds before an answer")
     options.add_argument("--plan", action="store_true", help="answer with a plan")
     chosen = options.parse_args()

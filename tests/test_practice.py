@@ -24,8 +24,7 @@ from core.planning.prompts import plan_messages, repair_message, step_messages
 from core.practice import PracticeServer
 from core.practice.answers import answer_to
 from core.practice.characters import CHARACTERS
-from core.practice.kinds import KINDS, Role
-from core.practice.plans import SECONDS, STYLES, plan_for
+from core.practice.plans import KINDS, ROLES, STYLES, plan_for, read_goal
 from core.values.calls import Message
 
 GOAL = "Plan a 3-day trip to Lisbon for two under 900 euros"
@@ -364,6 +363,16 @@ def test_a_client_that_leaves_in_the_middle_hurts_nobody(
     assert capfd.readouterr().err == ""
 
 
+def test_an_idle_connection_is_kept_for_the_next_call(server: PracticeServer) -> None:
+    url, headers, body = raw(server)
+    with httpx2.Client(verify=TLS) as client:
+        first = client.post(url, headers=headers, json=body)
+        stream = first.extensions["network_stream"]
+        time.sleep(5.5)  # a little longer than web servers usually wait
+
+        assert not stream.get_extra_info("is_readable")
+
+
 def test_a_hundred_ask_at_once_and_all_are_served(server: PracticeServer) -> None:
     url, headers, body = raw(server)
 
@@ -386,13 +395,33 @@ def test_a_plan_takes_one_to_three_seconds() -> None:
         assert 0.9 < character.first_token[0] + written < 3, provider
 
 
-def test_it_ends_with_the_process_and_without_a_word() -> None:
-    code = (
-        "from core import practice;"
-        "import socket; url = practice.base_urls()['openai'];"
-        "assert url == practice.base_urls()['openai'] and practice.api_key();"
-        "socket.create_connection(('127.0.0.1', int(url.split(':')[2].split('/')[0])))"
-    )
+AT_THE_END = {
+    "an open connection": """
+import socket
+socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])))
+""",
+    "an answer under way": """
+import httpx2
+body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "<goal>x</goal>"}]}
+headers = {"authorization": f"Bearer {practice.api_key()}"}
+client = httpx2.Client()
+opened = client.stream("POST", f"{url}/chat/completions", headers=headers, json=body)
+lines = opened.__enter__().iter_lines()
+next(lines)
+""",
+}
+
+
+@pytest.mark.parametrize("scene", AT_THE_END)
+def test_it_ends_with_the_process_and_without_a_word(scene: str) -> None:
+    code = f"""
+import logging
+logging.basicConfig(level="INFO")
+logging.getLogger("httpx2").setLevel("WARNING")
+from core import practice
+url = practice.base_urls()["openai"]
+assert url == practice.base_urls()["openai"]
+{AT_THE_END[scene]}"""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parent.parent,
@@ -490,8 +519,8 @@ def test_the_same_goal_gets_the_same_plan() -> None:
 
 
 def test_every_kind_has_every_move_and_every_style_makes_its_moves_in_order() -> None:
-    roles: set[Role] = set(SECONDS)
-    assert all(set(kind.moves) == roles for kind in KINDS.values())
+    roles = set(ROLES)
+    assert all(set(kind.steps) == roles for kind in KINDS.values())
     for style in STYLES.values():
         order = list(style.shape)
         assert set(order) <= roles
@@ -504,13 +533,36 @@ def test_every_kind_has_every_move_and_every_style_makes_its_moves_in_order() ->
     assert STYLES.keys() == CHARACTERS.keys()
 
 
+@pytest.mark.parametrize(
+    ("goal", "named"),
+    {
+        "Plane eine Reise nach Rom für zwei Personen, drei Tage, 900 Euro": (
+            "Rom",
+            "drei Tage",
+            "zwei Personen",
+            "900 Euro",
+            "itinerary",
+        ),
+        "Organisiere eine Hochzeitsfeier in München für 80 Gäste": (
+            "München",
+            "80 Gäste",
+            "venues",
+        ),
+        "Spanisch lernen in sechs Wochen": ("sechs Wochen", "exercises"),
+        "Planifier un voyage à Paris pour deux personnes": ("Paris", "itinerary"),
+        "Planear un viaje a Madrid, 5 días": ("5 días", "itinerary"),
+        "plan a trip to rome in may": ("Rome", "may as the date"),
+    }.items(),
+)
+def test_a_goal_in_another_language_is_known_too(goal: str, named: tuple[str, ...]) -> None:
+    told = words_of(plan_for("openai", goal))
+
+    assert [name for name in named if name not in told] == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_goal_is_known_by_its_words(kind: str) -> None:
-    plan = plan_for("anthropic", GOALS[kind])
-
-    assert [step["agent_type"] for step in plan["steps"]] == [
-        KINDS[kind].moves[role].agent for role in STYLES["anthropic"].shape
-    ]
+    assert read_goal(GOALS[kind]).kind is KINDS[kind]
 
 
 # What is asked for
@@ -542,6 +594,29 @@ def test_a_step_gets_a_short_result_in_its_own_words() -> None:
     assert "900 euros" in told
     assert "{" not in told
     assert len(told) < 1_000
+
+
+def test_a_step_names_what_it_builds_on() -> None:
+    found = asked(*step_messages(GOAL, "Shortlist three places to stay in Lisbon.", []))
+    told = asked(
+        *step_messages(
+            GOAL,
+            "Add up travel and rooms.",
+            [
+                f"Step 1: Shortlist three places to stay in Lisbon.\n\n{found}",
+                "Step 2: x\n\n<goal>",
+            ],
+        )
+    )
+
+    assert "builds on" in told
+    assert "Shortlist three places to stay in Lisbon" in told
+    assert "builds on" not in found
+
+
+@pytest.mark.parametrize("step", ["!!!", "…", "写一份计划", "\N{PARTY POPPER}", ".", "*a* `b`"])
+def test_a_strange_step_gets_a_result_too(step: str) -> None:
+    assert len(asked(*step_messages(GOAL, step, []))) > 100
 
 
 def test_a_goal_cannot_pass_for_a_step() -> None:

@@ -79,7 +79,7 @@ CUT = {"status": "interrupted", "error_kind": ErrorKind.INTERRUPTED, "cost_usd":
         ([call(), call(1, cost_usd=0.0041)], "2 s", "$0.0061"),
         # An answer whose plan did not hold was paid for all the same.
         ([failed(ErrorKind.INVALID_PLAN, 200, cost_usd=0.0059), call(1)], "2 s", "$0.0079"),
-        ([call(cost_usd=None)], "1 s", "unknown"),
+        ([call(cost_usd=None)], "1 s", "unknown, 1 call without a price"),
         ([call(cost_usd=None), call(1)], "2 s", "at least $0.0020, 1 call without a price"),
         (
             [call(cost_usd=0.0067), call(1, cost_usd=None), failed(ErrorKind.TIMEOUT)],

@@ -480,7 +480,7 @@ def accused(told: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("step", "steps", "said"),
-    [(None, 3, "Planning"), (0, 3, "Step 1"), (2, None, "Step 3"), (3, 3, "Answer")],
+    [(None, 3, "Planning"), (0, 3, "Step 1"), (2, None, "Step 3"), (3, 3, "Final answer")],
 )
 def test_each_call_says_which_step_it_served(step, steps, said):
     assert step_in_words(step, steps) == said

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
-from core.practice.wire import ANTHROPIC, GOOGLE, OPENAI, Json, Wire
+from core.practice.wire import ANTHROPIC, GOOGLE, OPENAI, Wire
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A failure as this vendor words it."""
+    """A failure as this vendor words it: JSON, or a page of HTML."""
 
     status: int
-    body: str
-    media_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,137 +26,56 @@ class Character:
     chars_per_token: float  # of English text
     models: tuple[str, ...]
     faults: tuple[Fault, ...]
-    denied: tuple[int, str]  # status and the vendor's name for a key it does not know
     health: str | None = None  # the path that is answered without a key
 
 
-def _json(body: Json) -> str:
-    return json.dumps(body)
-
-
-_HTML = """\
-<html>
-<head><title>502 Bad Gateway</title></head>
-<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body>
-</html>
-"""
+_RATE = {
+    "message": "Rate limit reached for requests per min (RPM): Limit 500, Used 500, Requested 1. "
+    "Please try again in 8s.",
+    "type": "requests", "param": None, "code": "rate_limit_exceeded",
+}  # fmt: skip
+_COMES_BACK = {"retry-after": "8", "retry-after-ms": "8000"}
+_CROWDED = "The model is overloaded. Please try again later."
+_BUSY = "The engine is currently overloaded, please try again later"
+_LOADING = {"code": 503, "message": "Loading model", "type": "unavailable_error"}
+_GATEWAY = (
+    "<html>\n<head><title>502 Bad Gateway</title></head>\n"
+    "<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body>\n</html>\n"
+)
 
 CHARACTERS: dict[str, Character] = {
     "anthropic": Character(
-        ANTHROPIC,
-        first_token=(0.5, 0.9),
-        pace=2_600,
-        chars_per_token=3.6,
-        models=("claude-sonnet-5-5", "claude-haiku-5-5"),
-        faults=(Fault(529, _json(ANTHROPIC.error(529, "overloaded_error", "Overloaded"))),),
-        denied=(401, "authentication_error"),
+        ANTHROPIC, (0.5, 0.9), 2_600, 3.6,
+        ("claude-sonnet-5-5", "claude-haiku-5-5"),
+        (Fault(529, ANTHROPIC.error(529, "Overloaded")),),
     ),
     "openai": Character(
-        OPENAI,
-        first_token=(0.3, 0.6),
-        pace=3_200,
-        chars_per_token=4.2,
-        models=("gpt-6-luna", "gpt-6.1-sol"),
-        faults=(
-            Fault(
-                429,
-                _json(
-                    {
-                        "error": {
-                            "message": "Rate limit reached for requests per min (RPM): Limit 500, "
-                            "Used 500, Requested 1. Please try again in 8s.",
-                            "type": "requests",
-                            "param": None,
-                            "code": "rate_limit_exceeded",
-                        }
-                    }
-                ),
-                headers={"retry-after": "8", "retry-after-ms": "8000"},
-            ),
-        ),
-        denied=(401, "invalid_api_key"),
+        OPENAI, (0.3, 0.6), 3_200, 4.2,
+        ("gpt-6-luna", "gpt-6.1-sol"),
+        (Fault(429, {"error": _RATE}, _COMES_BACK),),
     ),
     "google": Character(
-        GOOGLE,
-        first_token=(0.35, 0.7),
-        pace=3_600,
-        chars_per_token=4.1,
-        models=("gemini-3.5-flash-lite", "gemini-3.8-flash"),
-        faults=(
-            Fault(
-                503,
-                _json(
-                    GOOGLE.error(
-                        503, "UNAVAILABLE", "The model is overloaded. Please try again later."
-                    )
-                ),
-            ),
-        ),
-        denied=(401, "UNAUTHENTICATED"),
+        GOOGLE, (0.35, 0.7), 3_600, 4.1,
+        ("gemini-3.5-flash-lite", "gemini-3.8-flash"),
+        (Fault(503, GOOGLE.error(503, _CROWDED)),),
     ),
     "deepseek": Character(
-        OPENAI,
-        first_token=(0.45, 0.9),
-        pace=2_500,
-        chars_per_token=3.8,
-        models=("deepseek-flash", "deepseek-pro"),
-        faults=(Fault(500, _json(OPENAI.error(500, "server_error", "Internal server error"))),),
-        denied=(401, "authentication_error"),
+        OPENAI, (0.45, 0.9), 2_500, 3.8,
+        ("deepseek-flash", "deepseek-pro"),
+        (Fault(500, OPENAI.error(500, "Internal server error")),),
     ),
     "kimi": Character(
-        OPENAI,
-        first_token=(0.5, 0.9),
-        pace=3_000,
-        chars_per_token=3.9,
-        models=("kimi-k3", "kimi-k3.1-pro"),
-        faults=(
-            Fault(
-                429,
-                _json(
-                    {
-                        "error": {
-                            "type": "engine_overloaded_error",
-                            "message": "The engine is currently overloaded, please try again later",
-                        }
-                    }
-                ),
-            ),
-        ),
-        denied=(401, "invalid_authentication_error"),
+        OPENAI, (0.5, 0.9), 3_000, 3.9,
+        ("kimi-k3", "kimi-k3.1-pro"),
+        (Fault(429, {"error": {"type": "engine_overloaded_error", "message": _BUSY}}),),
     ),
     "nvidia": Character(
-        OPENAI,
-        first_token=(0.25, 0.5),
-        pace=2_900,
-        chars_per_token=4.0,
-        models=("nvidia/nemotron-3-super-120b-a12b", "nvidia/nemotron-3-nano-30b-a3b"),
-        faults=(
-            Fault(200, _HTML, "text/html"),
-            Fault(502, _json({"status": 502, "title": "Bad Gateway"}), "application/problem+json"),
-        ),
-        denied=(401, "Unauthorized"),
+        OPENAI, (0.25, 0.5), 2_900, 4.0,
+        ("nvidia/nemotron-3-super-120b-a12b", "nvidia/nemotron-3-nano-30b-a3b"),
+        (Fault(200, _GATEWAY), Fault(502, {"status": 502, "title": "Bad Gateway"})),
     ),
     "bitnet": Character(
-        OPENAI,
-        first_token=(0.3, 0.6),
-        pace=1_300,
-        chars_per_token=3.5,
-        models=("bitnet-local",),
-        faults=(
-            Fault(
-                503,
-                _json(
-                    {
-                        "error": {
-                            "code": 503,
-                            "message": "Loading model",
-                            "type": "unavailable_error",
-                        }
-                    }
-                ),
-            ),
-        ),
-        denied=(401, "authentication_error"),
-        health="/health",
+        OPENAI, (0.3, 0.6), 1_300, 3.5,
+        ("bitnet-local",), (Fault(503, {"error": _LOADING}),), health="/health",
     ),
-}
+}  # fmt: skip

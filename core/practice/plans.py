@@ -1,284 +1,313 @@
-"""The plan writer: one goal, seven characters, a plan that is worth reading from each.
+"""The plan writer: reads a goal, and fills in what `plans.toml` has for its kind and a provider.
 
-A style says which moves a provider makes, what each waits for, and how it talks; the kind of
-goal (`kinds.py`) says what those moves are; the goal's own words (`goal.py`) fill them in.
+Whatever cannot be read in a goal with confidence is left out; the plan then says "the place"
+instead of a guess. Reading looks at the first 4,000 characters and quotes at most 80.
 """
 
 from __future__ import annotations
 
-import json
-import string
+import re
+import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from random import Random
 from typing import Any
 
-from core.practice.goal import Goal, read_goal
-from core.practice.kinds import Move, Role
+DATA: dict[str, Any] = tomllib.loads(
+    (resources.files(__package__) / "plans.toml").read_text(encoding="utf-8")
+)
 
-Shape = Mapping[Role, tuple[Role, ...]]  # in order; what each waits for comes before it
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A step's part in a plan."""
+
+    agent: str
+    seconds: float
+    tool: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)  # name -> fact, if there is one
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    slots: Mapping[str, str]  # for what the goal leaves open
+    why: str
+    steps: Mapping[str, str]  # role -> sentence, after "agent | " where it is not the usual one
+    words: str = ""  # that a goal is known by
+    verbs: str = ""  # whose object is the thing itself: "organise", not "ruin"
+    capitals: str = "place"  # or "tool": what "in X" names
+    bare: bool = False  # "Spanish", not "the Spanish"
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    shape: Shape
+    shape: Mapping[str, list[str]]  # roles in order; what each waits for comes before it
     method: str  # the sentence of the reasoning that explains the shape
     given: str  # the sentence about what the goal fixes
     ungiven: str  # the same where it fixes nothing
-    confidence: float  # 0..1, for a goal that names one figure
-    pace: float  # how long it takes over a step; 1 is middling
-    rich: bool = False  # longer sentences
-    careful: bool = False  # says what could be wrong
-    habits: Mapping[Role, str] = field(default_factory=dict)  # what it adds to a step
+    habits: Mapping[str, str] = field(default_factory=dict)  # what it adds to a step
 
 
-SECONDS: dict[Role, float] = {
-    "scope": 2.0, "facts": 5.0, "options": 4.5, "people": 4.0, "numbers": 3.5, "draft": 6.0,
-    "detail": 4.0, "risks": 3.0, "verify": 3.5, "schedule": 2.0, "review": 3.0, "deliver": 2.5,
-}  # fmt: skip
-
-STYLES: dict[str, Style] = {
-    "anthropic": Style(
-        {
-            "scope": (),
-            "facts": ("scope",),
-            "options": ("scope",),
-            "numbers": ("options",),
-            "risks": ("facts", "options"),
-            "draft": ("facts", "numbers"),
-            "review": ("draft", "risks"),
-            "deliver": ("review",),
-        },
-        "I have put a separate look at the risks beside the figures, because surprises are "
-        "cheapest before anything has been decided.",
-        given="You have settled {fixed}; I treat that as firm.",
-        ungiven="You have left dates and figures open, so the first step settles them.",
-        confidence=0.82,
-        pace=1.1,
-        rich=True,
-        careful=True,
-        habits={
-            "facts": "Mark whatever is still an assumption.",
-            "options": "Say what would change the choice.",
-            "review": "Put problems right rather than listing them.",
-        },
-    ),
-    "openai": Style(
-        {
-            "facts": (),
-            "options": (),
-            "numbers": ("options",),
-            "draft": ("facts", "numbers"),
-            "schedule": ("draft",),
-            "deliver": ("draft", "schedule"),
-        },
-        "Two lookups run at the same time; everything after them has one owner and one result.",
-        given="Constraints: {fixed}.",
-        ungiven="No constraints are given, so assumptions are written down where they matter.",
-        confidence=0.88,
-        pace=0.8,
-        habits={
-            "facts": "Result: a short list.",
-            "options": "Result: a first choice and a second.",
-            "numbers": "Result: one table, one total.",
-            "schedule": "Result: dates and owners.",
-        },
-    ),
-    "google": Style(
-        {
-            "facts": (),
-            "people": (),
-            "options": (),
-            "detail": ("facts",),
-            "numbers": ("options",),
-            "draft": ("facts", "people", "numbers"),
-            "review": ("draft", "detail"),
-        },
-        "Three strands of research start at once and meet in the draft, so that no single source "
-        "carries the result.",
-        given="The searches are narrowed to what the goal names: {fixed}.",
-        ungiven="The goal names no dates or figures, so the searches start broad.",
-        confidence=0.85,
-        pace=0.9,
-        rich=True,
-        habits={
-            "facts": "Keep the source and date of everything that is used.",
-            "options": "Note where every claim comes from.",
-            "review": "List what changed, with the reason.",
-        },
-    ),
-    "deepseek": Style(
-        {
-            "scope": (),
-            "numbers": ("scope",),
-            "facts": ("scope",),
-            "verify": ("numbers", "facts"),
-            "options": ("facts",),
-            "draft": ("verify", "options"),
-            "schedule": ("draft",),
-        },
-        "Figures and facts are gathered separately and then checked against each other, so that "
-        "an error in one shows up in the other.",
-        given="Known: {fixed}. All else is an estimate until it has been checked.",
-        ungiven="No value is given, so every figure is an estimate until it has been checked.",
-        confidence=0.84,
-        pace=1.0,
-        habits={
-            "scope": "Give every requirement a number that can be checked.",
-            "numbers": "Show a low, a middle and a high case.",
-            "options": "Score each from 1 to 5.",
-            "schedule": "Allow 20 per cent slack.",
-        },
-    ),
-    "kimi": Style(
-        {
-            "scope": (),
-            "facts": ("scope",),
-            "people": ("scope",),
-            "options": ("facts",),
-            "numbers": ("options",),
-            "detail": ("people",),
-            "risks": ("people", "options"),
-            "draft": ("numbers", "detail", "risks"),
-            "review": ("draft",),
-        },
-        "The plan reads widely before it writes: what people need and what the facts allow are "
-        "followed up side by side, and both flow into the draft.",
-        given="The brief mentions {fixed}, and every step was written with that in view.",
-        ungiven="The brief mentions no dates or figures, so the first step collects them.",
-        confidence=0.83,
-        pace=1.3,
-        rich=True,
-        careful=True,
-        habits={
-            "scope": "Take the side remarks in the brief as seriously as the headline.",
-            "facts": "Keep what matters word for word, with where it was found.",
-            "options": "Keep what was rejected, with the reason.",
-            "draft": "Say for each part which requirement it answers.",
-        },
-    ),
-    "nvidia": Style(
-        {
-            "facts": (),
-            "options": (),
-            "people": (),
-            "numbers": (),
-            "draft": ("facts", "options", "people", "numbers"),
-            "deliver": ("draft",),
-        },
-        "Four steps need nothing from each other, so they run at once; a single merge keeps the "
-        "way to a result short.",
-        given="Held constant: {fixed}.",
-        ungiven="Nothing is held constant yet, so rough assumptions will do.",
-        confidence=0.86,
-        pace=0.6,
-        habits={
-            "facts": "Timebox: 20 minutes.",
-            "options": "Timebox: 20 minutes.",
-            "numbers": "Rough figures will do.",
-            "draft": "Keep only what changes a decision.",
-        },
-    ),
-    "bitnet": Style(
-        {
-            "facts": (),
-            "numbers": (),
-            "draft": ("facts", "numbers"),
-            "review": ("draft",),
-        },
-        "Four steps are enough for a start.",
-        given="The plan keeps to {fixed}.",
-        ungiven="Dates and figures can be added later.",
-        confidence=0.66,
-        pace=0.7,
-    ),
+_ANY = DATA["kinds"]["general"]
+ROLES = {name: Role(**row) for name, row in DATA["roles"].items()}
+STYLES = {name: Style(**row) for name, row in DATA["styles"].items()}
+KINDS = {
+    name: Kind(**{**row, **{part: _ANY[part] | row[part] for part in ("slots", "steps")}})
+    for name, row in DATA["kinds"].items()
 }
 
 
-def write_plan(provider: str, text: str, *, seed: int = 0) -> str:
-    """A plan for the goal in `text` as JSON text; the same for the same three inputs."""
-    return json.dumps(plan_for(provider, text, seed=seed), ensure_ascii=False, indent=2)
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`facts` holds only what the goal says; `slots` has the kind's wording for the rest."""
+
+    text: str  # one line
+    kind: Kind
+    facts: Mapping[str, str]
+
+    @property
+    def slots(self) -> dict[str, str]:
+        quoted = f"“{shortened(self.text)}”" if self.text else "the goal"
+        doing = "answer" if self.text.endswith("?") and " " in self.text else "deal with"
+        aim = f"{doing} {quoted}" if self.text else "reach the goal"
+        return {"where": "", "topic": quoted, "aim": aim, **self.kind.slots, **self.facts}
+
+    def fill(self, template: str) -> str:
+        told = template.format_map(self.slots)
+        return told[0].upper() + told[1:]
 
 
 def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
+    """A plan for the goal in `text`; the same for the same three inputs."""
     style, goal = STYLES[provider], read_goal(text)
+    done: dict[str, float] = {}  # seconds, if steps wait only for what they need
+    for role, needed in style.shape.items():
+        start = max((done[each] for each in needed), default=0.0)
+        done[role] = start + ROLES[role].seconds * DATA["slowness"][provider]
+    named = len(
+        goal.facts.keys() & {"place", "time", "people", "money", "when", "deadline", "thing"}
+    )
+    vague = 0.17 if len(goal.text.split()) < 3 and len(goal.text) < 12 else 0.02
+    sure = DATA["confidence"][provider] + min(named, 4) * 0.02 - vague
     doubt = Random(f"{seed}/{provider}/{goal.text}").uniform(-0.02, 0.02)
+    given = style.given.format_map(goal.facts) if "fixed" in goal.facts else style.ungiven
+    why = f"{goal.fill(goal.kind.why)} {given}" if goal.text else "The plan is a general one."
     return {
-        "reasoning": _reasoning(style, goal),
-        "confidence": round(style.confidence + _clearness(goal) + doubt, 2),
-        "estimated_duration": round(_longest_way(style), 1),  # seconds
+        "reasoning": f"{why} {style.method}",
+        "confidence": round(sure + doubt, 2),
+        "estimated_duration": round(max(done.values()), 1),
         "steps": _steps(style, goal),
     }
 
 
 def _steps(style: Style, goal: Goal) -> list[dict[str, Any]]:
     roles = list(style.shape)
-    steps: list[dict[str, Any]] = [
-        {
-            "agent_type": move.agent,
-            "description": _description(move, style, role, goal),
-            "tool_name": move.tool,
-            "parameters": _parameters(move, goal),
-            "dependencies": [roles.index(needed) for needed in style.shape[role]],
-        }
-        for role in roles
-        for move in (goal.kind.moves[role],)
-    ]
-    if goal.text and not _names_the_goal(steps, goal):
-        steps[0]["description"] += f" The goal: {goal.facts['goal']}."
+    steps = [_step(role, style, goal) for role in roles]
+    for step, needed in zip(steps, style.shape.values(), strict=True):
+        step["dependencies"] = sorted(roles.index(each) for each in needed)
+    told = " ".join(step["description"] for step in steps).casefold()
+    quoted = f"“{shortened(goal.text)}”"
+    named = [goal.facts[name] for name in ("thing", "topic", "aim", "place") if name in goal.facts]
+    if goal.text and not any(words.casefold() in told for words in (*named, quoted)):
+        steps[0]["description"] += f" The goal: {quoted}."
     return steps
 
 
-def _description(move: Move, style: Style, role: Role, goal: Goal) -> str:
-    told = _fill((move.rich if style.rich else "") or move.plain, goal)
-    fixed = goal.facts.get("fixed") if role == "scope" else None
-    parts = (told, fixed and f"Given: {fixed}.", style.habits.get(role))
-    return " ".join(part for part in parts if part)
+def _step(role: str, style: Style, goal: Goal) -> dict[str, Any]:
+    agent, _, sentence = goal.kind.steps[role].rpartition(" | ")
+    given = f"Given: {goal.facts['fixed']}." if role == "scope" and "fixed" in goal.facts else ""
+    said = (goal.fill(sentence), given, style.habits.get(role))
+    return {
+        "agent_type": agent or ROLES[role].agent,
+        "description": " ".join(filter(None, said)),
+        "tool_name": ROLES[role].tool,
+        "parameters": {
+            name: goal.facts[fact]
+            for name, fact in ROLES[role].parameters.items()
+            if fact in goal.facts
+        },
+    }
 
 
-def _names_the_goal(steps: list[dict[str, Any]], goal: Goal) -> bool:
-    told = " ".join(step["description"] for step in steps).casefold()
-    said = (goal.facts.get(name) for name in ("thing", "topic", "item", "aim", "goal", "place"))
-    return any(words and words.casefold() in told for words in said)
+# Reading a goal
 
 
-def _fill(template: str, goal: Goal) -> str:
-    told = template.format_map(goal.slots)
-    return told[0].upper() + told[1:]
+def _named(name: str, kind: Kind) -> str:
+    """Whole words, and signs of scripts that put no space between words."""
+    signs = [word for word in kind.words.split() if max(word) >= "\u0370"]
+    words = [word for word in kind.words.split() if word not in signs]
+    return rf"(?P<{name}>\b(?:{'|'.join(words)})\b|{'|'.join(signs)})"
 
 
-def _parameters(move: Move, goal: Goal) -> dict[str, str]:
-    """Filled from the goal alone; a query that cannot be is the goal itself."""
-    filled = {}
-    for name, template in move.parameters.items():
-        needed = {slot for _, slot, _, _ in string.Formatter().parse(template) if slot}
-        if needed <= goal.facts.keys() | {"where"}:
-            filled[name] = template.format_map(goal.slots)
-        elif name == "query" and goal.text:
-            filled[name] = goal.facts["goal"].strip("“”")
-    return filled
+_NAMED = re.compile(
+    "|".join(_named(name, kind) for name, kind in KINDS.items() if kind.words), re.IGNORECASE
+)
+
+_VERBS, _MAKING = DATA["verbs"], DATA["making"].split("|")
+_VERB = re.compile(rf"({_VERBS})(?:\s(?:and|&)\s({_VERBS}))?\s", re.IGNORECASE)
+_LEAD_IN = re.compile(  # what people put before the thing they want
+    r"""(?:please|kindly|hi|hello|hey|ok|okay|so|now|just|goal:|task:)[,!]?\s+
+      | (?:can|could|would|will)\s+you\s+ | (?:help|assist)\s+(?:me|us)\s+(?:to\s+|with\s+)?
+      | (?:i|we)(?:['\u2019]d|\s+would)?\s+(?:like|love|want|need|have|plan|hope|must|should)\s+
+        (?:you\s+)?(?:to\s+)?
+      | (?:how|what)\s+(?:do|can|could|should|would)\s+(?:i|we|you)\s+(?:best\s+)?
+      | how\s+to\s+ | let['\u2019]?s\s+ | (?:my|our|the)\s+goal\s+is\s+(?:to\s+)? | to\s+
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_PLAN_FOR = re.compile(
+    r"\A(?:(?:create|make|write|draft|give|develop|prepare|build|design|suggest)\s(?:me\s|us\s)?)?"
+    r"(?:(?:an?|the|my|our)\s)?(?:[\w-]+\s){0,2}?(?:plan|itinerary|schedule|roadmap|strategy"
+    r"|checklist)\s(?:for|to|on|of)\s(?:how\sto\s)?",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(
+    r"(?:an?\s|the\s)?(?:\w+\s)?(?:report|overview|summary|essay|article)\s(?:on|of|about)\s", re.I
+)
+_QUESTION = re.compile(r"(?:why|how|what|which|who|whom|when|where|whether|if)\b", re.IGNORECASE)
+_STRANGE = re.compile(r"[<>{}\[\]|\\`\"“”*_#=;]|://|--")
+_TURN = re.compile(
+    r"\s(?:for|in|at|with|without|within|under|below|over|by|before|after|until|next|this|from"
+    r"|near|around|during|using|on|to|that|which|who|where|when|so|because|including|through"
+    r"|across|into|between|as|if|while|per|than|based|about)(?![\w-])|[,:()\u2013\u2014]"
+    rf"|\sand\s(?=(?:{_VERBS})\s)",
+    re.IGNORECASE,
+)
+_AS_YOURS = {"i": "you", "me": "you", "we": "you", "us": "you", "my": "your", "our": "your"}
+_YOURS = re.compile(rf"\b(?:{'|'.join(_AS_YOURS)})\b(?!['\u2019])", re.IGNORECASE)
+
+_DATES = DATA["dates"]
+_NUMBER = rf"(?<![\w.,])(?:\d{{1,9}}(?:[.,]\d{{1,3}}){{0,3}}|{DATA['numbers']})"
+_AMOUNT = r"\d{1,9}(?:[.,\u202f]\d{1,3}){0,3}(?:\s?(?:k|m|bn|million|billion)\b)?"
+_CURRENCY = r"(?:euros?|eur|dollars?|usd|dólares|pounds?|gbp|francs?|chf|yen)(?!\w)|[€$£]"
+_NAME = rf"(?!(?:{_DATES}|I|AI|IT|HR|PDF|Q[1-4])\b)(?-i:[A-ZÀ-ÖØ-Þ])[\w'\u2019.-]{{0,28}}\w\b"
+_NAMES = rf"(?:the\s)?{_NAME}(?:\s(?:(?:and|und|et|y|of|de|da|del|do|la|le)\s)?{_NAME}){{0,4}}"
+_UNIT = rf"(?:{DATA['units']})(?!\w|[-\s]old|\sago)"
+_DATE = rf"(?:{_DATES})\b(?:\s\d{{1,2}}\b)?(?:,?\s20\d\d\b)?"
+_FIGURES = {  # the last group, or the whole, is the figure as the goal says it
+    "place": rf"\b(?:to|in|at|near|around|across|nach|à|en|itinerary for|visit)\s({_NAMES})"
+    r"|\b(?:trip|travel|holiday|flight|weekend)\s(?:to|in)\s([a-z]{4,})\b",
+    "tool": rf"\b(?:in|with|using|on)\s({_NAMES})",
+    "pace": rf"{_NUMBER}\s{_UNIT}\s(?:a|an|per|each|every|pro)\s\w+",
+    "time": rf"{_NUMBER}[-\s]{_UNIT}(?!\s(?:a|an|per|each|every|pro)\s)",
+    "people": rf"(?:a family of {_NUMBER}|{_NUMBER}\s(?:{DATA['crowds']}))(?!\w)",
+    "party": r"\bfor\s(two|three|four|five|six|[2-9])(?=\s(?:under|within|with|in|on|at|from|next"
+    r"|this|and|below)\b|[,.;](?!\d)|$)",
+    "money": rf"[$€£¥₹]\s?{_AMOUNT}|{_AMOUNT}\s?(?:{_CURRENCY})|(?<=budget of ){_AMOUNT}",
+    "share": r"\b\d{1,3}(?:[.,]\d+)?\s?(?:%|per ?cent\b|prozent\b)",
+    "deadline": rf"\b(?:by|before|until|bis)\s((?:end\sof\s)?{_DATE})",
+    "when": rf"\b(?:in|on|from|during|im|am)\s((?:early\s|late\s)?{_DATE})"
+    r"|\b(?:next|this)\s(?:week|weekend|month|quarter|year)\b",
+}
+_TOLD = {"party": "{} people", "deadline": "{} as the deadline", "when": "{} as the date"}
+_READS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FIGURES.items()}
 
 
-def _reasoning(style: Style, goal: Goal) -> str:
-    if not goal.text:
-        return f"The goal is empty, so the plan is a general one. {style.method}"
-    fixed = goal.facts.get("fixed")
-    given = style.given.format(fixed=fixed) if fixed else style.ungiven
-    caution = _fill(goal.kind.caution, goal) if style.careful else ""
-    parts = (_fill(goal.kind.why, goal), given, style.method, caution)
-    return " ".join(part for part in parts if part)
+def read_goal(raw: str) -> Goal:
+    text = _one_line(raw[:4_000])
+    sentence = _asking_sentence(text)
+    found = _VERB.match(sentence)
+    verbs = [verb.lower() for verb in found.groups() if verb] if found else []
+    kind = _kind_of(sentence, text, verbs)
+    facts = _figures(text, kind) | ({"query": shortened(text)} if text else {})
+    rest = sentence[found.end() :] if found else ""
+    wanted = _YOURS.sub(lambda word: _AS_YOURS[word[0].lower()], rest)
+    if found and not _STRANGE.search(sentence) and len(wanted) <= 80:
+        facts["aim"] = f"{' and '.join(verbs)} {wanted}"
+        if {*kind.verbs.split("|"), *_MAKING}.intersection(verbs) and kind.words:
+            facts |= _objects(wanted, kind)
+    return Goal(text, kind, facts)
 
 
-def _clearness(goal: Goal) -> float:
-    """How much surer a goal of this clearness makes anyone."""
-    words = len(goal.text.split())
-    named = len(goal.facts.keys() & {"place", "time", "people", "money", "when", "thing", "tool"})
-    return min(named, 4) * 0.02 - 0.02 - (0.15 if words < 3 and len(goal.text) < 12 else 0)
+def shortened(text: str, limit: int = 80) -> str:
+    """At most `limit` characters, cut at a word where the script has spaces."""
+    text = re.sub("[“„«]", "\u2018", re.sub('[”»"]', "\u2019", text))
+    if len(text) <= limit:
+        return text.rstrip(" .")
+    cut = text[: limit - 1]
+    head, space, _ = cut.rpartition(" ")
+    return (head if space and len(head) > limit // 2 else cut).rstrip(" ,;:.-\u2013") + "…"
 
 
-def _longest_way(style: Style) -> float:
-    """Seconds until the last step is done, if steps wait only for what they need."""
-    done: dict[Role, float] = {}
-    for role, needed in style.shape.items():
-        done[role] = max((done[each] for each in needed), default=0.0) + SECONDS[role] * style.pace
-    return max(done.values())
+def _one_line(raw: str) -> str:
+    """Without control characters, overrides of the writing direction and lone surrogates."""
+    text = " ".join(raw.encode("utf-8", "replace").decode("utf-8").split())
+    text = "".join(char for char in text if unicodedata.category(char) != "Cc")
+    return re.sub(r"[\u202a-\u202e\u2066-\u2069\ufeff]", "", text)
+
+
+def _asking_sentence(text: str) -> str:
+    """The sentence that says what to do, without its polite beginning."""
+    said = []
+    for part in re.split(r"(?<=[.!?;:])\s+|[\u3002\uff01\uff1f]", text):
+        plain = part.strip().rstrip(" .!?")
+        while found := _LEAD_IN.match(plain):
+            plain = plain[found.end() :]
+        said.append(_PLAN_FOR.sub("plan ", plain))
+    asking = (plain for plain in said if _VERB.match(plain))
+    return next(asking, None) or next((plain for plain in said if len(plain.split()) > 2), text)
+
+
+def _kind_of(sentence: str, text: str, verbs: list[str]) -> Kind:
+    """The kind named first; of words side by side the last, which is the head ("trip budget")."""
+    hits = list(_NAMED.finditer(sentence)) or list(_NAMED.finditer(text))
+    if not hits:
+        return KINDS["general"]
+    head, *others = hits
+    for other in others if head.start() else ():
+        if other.start() == head.end() + 1:
+            head = other
+    kind = KINDS[head.lastgroup or "general"]
+    # "Sell my app" names an app and yet is no plan for making one.
+    meant = {*kind.verbs.split("|"), *_MAKING}.intersection(verbs)
+    return kind if meant or not verbs or not hits[0].start() else KINDS["general"]
+
+
+def _objects(wanted: str, kind: Kind) -> dict[str, str]:
+    """What the goal's verb acts on, in forms that fit a sentence: topic and thing."""
+    matter = _ABOUT.sub("", wanted, count=1)
+    if _QUESTION.match(matter):
+        return {"query": matter, "topic": f"the question of {matter}"}
+    topic = {"query": matter, "topic": matter}
+    head = _TURN.split(wanted, maxsplit=1)[0].strip()
+    bare = re.sub(r"\A(?:an?|one|some)\s", "", head, flags=re.IGNORECASE)
+    if not bare or len(bare.split()) > 6 or bare.startswith("to "):
+        return topic
+    named = re.match(r"(?:the|your|all|every|both|this|these)\b", bare, re.IGNORECASE)
+    own_name = bare == head and all(bare.split()[end][0].isupper() for end in (0, -1))
+    return {**topic, "thing": bare if named or kind.bare or own_name else f"the {bare}"}
+
+
+def _figures(text: str, kind: Kind) -> dict[str, str]:
+    """Place, time, people, money and dates, and lists of them for use in a sentence."""
+    hits = {name: hit for name, read in _READS.items() if (hit := read.search(text))}
+    said = {name: hit[hit.lastindex or 0] for name, hit in hits.items()}
+    told = {
+        name: _TOLD.get(name, "{}").format(figure)
+        for name, figure in said.items()
+        if name not in ("place", "tool") or (name == kind.capitals and not _is_title(text))
+    }
+    if "time" in told:
+        told["time"] = re.sub(r"\A(?!1-|one-)(\w+)-(\w+?)s?\Z", r"\1 \2s", told["time"])
+    if told.get("place", "").islower():
+        told["place"] = told["place"].title()
+    facts = dict(told)
+    if "party" in told:
+        facts.setdefault("people", told["party"])
+    if place := told.get("place"):
+        near = re.search(rf"\b(at|near|around) {re.escape(place)}", text)
+        facts["where"] = f" {near[1] if near else 'in'} {place}"
+    if limits := [told[name] for name in ("time", "money") if name in told]:
+        facts["limits"] = " and ".join(limits)
+    if told:
+        *before, last = told.values()
+        facts["fixed"] = f"{', '.join(before)} and {last}" if before else last
+    return facts
+
+
+def _is_title(text: str) -> bool:
+    """Whether every word is capitalised, so that capitals say nothing."""
+    words = [word for word in re.findall(r"[^\W\d_]+", text[:200]) if len(word) > 3]
+    return len(words) > 3 and all(word[0].isupper() for word in words)

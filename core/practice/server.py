@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 import re
 import secrets
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator
-from functools import partial
+from collections.abc import AsyncIterator
 from random import Random
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from core.practice.answers import answer_to
 from core.practice.characters import CHARACTERS, Character, Fault
-from core.practice.loopback import MAX_HEAD, Answering, Asking, converse
-from core.practice.wire import Answer, Json, Question
+from core.practice.wire import Answer, Question
 
 FAULT_RATE = 0.06  # of calls; 0..1
 LONGEST = 3.0  # seconds that any answer takes
 BEAT = 0.04  # seconds between two pieces of a stream
-_BACKLOG = 512  # connections waiting to be accepted
+_THREAD = "practice-providers"
 
 
 class PracticeServer:
@@ -40,20 +44,28 @@ class PracticeServer:
         self._speed = speed
         self._fault_rate = fault_rate
         self._called = False
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        methods = ["GET", "POST", "OPTIONS"]
+        app = Starlette(routes=[Route("/{name}{path:path}", self._answer, methods=methods)])
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", ws="none", loop="asyncio",
+            timeout_keep_alive=3600,  # seconds: closing one as it is used would look like a fault
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve()), name="practice-providers", daemon=True
+            target=self._server.run, args=([self._socket],), name=_THREAD, daemon=True
         )
-        self._started = threading.Event()
 
     def start(self) -> None:
+        logging.getLogger("uvicorn.error").addFilter(_is_for_the_operator)
         self._thread.start()
-        self._started.wait()
+        while self._thread.is_alive() and not self._server.started:
+            time.sleep(0.002)  # a process that ends in the middle of it would be told so
 
     def close(self) -> None:
         """Stop serving; answers under way are cut off."""
+        self._server.should_exit = self._server.force_exit = True
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(timeout=2)
         self._socket.close()
 
@@ -65,56 +77,44 @@ class PracticeServer:
             for name, character in CHARACTERS.items()
         }
 
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(
-            partial(converse, self._answer), sock=self._socket, limit=MAX_HEAD
-        )
-        self._started.set()
-        await self._stop.wait()
-        server.close()
-
-    async def _answer(self, asking: Asking) -> Answering:
-        name, slash, rest = asking.path[1:].partition("/")
-        path = slash + rest
+    async def _answer(self, request: Request) -> Response:
+        name, path = request.path_params["name"], request.path_params["path"]
         character = CHARACTERS.get(name)
-        if character is None or "origin" in asking.headers:
+        if character is None or "origin" in request.headers:
             # Only a web page sends an Origin, and no page has business here.
-            return _json(403 if character else 404, {"error": {"message": "Not for you."}})
+            return JSONResponse({"error": {"message": "Not for you."}}, 403 if character else 404)
         if path == character.health:
-            return _json(200, {"status": "ok"})
-        if not self._knows(character.wire.key(asking.headers)):
-            return _complaint(character, *character.denied, "The API key is not valid.")
-        if asking.method == "GET" and path == character.wire.models:
-            return _json(200, character.wire.listing(character.models))
+            return JSONResponse({"status": "ok"})
+        key = character.wire.key(request.headers)
+        if not secrets.compare_digest(key.encode(), self.api_key.encode()):
+            return _complaint(character, 401, "The API key is not valid.")
+        if request.method == "GET" and path == character.wire.models:
+            return JSONResponse(character.wire.listing(character.models))
         call = character.wire.call.fullmatch(path)
-        if asking.method != "POST" or call is None:
-            return _complaint(character, 404, "not_found_error", f"No such address: {path}")
+        if request.method != "POST" or call is None:
+            return _complaint(character, 404, f"No such address: {path}")
         try:
-            question = character.wire.read(json.loads(asking.body), call)
+            question = character.wire.read(await request.json(), call)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return _complaint(character, 400, "invalid_request_error", "The body cannot be read.")
+            return _complaint(character, 400, "The body cannot be read.")
         return await self._call(name, question)
 
-    def _knows(self, key: str) -> bool:
-        return secrets.compare_digest(key.encode(), self.api_key.encode())
-
-    async def _call(self, name: str, question: Question) -> Answering:
+    async def _call(self, name: str, question: Question) -> Response:
         character = CHARACTERS[name]
         thinking = self._rng.uniform(*character.first_token)
-        fault = self._draw_fault(character)
-        if fault:
-            await self._wait(thinking)
-            return Answering(fault.status, fault.body.encode(), fault.media_type, fault.headers)
+        if fault := self._draw_fault(character):
+            await asyncio.sleep(thinking / self._speed)
+            kind = HTMLResponse if isinstance(fault.body, str) else JSONResponse
+            return kind(fault.body, fault.status, fault.headers)
         answer = _compose(name, question, self._seed)
         headers = {character.wire.request_id: f"req_{answer.id}"}
-        writing = min(len(answer.text) / character.pace, LONGEST - thinking)
-        await self._wait(thinking)
+        writing = min(len(answer.text or "") / character.pace, LONGEST - thinking)
+        await asyncio.sleep(thinking / self._speed)
         if question.stream:
-            frames = self._stream(character, answer, writing)
-            return Answering(200, frames, "text/event-stream; charset=utf-8", headers)
-        await self._wait(writing)
-        return _json(200, character.wire.whole(answer), headers)
+            events = self._stream(character, answer, writing)
+            return StreamingResponse(events, 200, headers, "text/event-stream")
+        await asyncio.sleep(writing / self._speed)
+        return JSONResponse(character.wire.whole(answer), 200, headers)
 
     def _draw_fault(self, character: Character) -> Fault | None:
         first, self._called = not self._called, True
@@ -124,21 +124,27 @@ class PracticeServer:
 
     async def _stream(
         self, character: Character, answer: Answer, writing: float
-    ) -> AsyncGenerator[bytes, None]:
-        """The frames of an answer, evenly over `writing` seconds."""
-        wire = character.wire
-        pieces = _pieces(answer.text, max(1, round(writing / BEAT)))
-        started, whole = asyncio.get_running_loop().time(), writing / self._speed
-        if opening := wire.opening(answer):
-            yield opening
-        for number, piece in enumerate(pieces, start=1):
-            yield wire.piece(answer, piece)
-            due = started + whole * number / len(pieces)
-            await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-        yield wire.closing(answer)
+    ) -> AsyncIterator[bytes]:
+        """The events of an answer, evenly over `writing` seconds."""
+        words = re.findall(r"\s*\S{1,40}|\s+", answer.text or "")
+        size = -(-len(words) // max(1, round(writing / BEAT))) or 1
+        pieces = ["".join(words[start : start + size]) for start in range(0, len(words), size)]
+        events = character.wire.events(answer, pieces)
+        started, whole = time.monotonic(), writing / self._speed
+        yield b"".join(events.opening)
+        for number, piece in enumerate(events.pieces, start=1):
+            yield piece
+            due = started + whole * number / len(events.pieces)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        yield b"".join(events.closing)
 
-    async def _wait(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self._speed)
+
+def _is_for_the_operator(record: logging.LogRecord) -> bool:
+    """What this server's thread has to tell is its own faults, not that it runs or was cut off."""
+    if record.threadName != _THREAD:
+        return True
+    error = record.exc_info[1] if record.exc_info else None
+    return error is not None and not isinstance(error, ClientDisconnect | asyncio.CancelledError)
 
 
 def _compose(name: str, question: Question, seed: int) -> Answer:
@@ -150,13 +156,12 @@ def _compose(name: str, question: Question, seed: int) -> Answer:
     if truncated and question.max_tokens:
         text = text[: max(1, len(text) * question.max_tokens // needed)]
     return Answer(
+        text,
+        question.model,
+        (asked, _tokens(text, character)),
+        "length" if truncated else "stop",
         id=secrets.token_hex(10),
-        model=question.model,
-        text=text,
-        input_tokens=asked,
-        output_tokens=_tokens(text, character),
         created=int(time.time()),
-        truncated=truncated,
         wants_usage=question.wants_usage,
     )
 
@@ -166,17 +171,5 @@ def _tokens(text: str, character: Character) -> int:
     return max(1, round(plain / character.chars_per_token + (len(text) - plain) * 0.8))
 
 
-def _pieces(text: str, count: int) -> list[str]:
-    """About `count` pieces that end between words."""
-    words = re.findall(r"\s*\S{1,40}", text) or [text]
-    size = -(-len(words) // count)
-    pieces = ["".join(words[start : start + size]) for start in range(0, len(words), size)]
-    return [*pieces[:-1], text[len("".join(pieces[:-1])) :]]
-
-
-def _json(status: int, body: Json, headers: dict[str, str] | None = None) -> Answering:
-    return Answering(status, json.dumps(body).encode(), headers=headers or {})
-
-
-def _complaint(character: Character, status: int, name: str, message: str) -> Answering:
-    return _json(status, character.wire.error(status, name, message))
+def _complaint(character: Character, status: int, message: str) -> Response:
+    return JSONResponse(character.wire.error(status, message), status)

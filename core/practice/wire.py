@@ -1,19 +1,20 @@
 """The three wire formats: how each vendor's SDK asks, and what it wants to read.
 
-A `Wire` is a row of plain functions; who speaks which is said in `characters.py`.
+A `Wire` is a row of plain functions. Practice speaks it, and so do the tests' stand-ins.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.values.calls import Message, Role
 
 Json = dict[str, Any]
+Usage = tuple[int, int] | Mapping[str, Any] | None  # input and output, the vendor's own, or none
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,36 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    id: str
-    model: str
-    text: str
-    input_tokens: int
-    output_tokens: int
-    created: int  # UTC seconds since the epoch
-    truncated: bool = False
+    text: str | None  # None: nothing but its end
+    model: str = ""
+    usage: Usage = None
+    finish: str | None = "stop"  # or "length", or the vendor's word; None: it is never said
+    thinking: str | None = None
+    refusal: str | None = None
+    id: str = "standin"
+    created: int = 1  # UTC seconds since the epoch
     wants_usage: bool = True
+
+    def finished(self, stop: str, length: str) -> str | None:
+        return {"stop": stop, "length": length}.get(self.finish or "", self.finish)
+
+    def counted(self, into: str, out: str, total: str = "") -> Json:
+        if not isinstance(self.usage, tuple):
+            return dict(self.usage or {})
+        counts = {into: self.usage[0], out: self.usage[1], total: sum(self.usage)}
+        return {name: count for name, count in counts.items() if name}
+
+
+class Events(NamedTuple):
+    """An answer as server-sent events; what `pieces` are of the text is the caller's choice."""
+
+    opening: list[bytes]
+    pieces: list[bytes]
+    closing: list[bytes]
+
+    @property
+    def all(self) -> tuple[bytes, ...]:
+        return (*self.opening, *self.pieces, *self.closing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +68,29 @@ class Wire:
     call: re.Pattern[str]
     models: str
     request_id: str  # the response header's name
-    key: Callable[[Mapping[str, str]], str]
+    key: Callable[[Mapping[str, str]], str]  # from headers, names in lower case
     read: Callable[[Json, re.Match[str]], Question]
     whole: Callable[[Answer], Json]
-    opening: Callable[[Answer], bytes]
-    piece: Callable[[Answer, str], bytes]
-    closing: Callable[[Answer], bytes]
+    events: Callable[[Answer, Sequence[str]], Events]
     listing: Callable[[Sequence[str]], Json]
-    error: Callable[[int, str, str], Json]  # status, vendor's name for it, message
+    error: Callable[[int, str], Json]  # status, message
 
 
-def bearer(headers: Mapping[str, str]) -> str:
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+def event(value: Any, kind: str | None = None) -> bytes:
+    name = f"event: {kind}\n" if kind else ""
+    return f"{name}data: {json.dumps(value)}\n\n".encode()
 
 
 def text_of(content: Any) -> str:
     """The text of a string, of a block, or of a list of them."""
-    if isinstance(content, str):
-        return content
     if isinstance(content, Mapping):
-        return text_of(content.get("text") or content.get("parts") or "")
-    if isinstance(content, Sequence):
-        return "\n".join(filter(None, map(text_of, content)))
-    return ""
+        content = content.get("text") or content.get("parts") or ""
+    return content if isinstance(content, str) else "\n".join(filter(None, map(text_of, content)))
 
 
 _ROLES: dict[Any, Role] = {
-    "system": "system",
-    "developer": "system",
-    "assistant": "assistant",
-    "model": "assistant",
-}
+    "system": "system", "developer": "system", "assistant": "assistant", "model": "assistant",
+}  # fmt: skip
 
 
 def _messages(system: Any, turns: Any, content: str) -> tuple[Message, ...]:
@@ -86,261 +100,234 @@ def _messages(system: Any, turns: Any, content: str) -> tuple[Message, ...]:
     return (*first, *said)
 
 
-def _frame(data: Json, event: str | None = None) -> bytes:
-    name = f"event: {event}\n" if event else ""
-    return f"{name}data: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
-# Anthropic
-
-
-def _anthropic_read(body: Json, _: re.Match[str]) -> Question:
-    return Question(
-        str(body["model"]),
-        _messages(body.get("system"), body["messages"], "content"),
-        bool(body.get("stream")),
-        int(body["max_tokens"]),
-    )
-
-
-def _anthropic_message(answer: Answer, content: list[Json], stop: str | None, output: int) -> Json:
-    return {
-        "id": f"msg_01{answer.id}",
-        "type": "message",
-        "role": "assistant",
-        "model": answer.model,
-        "content": content,
-        "stop_reason": stop,
-        "stop_sequence": None,
-        "usage": {
-            "input_tokens": answer.input_tokens,
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
-            "output_tokens": output,
-            "service_tier": "standard",
-        },
-    }
-
-
-def _anthropic_stop(answer: Answer) -> str:
-    return "max_tokens" if answer.truncated else "end_turn"
-
-
-def _anthropic_whole(answer: Answer) -> Json:
-    content: list[Json] = [{"type": "text", "text": answer.text}]
-    return _anthropic_message(answer, content, _anthropic_stop(answer), answer.output_tokens)
-
-
-def _anthropic_events(events: Iterable[Json]) -> bytes:
-    return b"".join(_frame(event, event["type"]) for event in events)
-
-
-def _anthropic_opening(answer: Answer) -> bytes:
-    block = {"type": "text", "text": ""}
-    return _anthropic_events(
-        (
-            {"type": "message_start", "message": _anthropic_message(answer, [], None, 1)},
-            {"type": "content_block_start", "index": 0, "content_block": block},
-            {"type": "ping"},
-        )
-    )
-
-
-def _anthropic_piece(_: Answer, text: str) -> bytes:
-    delta = {"type": "text_delta", "text": text}
-    return _anthropic_events(({"type": "content_block_delta", "index": 0, "delta": delta},))
-
-
-def _anthropic_closing(answer: Answer) -> bytes:
-    stop = {"stop_reason": _anthropic_stop(answer), "stop_sequence": None}
-    usage = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
-    return _anthropic_events(
-        (
-            {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": stop, "usage": usage},
-            {"type": "message_stop"},
-        )
-    )
-
-
-def _anthropic_listing(models: Sequence[str]) -> Json:
-    rows = [
-        {
-            "type": "model",
-            "id": model,
-            "display_name": model.replace("-", " ").title(),
-            "created_at": "2026-10-01T00:00:00Z",
-            "lifecycle": "active",
-        }
-        for model in models
-    ]
-    return {"data": rows, "has_more": False, "first_id": models[0], "last_id": models[-1]}
-
-
-ANTHROPIC = Wire(
-    mount="",
-    call=re.compile(r"/v1/messages"),
-    models="/v1/models",
-    request_id="request-id",
-    key=bearer,
-    read=_anthropic_read,
-    whole=_anthropic_whole,
-    opening=_anthropic_opening,
-    piece=_anthropic_piece,
-    closing=_anthropic_closing,
-    listing=_anthropic_listing,
-    error=lambda _, name, message: {"type": "error", "error": {"type": name, "message": message}},
-)
-
-# OpenAI, and the four that are compatible with it
-
-
-def _openai_read(body: Json, _: re.Match[str]) -> Question:
+def _read(body: Json, _: re.Match[str]) -> Question:
+    """Of Anthropic and of OpenAI."""
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     return Question(
         str(body["model"]),
-        _messages(None, body["messages"], "content"),
+        _messages(body.get("system"), body["messages"], "content"),
         bool(body.get("stream")),
         int(limit) if limit else None,
         bool((body.get("stream_options") or {}).get("include_usage")),
     )
 
 
-def _openai_usage(answer: Answer) -> Json:
+# Anthropic
+
+
+_SIGNED = "c2lnbmVk"
+
+
+def _anthropic_whole(answer: Answer) -> Json:
+    thinking = {"type": "thinking", "thinking": answer.thinking, "signature": _SIGNED}
+    blocks = ((thinking, answer.thinking), ({"type": "text", "text": answer.text}, answer.text))
     return {
-        "prompt_tokens": answer.input_tokens,
-        "completion_tokens": answer.output_tokens,
-        "total_tokens": answer.input_tokens + answer.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0},
-    }
+        "id": f"msg_{answer.id}", "type": "message", "role": "assistant", "model": answer.model,
+        "content": [block for block, said in blocks if said is not None],
+        "stop_reason": answer.finished("end_turn", "max_tokens"), "stop_sequence": None,
+        "usage": answer.counted("input_tokens", "output_tokens"),
+    }  # fmt: skip
 
 
-def _openai_object(answer: Answer, kind: str, choices: list[Json], usage: Json | None) -> Json:
-    return {
-        "id": f"chatcmpl-{answer.id}",
-        "object": kind,
-        "created": answer.created,
-        "model": answer.model,
-        "choices": choices,
-        "usage": usage,
-    }
+def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> Events:
+    message = _anthropic_whole(answer)
+    stop = {name: message[name] for name in ("stop_reason", "stop_sequence")}
+    usage = message["usage"]
+    begun = usage and {**usage, "output_tokens": 1}
+    message |= {"content": [], "stop_reason": None, "usage": begun}
+    opening: list[Json] = [{"type": "message_start", "message": message}]
+    closing: list[Json] = []
+    index = 0
+    if answer.thinking is not None:
+        blank = {"type": "thinking", "thinking": "", "signature": ""}
+        opening += [
+            _block("start", index, content_block=blank),
+            _block("delta", index, delta=_delta("thinking", answer.thinking)),
+            _block("delta", index, delta=_delta("signature", _SIGNED)),
+            _block("stop", index),
+        ]
+        index += 1
+    if answer.text is not None:
+        opening.append(_block("start", index, content_block={"type": "text", "text": ""}))
+        closing.append(_block("stop", index))
+    said = [_block("delta", index, delta=_delta("text", piece)) for piece in pieces]
+    if answer.finish is not None:
+        closing.append({"type": "message_delta", "delta": stop, "usage": usage})
+        closing.append({"type": "message_stop"})
+    typed = ([event(each, each["type"]) for each in part] for part in (opening, said, closing))
+    return Events(*typed)
 
 
-def _openai_finish(answer: Answer) -> str:
-    return "length" if answer.truncated else "stop"
+def _block(what: str, index: int, **more: Any) -> Json:
+    return {"type": f"content_block_{what}", "index": index, **more}
+
+
+def _delta(what: str, text: str) -> Json:
+    return {"type": f"{what}_delta", what: text}
+
+
+def _anthropic_listing(models: Sequence[str]) -> Json:
+    born = {"type": "model", "created_at": "2026-01-01T00:00:00Z", "lifecycle": "active"}
+    rows = [{"id": name, "display_name": _title(name), **born} for name in models]
+    ends = {"first_id": models[0], "last_id": models[-1]} if models else {}
+    return {"data": rows, "has_more": False, **ends}
+
+
+def _title(model: str) -> str:
+    return model.replace("-", " ").title()
+
+
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error", 401: "authentication_error", 402: "billing_error",
+    403: "permission_error", 404: "not_found_error", 413: "request_too_large",
+    429: "rate_limit_error", 503: "overloaded_error", 504: "timeout_error",
+    529: "overloaded_error",
+}  # fmt: skip
+
+
+def _anthropic_error(status: int, message: str) -> Json:
+    default = "api_error" if status >= 500 else "invalid_request_error"
+    error = {"type": _ANTHROPIC_TYPES.get(status, default), "message": message}
+    return {"type": "error", "error": error}
+
+
+ANTHROPIC = Wire(
+    mount="", call=re.compile(r"/v1/messages"), models="/v1/models", request_id="request-id",
+    key=_bearer, read=_read, whole=_anthropic_whole, events=_anthropic_events,
+    listing=_anthropic_listing, error=_anthropic_error,
+)  # fmt: skip
+
+# OpenAI, and the four that are compatible with it
+
+
+def _openai_object(answer: Answer, kind: str, choices: list[Json], *, usage: bool) -> Json:
+    about = {"id": f"chatcmpl-{answer.id}", "object": kind, "created": answer.created}
+    counts = answer.counted("prompt_tokens", "completion_tokens", "total_tokens") if usage else {}
+    named = {**about, "model": answer.model, "choices": choices}
+    return {**named, "usage": counts} if counts else named
 
 
 def _openai_whole(answer: Answer) -> Json:
-    message = {"role": "assistant", "content": answer.text, "refusal": None}
-    choice = {"index": 0, "message": message, "finish_reason": _openai_finish(answer)}
-    return _openai_object(answer, "chat.completion", [choice], _openai_usage(answer))
+    message = {"role": "assistant", "content": answer.text, "refusal": answer.refusal}
+    if answer.thinking is not None:
+        message["reasoning_content"] = answer.thinking
+    choice = {"index": 0, "message": message, "logprobs": None}
+    choice["finish_reason"] = answer.finished("stop", "length")
+    return _openai_object(answer, "chat.completion", [choice], usage=True)
 
 
-def _openai_chunk(answer: Answer, delta: Json, finish: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return _frame(_openai_object(answer, "chat.completion.chunk", [choice], None))
+def _openai_events(answer: Answer, pieces: Sequence[str]) -> Events:
+    def chunk(*choices: Json, usage: bool = False) -> bytes:
+        return event(_openai_object(answer, "chat.completion.chunk", list(choices), usage=usage))
 
+    def delta(finish: str | None = None, **said: str) -> bytes:
+        return chunk({"index": 0, "delta": said, "finish_reason": finish})
 
-def _openai_closing(answer: Answer) -> bytes:
-    usage = _openai_object(answer, "chat.completion.chunk", [], _openai_usage(answer))
-    return b"".join(
-        (
-            _openai_chunk(answer, {}, _openai_finish(answer)),
-            _frame(usage) if answer.wants_usage else b"",
-            b"data: [DONE]\n\n",
-        )
-    )
+    opening = [delta(role="assistant", content="")]
+    if answer.thinking is not None:
+        opening.append(delta(reasoning_content=answer.thinking))
+    if answer.refusal is not None:
+        opening.append(delta(refusal=answer.refusal))
+    said = [delta(content=piece) for piece in pieces]
+    if answer.finish is None:
+        return Events(opening, said, [])
+    counts = [chunk(usage=True)] if answer.wants_usage and answer.usage else []
+    end = [delta(answer.finished("stop", "length")), *counts, b"data: [DONE]\n\n"]
+    return Events(opening, said, end)
 
 
 def _openai_listing(models: Sequence[str]) -> Json:
-    rows = [
-        {"id": model, "object": "model", "created": 1790000000, "owned_by": "practice"}
-        for model in models
-    ]
-    return {"object": "list", "data": rows}
+    born = {"object": "model", "created": 1, "owned_by": "standin"}
+    return {"object": "list", "data": [{"id": name, **born} for name in models]}
+
+
+_OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
+
+
+def _openai_error(status: int, message: str) -> Json:
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    code = _OPENAI_CODES.get(status)
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
 OPENAI = Wire(
-    mount="/v1",
-    call=re.compile(r"/v1/chat/completions"),
-    models="/v1/models",
-    request_id="x-request-id",
-    key=bearer,
-    read=_openai_read,
-    whole=_openai_whole,
-    opening=lambda answer: _openai_chunk(answer, {"role": "assistant", "content": ""}),
-    piece=lambda answer, text: _openai_chunk(answer, {"content": text}),
-    closing=_openai_closing,
-    listing=_openai_listing,
-    error=lambda _, name, message: {
-        "error": {"message": message, "type": name, "param": None, "code": name}
-    },
-)
+    mount="/v1", call=re.compile(r"/v1/chat/completions"), models="/v1/models",
+    request_id="x-request-id", key=_bearer, read=_read, whole=_openai_whole,
+    events=_openai_events, listing=_openai_listing, error=_openai_error,
+)  # fmt: skip
 
 # Google
 
 
 def _google_read(body: Json, path: re.Match[str]) -> Question:
-    options = body.get("generationConfig") or {}
-    limit = options.get("maxOutputTokens")
+    limit = (body.get("generationConfig") or {}).get("maxOutputTokens")
     system = body.get("systemInstruction") or body.get("system_instruction")
     return Question(
         path["model"],
         _messages(system, body["contents"], "parts"),
-        path["verb"] == "streamGenerateContent",
+        path["verb"] == "streamGenerate",
         int(limit) if limit else None,
     )
 
 
-def _google_part(answer: Answer, text: str, finish: str | None, *, usage: bool = True) -> Json:
-    candidate: Json = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
-    counts = {
-        "promptTokenCount": answer.input_tokens,
-        "candidatesTokenCount": answer.output_tokens,
-        "totalTokenCount": answer.input_tokens + answer.output_tokens,
-    }
+def _google_part(
+    answer: Answer, text: str | None, *, first: bool = True, last: bool = True
+) -> Json:
+    parts: list[Json] = []
+    if first and answer.thinking is not None:
+        parts.append({"text": answer.thinking, "thought": True})
+    if text is not None:
+        parts.append({"text": text})
+    candidate: Json = {"index": 0}
+    if parts:
+        candidate["content"] = {"role": "model", "parts": parts}
+    if last and answer.finish is not None:
+        candidate["finishReason"] = answer.finished("STOP", "MAX_TOKENS")
+    counts = answer.counted("promptTokenCount", "candidatesTokenCount", "totalTokenCount")
     return {
-        "candidates": [candidate | ({"finishReason": finish} if finish else {})],
-        **({"usageMetadata": counts} if usage else {}),
+        "candidates": [candidate],
         "modelVersion": answer.model,
         "responseId": answer.id,
+        **({"usageMetadata": counts} if last and counts else {}),
     }
 
 
-def _google_finish(answer: Answer) -> str:
-    return "MAX_TOKENS" if answer.truncated else "STOP"
+def _google_events(answer: Answer, pieces: Sequence[str]) -> Events:
+    parts: list[str | None] = [*pieces] or [None]
+    *before, end = parts
+    said = [
+        event(_google_part(answer, piece, first=place == 0, last=False))
+        for place, piece in enumerate(before)
+    ]
+    return Events([], said, [event(_google_part(answer, end, first=not before))])
 
 
 def _google_listing(models: Sequence[str]) -> Json:
-    rows = [
-        {
-            "name": f"models/{model}",
-            "displayName": model.replace("-", " ").title(),
-            "inputTokenLimit": 1_048_576,
-            "outputTokenLimit": 65_536,
-            "supportedGenerationMethods": ["generateContent"],
-        }
-        for model in models
-    ]
+    more = {"supportedGenerationMethods": ["generateContent"]}
+    rows = [{"name": f"models/{name}", "displayName": _title(name), **more} for name in models]
     return {"models": rows}
 
 
+_GOOGLE_STATUSES = {
+    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+}  # fmt: skip
+
+
+def _google_error(status: int, message: str) -> Json:
+    name = _GOOGLE_STATUSES.get(status, "INTERNAL" if status >= 500 else "UNKNOWN")
+    return {"error": {"code": status, "message": message, "status": name}}
+
+
+_GOOGLE_CALL = r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<verb>generate|streamGenerate)Content"
 GOOGLE = Wire(
-    mount="",
-    call=re.compile(
-        r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<verb>generateContent|streamGenerateContent)"
-    ),
-    models="/v1beta/models",
-    request_id="x-request-id",
-    key=lambda headers: headers.get("x-goog-api-key", ""),
-    read=_google_read,
-    whole=lambda answer: _google_part(answer, answer.text, _google_finish(answer)),
-    opening=lambda _: b"",
-    piece=lambda answer, text: _frame(_google_part(answer, text, None, usage=False)),
-    closing=lambda answer: _frame(_google_part(answer, "", _google_finish(answer))),
-    listing=_google_listing,
-    error=lambda status, name, message: {
-        "error": {"code": status, "message": message, "status": name}
-    },
-)
+    mount="", call=re.compile(_GOOGLE_CALL), models="/v1beta/models", request_id="x-practice-id",
+    key=lambda headers: headers.get("x-goog-api-key", ""), read=_google_read,
+    whole=lambda answer: _google_part(answer, answer.text), events=_google_events,
+    listing=_google_listing, error=_google_error,
+)  # fmt: skip

@@ -296,10 +296,10 @@ def ticker(attempts: Sequence[Attempt], *, seconds: float = 0.0) -> str:
 
 
 def step_in_words(step: int | None, steps: int | None) -> str:
-    """What a call was for: `Planning`, `Step 3`, `Answer`. `steps`: how many the plan has."""
+    """What a call was for: `Planning`, `Step 3`, `Final answer`. `steps`: how many the plan has."""
     if step is None:
         return "Planning"
-    return "Answer" if step == steps else f"Step {step + 1}"
+    return "Final answer" if step == steps else f"Step {step + 1}"
 
 
 def steps_in_words(indexes: Collection[int]) -> str:

@@ -134,7 +134,7 @@ def test_a_plan_that_waits_says_so_and_is_carried_out_without_scrolling(
             rows = page.get_by_role("table", name=re.compile("^Attempts")).get_by_role("row")
             expect(rows.nth(1)).to_contain_text("Planning")
             expect(rows.nth(2)).to_have_text(re.compile("^Waited .* s for you$"))
-            expect(rows.last).to_contain_text("Answer")
+            expect(rows.last).to_contain_text("Final answer")
             # The axis is of work alone: the first step begins where planning ended.
             bars = page.get_by_role("table", name=re.compile("^Attempts")).locator(".bar")
             first, second = bars.nth(0).bounding_box(), bars.nth(1).bounding_box()
@@ -274,11 +274,13 @@ def test_what_a_step_writes_is_read_as_text_and_never_fetched(page, tmp_path):
         page.get_by_role("link", name="On its own").click()
         page.wait_for_url(re.compile(r"/run\?run="))
         page.get_by_text("1. Research").click()
-        expect(page.get_by_text("![a](http").first).to_be_visible()
+        expect(page.get_by_text("http://127.0.0.2:9/a.png").first).to_be_visible()
         run_id = re.search(r"run=([0-9a-f]{32})", page.url)[1]
         assert strangers(page, console) == []
         opened_file = f"{console.url}/autonomous/runs/{run_id}.html"
         page.goto(opened_file)
-        expect(page.get_by_text("![a](http").first).to_be_visible()
-        assert page.locator("script, img, a, iframe").count() == 0
+        expect(page.get_by_text("(http://127.0.0.2:9/a.png)").first).to_be_visible()
+        assert page.locator("script, img, iframe").count() == 0
+        addresses = {link.get_attribute("href") for link in page.locator("a").all()}
+        assert addresses == {"http://127.0.0.2:9/a.png"}  # of a picture its address, in sight
         assert strangers(page, console) == []

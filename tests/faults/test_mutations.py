@@ -14,7 +14,7 @@ from core.values.calls import Message, Reply, Request
 from core.values.errors import ProviderError
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
-from tests.standin import Act, Said, StandIn, Wire
+from tests.standin import Act, Said, StandIn, Wire, whole
 
 HI = Request((Message("user", "hi"),))
 GONE = object()  # instead of a value: nothing
@@ -50,7 +50,8 @@ def mutated(value: Any, rng: random.Random) -> Any:
 
 
 def answers(wire: Wire, *, stream: bool, seed: int) -> Iterator[bytes]:
-    sent = b"".join(Said("Hello there", thinking="hm", model="m").whole(wire, stream=stream))
+    said = Said("Hello there", "m", (11, 7), thinking="hm")
+    sent = b"".join(whole(said, wire, stream=stream))
     rng = random.Random(seed)
     yield from (_as_event(text, None) if stream else text.encode() for text in BOTTOMLESS)
     for _ in range(80):

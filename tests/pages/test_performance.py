@@ -277,7 +277,7 @@ def lately(days: float = 0.0) -> float:
 def test_what_nobody_can_tell_yet_is_no_figure(empty):
     record(empty.engine.history, *answers(1, 30, started_at=lately()))
     page = opened(simulated="false")
-    assert values(page)["Latency, p95"] == "Too few yet"
+    assert values(page)["Latency, p95"] == "Too few"
     assert "Too few answers yet: it takes 20." in captions(page)
     assert "p95 takes 20 of one provider" in captions(page)
     row = page.dataframe[0].value.iloc[0]

@@ -204,7 +204,11 @@ def not_an_answer(value: object) -> ProviderError:
 
 def odd(value: object) -> Exception:
     """For a 200 that holds no answer, but maybe words."""
-    return ErrorInside(value) if read(value).words else not_an_answer(value)
+    words = read(value).words
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if words == kind and not words.endswith("error"):
+        return not_an_answer(value)  # all that it says is what it is, such as a "message"
+    return ErrorInside(value) if words else not_an_answer(value)
 
 
 def refused(explanation: object = None) -> ProviderError:

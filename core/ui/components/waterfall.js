@@ -103,7 +103,7 @@ function fill(row, item) {
   };
   row.dataset.status = item.status;
   put("icon", item.icon);
-  put("step", item.step);
+  put("step", `${item.step} ·`);
   put("provider", item.provider);
   put("model", item.model);
   put("words", item.what);

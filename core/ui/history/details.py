@@ -151,7 +151,7 @@ def _call_facts(call: Attempt, run: RunRecord | None) -> Mapping[str, str | None
         "Tokens in": _count(usage.input_tokens),
         "of these cached": _count(usage.cached_tokens),
         "Tokens out": _count(usage.output_tokens),
-        "Cost": totals([call], simulated=call.simulated).cost,
+        "Cost": totals([call], simulated=call.simulated).short_cost,
         "Strategy": STRATEGIES[call.strategy].label
         if call.strategy in STRATEGIES
         else call.strategy,
@@ -261,7 +261,7 @@ def _call_line(call: Attempt, steps: int | None) -> None:
     if call.usage.output_tokens is not None:
         figures.append(f"{call.usage.output_tokens:,} tokens out")
     if call.cost_usd is not None or is_unpriced(call):
-        figures.append(totals([call], simulated=call.simulated).cost)
+        figures.append(totals([call], simulated=call.simulated).short_cost)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":{status.colour}[{status.sign}] {show.plain(attempt_in_words(call))}")
         st.caption(show.plain(" · ".join(figures)))

@@ -136,7 +136,7 @@ def _latency(reading: Reading, scope: Scope) -> Card:
         delta = _delta(more, words, "slower", "faster", more_is_better=False, alike=0.05)
     return Card(
         "Latency, p95",
-        "Too few yet" if now.p95 is None else seconds_in_words(now.p95),
+        "Too few" if now.p95 is None else seconds_in_words(now.p95),
         "19 of 20 answers took no longer than this.",
         delta or _no_comparison(reading),
         "p95",

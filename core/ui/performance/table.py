@@ -31,7 +31,7 @@ IN_COLUMN: dict[str, Said] = {
     "number": "{:,.0f}".format,
 }
 _PIXELS = 240  # twice as many as a trend is wide
-_TOO_FEW = "too few answers yet"
+_TOO_FEW = "too few"
 _NUMBERS: dict[str, tuple[Said, str | None]] = {
     "Success": (
         IN_COLUMN["percent"],
