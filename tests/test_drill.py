@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import pytest
 
 from core.config.settings import read_settings
+from core.routing.ask import Ask
 from core.routing.breaker import Breaker
 from core.routing.drill import LENGTH, SAID, Drill, Drills
 from core.routing.router import MultiProviderStrategy
 from core.routing.strategies import STRATEGIES
-from core.routing.walk import Ask
 from core.running.engine import Engine
 from core.values.calls import Message, Reply, Request
 from core.values.errors import AllProvidersFailed

@@ -645,6 +645,36 @@ def test_a_provider_cut_off_by_a_callers_short_deadline_is_not_blamed():
     assert router.health("a").breaker.failures == 0
 
 
+def test_a_timeout_of_somebody_elses_is_told_from_our_own():
+    class Confused(Scripted):
+        async def complete(self, request, *, on_text=None):
+            raise TimeoutError
+
+    with pytest.raises(RunError) as failed:
+        call(made(a=Confused(), b=Scripted()))
+    assert [attempt.error_kind for attempt in failed.value.attempts] == ["internal"]
+
+
+def test_who_is_stopped_at_the_moment_of_its_deadline_stays_stopped():
+    class Hangs(Scripted):
+        async def complete(self, request, *, on_text=None):
+            await asyncio.sleep(60)
+
+    async def both_at_once():
+        history = Recorder()
+        router = MultiProviderStrategy({"a": Hangs(), "b": Scripted()}, history)
+        router.policy = Policy(attempt_timeout=0.02)
+        task = asyncio.create_task(router.ask(Ask(Request(()), "priority")))
+        await asyncio.sleep(0)
+        time.sleep(0.03)  # the deadline is due, and before it is looked at:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return [attempt.status for attempt in history.ended]
+
+    assert asyncio.run(both_at_once()) == ["cancelled"]
+
+
 def test_stopping_is_recorded_and_blames_nobody():
     history = Recorder()
 

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config.settings import read_settings
+from core.routing.ask import Ask
 from core.routing.breaker import Policy
 from core.routing.ranking import PROVEN
 from core.routing.skips import not_asked_in_words
 from core.routing.strategies import EXPLORED, STRATEGIES
-from core.routing.walk import Ask
 from core.running.engine import Engine
 from core.values.calls import Attempt, Decision, Message, Request, Skip, SkipReason
 from core.values.errors import ProviderError, RunError

@@ -7,7 +7,8 @@ from functools import partial
 
 from core.planning.plan import EXAMPLE, Plan, read_plan
 from core.planning.prompts import EXAMPLE_GOAL, PLAN_SCHEMA, plan_messages, repair_message
-from core.routing.router import Answer, Ask, MultiProviderStrategy
+from core.routing.ask import Answer, Ask
+from core.routing.router import MultiProviderStrategy
 from core.values.calls import Attempt, Reply, Request
 from core.values.errors import InvalidAnswer
 from core.values.texts import check_text

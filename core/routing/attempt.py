@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from core.routing import health as healths
-from core.routing.deadline import Deadline
+from core.routing.ask import Ask
+from core.routing.book import Book
 from core.routing.drill import SAID
-from core.routing.health import Health
 from core.values.calls import Attempt, CallStatus, Reply, Request, Usage
 from core.values.errors import InvalidAnswer, ProviderError, RunError, no_text
 from core.values.outcomes import ErrorKind
-from core.values.ports import Provider, Watcher
+from core.values.ports import Calls, Provider, Watcher
 from core.values.redaction import InPieces
 from core.values.texts import CAPPED, MAX_ANSWER, capped, sendable, vendors_words
 from core.values.thinking import told_apart
 from core.values.wording import seconds_in_words
 
-if TYPE_CHECKING:
-    from core.routing.router import MultiProviderStrategy
-    from core.routing.walk import Ask
-
 _log = logging.getLogger("manyways")
 CUT_OFF = "Its answer was cut off at the length limit."
 _LEASE_SLACK = 5.0  # seconds a lease outlives its request's deadline
 _UNKNOWN = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every request of a router goes through."""
+
+    history: Calls
+    simulated: bool
+    redact: Callable[[str], str]
+    price: Callable[[str, str, Usage], float | None]  # US dollars; None: unknown
 
 
 @dataclass(slots=True)
@@ -46,7 +51,8 @@ class Sent:
 class Asking:
     """Asks one provider after the other; `attempts` are those that have ended."""
 
-    router: MultiProviderStrategy
+    book: Book
+    desk: Desk
     ask: Ask
     configs: Mapping[str, str]
     attempts: list[Attempt] = field(default_factory=list)
@@ -59,14 +65,15 @@ class Asking:
         Raises:
             RunError: our own failure; a provider's is in what comes back.
         """
-        router, watcher = self.router, self.ask.watcher
+        watcher = self.ask.watcher
         intent = self._intent(name, provider.model)
-        lease = begun + limit + _LEASE_SLACK
-        self._advance(intent, healths.began(router.healths[name], now=begun, lease_until=lease))
-        listener = _Listener(watcher, intent.ordinal, router) if watcher else None
+        self.book.began(intent, now=begun, lease_until=begun + limit + _LEASE_SLACK)
+        listener = None
+        if watcher:
+            listener = _Listener(watcher, intent.ordinal, self.desk.redact, self.book.clock)
         sent = Sent()
         try:
-            await router.history.begin(intent, request.messages)
+            await self.desk.history.begin(intent, request.messages)
             if watcher:
                 watcher.attempt_started(intent)
             await self._send(sent, provider, request, limit=limit, listener=listener)
@@ -78,7 +85,7 @@ class Asking:
         except RunError:
             # The history could not be written, so nothing was sent: only the lease goes back.
             stopped = self._cut(intent, begun, "cancelled", ErrorKind.CANCELLED, "It was stopped.")
-            self._settle(stopped, begun=begun)
+            self.book.ended(stopped, began=begun)
             raise
         except Exception as error:
             # A bug of ours must not look like a broken vendor.
@@ -95,13 +102,13 @@ class Asking:
         Raises:
             RunError: it cannot be recorded.
         """
-        router, watcher = self.router, self.ask.watcher
+        watcher = self.ask.watcher
         intent = replace(self._intent(name, provider.model), drilled=True)
         failed = replace(
             intent, status="failed", error_kind=ErrorKind.CONNECTION, message=SAID, latency_ms=0.0
         )
         try:
-            await router.history.begin(intent, request.messages)
+            await self.desk.history.begin(intent, request.messages)
         except asyncio.CancelledError:
             await self._end(failed, None, begun=None)
             raise
@@ -110,17 +117,17 @@ class Asking:
         await self._end(failed, None, begun=None)
 
     def _intent(self, name: str, model: str) -> Attempt:
-        router, ask = self.router, self.ask
+        desk, ask = self.desk, self.ask
         return Attempt(
-            router.history.next_call_id(),
+            desk.history.next_call_id(),
             next(ask.ordinals),
             name,
             model,
             ask.strategy,
-            router.wall(),
+            self.book.wall(),
             ask.run_id,
             ask.step,
-            router.simulated,
+            desk.simulated,
             self.configs.get(name, ""),
         )
 
@@ -134,17 +141,17 @@ class Asking:
         listener: _Listener | None,
     ) -> None:
         try:
-            with Deadline(self.router.deadlines, limit) as deadline:
+            async with asyncio.timeout(limit) as deadline:
                 reply = await provider.complete(
                     request, on_text=listener.text if listener else None
                 )
         except TimeoutError:
-            if not deadline.expired:
+            if not deadline.expired():
                 raise
             words = f"No answer within {seconds_in_words(limit)}."
             sent.failure = ProviderError(ErrorKind.TIMEOUT, words)
         except ProviderError as error:
-            error.message = vendors_words(error.message, self.router.redact)
+            error.message = vendors_words(error.message, self.desk.redact)
             sent.failure = error
         else:
             self._read(sent, reply)
@@ -153,7 +160,7 @@ class Asking:
                 listener.end()
 
     def _read(self, sent: Sent, reply: Reply) -> None:
-        said = self.router.redact(reply.content)
+        said = self.desk.redact(reply.content)
         sent.written = capped(said)
         sent.capped = sent.written is not said
         content = told_apart(said).answer
@@ -177,14 +184,14 @@ class Asking:
         self, intent: Attempt, sent: Sent, *, begun: float, listener: _Listener | None
     ) -> Attempt:
         reply, failure = sent.reply, sent.failure
-        latency = (self.router.clock() - begun) * 1000
+        latency = (self.book.clock() - begun) * 1000
         first_at = listener.first_at if listener else None
         usage, cost, http_status, request_id = _UNKNOWN, None, None, None
         if reply is not None:
             usage, request_id, http_status = reply.usage, reply.request_id, 200
-            cost = (
-                0.0 if intent.simulated else self.router.price(intent.provider, intent.model, usage)
-            )
+            cost = 0.0
+            if not intent.simulated:
+                cost = self.desk.price(intent.provider, intent.model, usage)
         status: CallStatus = "ok"
         kind, said, retry_after = None, None, None
         if failure is not None:
@@ -222,49 +229,19 @@ class Asking:
     def _cut(
         self, intent: Attempt, begun: float, status: CallStatus, kind: ErrorKind, said: str
     ) -> Attempt:
-        latency = (self.router.clock() - begun) * 1000
+        latency = (self.book.clock() - begun) * 1000
         return replace(intent, status=status, error_kind=kind, message=said, latency_ms=latency)
 
     async def _end(self, done: Attempt, written: str | None, *, begun: float | None) -> None:
         if begun is not None:  # else nothing was sent, and nobody is judged by it
-            self._settle(done, begun=begun)
+            self.book.ended(done, began=begun)
         self.attempts.append(done)
         try:
-            await self.router.history.end(done, written)
+            await self.desk.history.end(done, written)
         finally:
             # Once handed over it is written, even if this run is cancelled while it waits.
             if self.ask.watcher:
                 self.ask.watcher.attempt_ended(done)
-
-    def _settle(self, done: Attempt, *, begun: float) -> None:
-        """What the outcome means for the provider's health, and for those who wait for one."""
-        router, name = self.router, done.provider
-        after = healths.ended(
-            router.healths[name], done, began=begun, now=router.clock(), policy=router.policy
-        )
-        self._advance(done, after)
-        for waiter in router.waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def _advance(self, attempt: Attempt, after: Health) -> None:
-        name, known = attempt.provider, self.router.healths
-        if attempt.config != self.router.configs.get(name, ""):
-            # Of another model or key than is asked now, whose circuit it says nothing of.
-            before = known[name]
-            after = replace(
-                after,
-                breaker=before.breaker,
-                streak=before.streak,
-                last_failure=before.last_failure,
-                last_answered=before.last_answered,
-            )
-        asked, recent = self.router.providers.get(name), known[name].recent
-        if asked is not None and asked.model != attempt.model and after.recent is not recent:
-            shelf, key = self.router.shelf, (name, attempt.model)
-            shelf[key] = (*shelf.get(key, ())[1 - healths.WINDOW :], after.recent[-1])
-            after = replace(after, recent=recent)
-        known[name] = after
 
     def _ours(self) -> RunError:
         return RunError(
@@ -277,17 +254,23 @@ class Asking:
 class _Listener:
     """Passes text on, as much as is kept, and keeps the moment of the first."""
 
-    __slots__ = ("_left", "_ordinal", "_redact", "_router", "_watcher", "first_at")
+    __slots__ = ("_clock", "_left", "_ordinal", "_redact", "_watcher", "first_at")
 
-    def __init__(self, watcher: Watcher, ordinal: int, router: MultiProviderStrategy) -> None:
-        self._watcher, self._ordinal, self._router = watcher, ordinal, router
-        self._redact = InPieces(router.redact)
+    def __init__(
+        self,
+        watcher: Watcher,
+        ordinal: int,
+        redact: Callable[[str], str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._watcher, self._ordinal, self._clock = watcher, ordinal, clock
+        self._redact = InPieces(redact)
         self._left = MAX_ANSWER
         self.first_at: float | None = None
 
     def text(self, text: str) -> None:
         if self.first_at is None:
-            self.first_at = self._router.clock()
+            self.first_at = self._clock()
         self._pass_on(text)
 
     def end(self) -> None:

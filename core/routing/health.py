@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import median
 
-from core.routing import breaker as circuit
+from core.routing import breaker as breakers
 from core.routing.breaker import Breaker, Policy
 from core.routing.ranking import Record
 from core.values.calls import Attempt
@@ -23,19 +23,42 @@ Recent = tuple[float | None, ...]  # oldest first: seconds of a success, None fo
 
 
 @dataclass(frozen=True, slots=True)
+class Circuit:
+    """What was learnt of one address, model and key: another one of the three begins anew."""
+
+    breaker: Breaker = field(default_factory=Breaker)
+    streak: int = 0  # failures in a row that were its own
+    last_failure: Attempt | None = None  # since the last success
+    last_answered: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """One provider. Times are seconds of the monotonic clock."""
 
     name: str
-    breaker: Breaker = field(default_factory=Breaker)
+    circuit: Circuit = field(default_factory=Circuit)
     last_used: float | None = None
     recent: Recent = ()  # of the model that is asked now
-    streak: int = 0  # failures in a row that were its own
     succeeded: int = 0  # ever
     failed: int = 0  # ever, of those that say something of it
     latency_sum: float = 0.0  # seconds, of all successes
-    last_failure: Attempt | None = None  # since the last success
-    last_answered: float | None = None
+
+    @property
+    def breaker(self) -> Breaker:
+        return self.circuit.breaker
+
+    @property
+    def streak(self) -> int:
+        return self.circuit.streak
+
+    @property
+    def last_failure(self) -> Attempt | None:
+        return self.circuit.last_failure
+
+    @property
+    def last_answered(self) -> float | None:
+        return self.circuit.last_answered
 
     @property
     def record(self) -> Record:
@@ -55,26 +78,26 @@ def _record(recent: Recent) -> Record:
 
 
 def began(health: Health, *, now: float, lease_until: float) -> Health:
+    before = health.circuit
+    moved = breakers.began(before.breaker, now=now, lease_until=lease_until)
+    circuit = before if moved is before.breaker else replace(before, breaker=moved)
     # Spelt out here and below: replace() costs as much as all the rest of choosing.
     return Health(
         health.name,
-        circuit.began(health.breaker, now=now, lease_until=lease_until),
+        circuit,
         now,
         health.recent,
-        health.streak,
         health.succeeded,
         health.failed,
         health.latency_sum,
-        health.last_failure,
-        health.last_answered,
     )
 
 
 def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy: Policy) -> Health:
     """After `attempt`, which ran from `began` to `now`."""
-    kind = attempt.error_kind
-    moved = circuit.ended(
-        health.breaker,
+    kind, before = attempt.error_kind, health.circuit
+    moved = breakers.ended(
+        before.breaker,
         # Cut off before its fair share of time: nobody's fault.
         ErrorKind.INTERNAL if _cut_short(attempt, policy) else kind,
         began=began,
@@ -86,30 +109,32 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
         seconds = (attempt.latency_ms or 0.0) / 1000
         return Health(
             health.name,
-            moved,
+            Circuit(moved, last_answered=now),
             health.last_used,
             (*health.recent[1 - WINDOW :], seconds),
-            0,
             health.succeeded + 1,
             health.failed,
             health.latency_sum + seconds,
-            last_answered=now,
         )
     if attempt.status != "failed" or kind is None:
-        return replace(health, breaker=moved)
+        return replace(health, circuit=replace(before, breaker=moved))
     outcome = OUTCOMES[kind]
+    streak = before.streak + (outcome.circuit != "neutral")
     return Health(
         health.name,
-        moved,
+        Circuit(moved, streak, attempt, before.last_answered),
         health.last_used,
         (*health.recent[1 - WINDOW :], None) if outcome.rated else health.recent,
-        health.streak + (outcome.circuit != "neutral"),
         health.succeeded,
         health.failed + outcome.rated,
         health.latency_sum,
-        attempt,
-        health.last_answered,
     )
+
+
+def let_in(health: Health, *, now: float) -> Health:
+    """A person wants it asked at once."""
+    breaker = breakers.let_in(health.breaker, now=now)
+    return replace(health, circuit=replace(health.circuit, breaker=breaker))
 
 
 def rebuilt(

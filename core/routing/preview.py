@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -9,10 +10,11 @@ from typing import Literal
 
 from core.routing.health import Health
 from core.routing.ranking import evidence
+from core.routing.route import Failure, Prepare, Try, View, after, begin, next_move
 from core.routing.skips import why_not
 from core.routing.strategies import STRATEGIES
 from core.values.calls import Skip, SkipReason
-from core.values.outcomes import OUTCOMES
+from core.values.outcomes import OUTCOMES, ErrorKind
 from core.values.wording import seconds_in_words, skip_in_short
 
 Kind = Literal[
@@ -90,23 +92,35 @@ def who_would_answer(
     """
     row = STRATEGIES[strategy]
     ordered = list(healths) if row.drawn else row.order(healths, _Usual())
-    asked = [health for health in ordered if health.breaker.admits(now)]
-    resting = sorted(
-        (health for health in ordered if not health.breaker.admits(now)),
-        key=lambda health: health.breaker.until or 0.0,
-    )
+    known = {health.name: health for health in ordered}
+    asked = _asked_if_all_fail(known, now=now)
     found = []
-    for place, health in enumerate(asked):
+    for place, name in enumerate(name for name, last in asked.items() if not last):
         turn: Turn = "first" if place == 0 and not row.drawn else "then"
-        found.append(_candidate(health, turn, row.reason(health, place), now))
+        found.append(_candidate(known[name], turn, row.reason(known[name], place), now))
+    resting = [health for health in ordered if asked.get(health.name, True)]
+    resting.sort(key=lambda health: health.breaker.until or 0.0)
     for health in resting:
-        if health.breaker.admits_last_resort(now):
+        if health.name in asked:
             found.append(_candidate(health, "last", "asked if nobody else answers", now))
         else:
             found.append(_candidate(health, "never", "", now))
     for name, said in (absentees or {}).items():
         found.append(Candidate(name, "never", said))
     return found
+
+
+def _asked_if_all_fail(healths: Mapping[str, Health], *, now: float) -> dict[str, bool]:
+    """Whom a walk in that order asks without waiting for anybody, and whether as a last resort."""
+    view = View(healths, now, now)
+    route, asked = begin(tuple(healths), view, deadline=math.inf), {}
+    while True:
+        route, move = next_move(route, view)
+        if isinstance(move, Try):
+            asked[move.name] = move.last_resort
+            route = after(route, Failure(ErrorKind.REFUSED, now))
+        elif not isinstance(move, Prepare):
+            return asked
 
 
 def in_a_sentence(candidates: Sequence[Candidate], strategy: str, label: str) -> str:

@@ -1,4 +1,4 @@
-"""The router: what is known of each provider, and who is asked first.
+"""The router: asks the providers in a strategy's order until one answers.
 
 The router is the only thing that retries. It asks each provider at most once in a walk, but for
 up to three repeats, each without one more parameter that the vendor rejected by name, one request
@@ -8,23 +8,20 @@ another run meanwhile.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from core.routing import health as healths
-from core.routing import skips
-from core.routing.attempt import Asking
-from core.routing.breaker import Breaker, Policy
-from core.routing.deadline import Deadlines
-from core.routing.health import Health, Recent
+from core.routing import route
+from core.routing.ask import Answer, Ask
+from core.routing.attempt import Asking, Desk
+from core.routing.book import Book
+from core.routing.breaker import Policy
+from core.routing.health import Health
 from core.routing.strategies import STRATEGIES
-from core.routing.walk import Answer, Ask, Parameters, Walk
+from core.routing.walk import walk
 from core.values.calls import Attempt, Message, Reply, Request, Skip, Usage
 from core.values.errors import BadRequest
 from core.values.outcomes import OUTCOMES
@@ -35,8 +32,8 @@ from core.values.texts import check_text
 __all__ = ["Answer", "Ask", "MultiProviderStrategy"]
 
 
-class MultiProviderStrategy:
-    """Holds what is known of each provider, and walks them.
+class MultiProviderStrategy(Book):
+    """What is known of each provider, and the walks among them.
 
     It belongs to one event loop. Without a `history` nothing is recorded.
     """
@@ -56,23 +53,18 @@ class MultiProviderStrategy:
         pretends_down: Callable[[str], float | None] = lambda name: None,
         price: Callable[[str, str, Usage], float | None] = lambda name, model, usage: None,
     ) -> None:
-        self.providers = llm_provider
-        self.policy = policy or Policy()
+        super().__init__(
+            llm_provider,
+            configs=configs or {},
+            policy=policy or Policy(),
+            clock=clock,
+            wall=wall,
+            pretends_down=pretends_down,
+        )
         self.simulated = simulated
-        # A fire drill, and until when (UTC seconds): asked before anything is sent.
-        self.pretends_down = pretends_down
-        self.price = price  # US dollars of what a model was asked and answered
-        self.clock = clock
-        self.history = history or _Unrecorded()
-        self.configs = configs or {}
-        self.wall = wall
-        self.rng = rng or random.Random()
         self.redact = redact
-        self.healths = {name: Health(name) for name in llm_provider}
-        self.shelf: dict[tuple[str, str], Recent] = {}  # by provider and model not asked now
-        self.dropped: dict[str, dict[Parameters, frozenset[str]]] = {}  # by provider
-        self.deadlines = Deadlines()
-        self.waiting: set[asyncio.Future[None]] = set()  # for any request to end
+        self.rng = rng or random.Random()
+        self._desk = Desk(history or _Unrecorded(), simulated, redact, price)
 
     async def call_with_fallback(
         self,
@@ -99,22 +91,12 @@ class MultiProviderStrategy:
         """
         if ask.strategy not in STRATEGIES:
             raise BadRequest(f"There is no strategy called “{ask.strategy[:40]}”.")
-        deadline = ask.deadline
-        if deadline is None:
-            deadline = self.clock() + self.policy.run_timeout
-        asking = Asking(self, ask, self.configs)
-        return await Walk(self, ask, deadline, self.providers, asking).run()
-
-    def known(self, names: Iterable[str] | None = None) -> list[Health]:
-        """What is known of those in `names` that are here, or of all, in that order."""
-        asked = self.providers if names is None else (n for n in names if n in self.providers)
-        return [self.healths[name] for name in asked]
+        asking = Asking(self, self._desk, ask, self.configs)
+        return await walk(self, ask, asking, self.rng).run()
 
     def why_not(self, name: str) -> Skip | None:
         """Why it is not asked now; None where it may be."""
-        if until := self.pretends_down(name):
-            return Skip(name, "drilled", until=round(until, 1))
-        return skips.why_not(self.healths[name], now=self.clock(), wall=self.wall())
+        return route.why_not(name, self.view())
 
     def available(self, names: Iterable[str] | None = None) -> list[str]:
         """Those of `names`, or of all, that may be asked now and need nobody to see to them."""
@@ -123,73 +105,6 @@ class MultiProviderStrategy:
             for health in self.known(names)
             if not health.breaker.needs_you and self.why_not(health.name) is None
         ]
-
-    def health(self, name: str) -> Health:
-        return self.healths.get(name) or Health(name)
-
-    def replace_providers(
-        self, llm_provider: Mapping[str, Provider], configs: Mapping[str, str]
-    ) -> None:
-        """Other models or keys: what was learnt of a changed provider's circuit is forgotten, and
-        its record is that of its model."""
-        for name, provider in llm_provider.items():
-            health = self.healths.get(name) or Health(name)
-            before = self.providers.get(name)
-            if before is None or before.model != provider.model:
-                if before is not None:
-                    self.shelf[name, before.model] = health.recent
-                health = replace(health, recent=self.shelf.pop((name, provider.model), ()))
-            if name in self.healths and configs.get(name) != self.configs.get(name):
-                # What the old one still owes an answer to must not move the new one's circuit.
-                anew = Breaker(closed_at=self.clock())
-                health = replace(
-                    health, breaker=anew, streak=0, last_failure=None, last_answered=None
-                )
-                self.dropped.pop(name, None)
-            self.healths[name] = health
-        self.providers, self.configs = llm_provider, configs
-
-    def remember(
-        self, attempts: Sequence[Attempt], totals: Mapping[str, tuple[int, int, float]]
-    ) -> None:
-        """Take up where the history left off.
-
-        `attempts` are recent ones, oldest first; `totals` are per provider of the whole history:
-        answers, failures, and the sum of the answers' latencies in ms.
-        """
-        now = self.wall()
-        offset = self.clock() - now
-        fold = partial(healths.rebuilt, now=now, clock_offset=offset, policy=self.policy)
-        for name in {*self.healths, *totals}:
-            ok, failed, latency_ms = totals.get(name, (0, 0, 0.0))
-            blank = Health(name, succeeded=ok, failed=failed, latency_sum=latency_ms / 1000)
-            mine = [attempt for attempt in attempts if attempt.provider == name]
-            folded = fold(blank, mine)
-            current = [attempt for attempt in mine if attempt.config == self.configs.get(name, "")]
-            if len(current) != len(mine):
-                # The circuit is of this address, model and key alone.
-                alone = fold(blank, current)
-                folded = replace(
-                    folded,
-                    breaker=alone.breaker,
-                    streak=alone.streak,
-                    last_failure=alone.last_failure,
-                    last_answered=alone.last_answered,
-                )
-            self.healths[name] = replace(folded, recent=self._recent(name, mine, fold))
-
-    def _recent(
-        self,
-        name: str,
-        attempts: Sequence[Attempt],
-        fold: Callable[[Health, Sequence[Attempt]], Health],
-    ) -> Recent:
-        """Of the model that is asked now; those of others are put on the shelf."""
-        for model in {attempt.model for attempt in attempts}:
-            of_it = [attempt for attempt in attempts if attempt.model == model]
-            self.shelf[name, model] = fold(Health(name), of_it).recent
-        asked = self.providers.get(name)
-        return self.shelf.pop((name, asked.model), ()) if asked else ()
 
     def get_stats_summary(self) -> dict[str, Any]:
         """Per provider that was ever called: counts, rates and circuit, in the API's form.

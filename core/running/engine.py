@@ -21,9 +21,10 @@ from core.config.settings import Settings
 from core.planning.edit import check_kept
 from core.planning.plan import Plan, json_text
 from core.planning.planner import LLMPlanner
+from core.routing.ask import Ask
 from core.routing.breaker import Policy
 from core.routing.drill import Drills
-from core.routing.router import Ask, MultiProviderStrategy
+from core.routing.router import MultiProviderStrategy
 from core.running.budget import Limits, Meter, out_of_time, working_seconds
 from core.running.eligibility import Lineup, check
 from core.running.ledger import Ledger

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from core.planning.plan import Plan
 from core.planning.planner import LLMPlanner, Planned
-from core.routing.router import Answer, Ask
+from core.routing.ask import Answer, Ask
 from core.running.progress import SIDE_BY_SIDE
 from core.running.step_prompt import SKIPPED, Goal, briefing, needed
 from core.values.calls import Request

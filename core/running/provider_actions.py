@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import date
 from typing import Any, TypeVar
 
@@ -15,9 +14,10 @@ from core.config.settings import Settings, why_no_model
 from core.providers import retired as models
 from core.providers.connect import Connected, connect_practice, connect_real
 from core.providers.model_list import FRESH_FOR, PATIENCE, Found, look
-from core.routing.breaker import let_in
+from core.routing.ask import Ask
 from core.routing.drill import SAID, Drills
-from core.routing.router import Ask, MultiProviderStrategy
+from core.routing.health import let_in
+from core.routing.router import MultiProviderStrategy
 from core.running.eligibility import Lineup
 from core.running.routers import Routers
 from core.running.run import Run
@@ -178,8 +178,7 @@ class Control:
         return found
 
     async def _try(self, name: str, router: MultiProviderStrategy) -> Attempt | str:
-        health = router.health(name)
-        router.healths[name] = replace(health, breaker=let_in(health.breaker, now=router.clock()))
+        router.healths[name] = let_in(router.health(name), now=router.clock())
         patience = min(_TRIED_FOR, router.policy.attempt_timeout)
         ask = Ask(
             Request((Message("user", _QUESTION),), max_tokens=100),

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.planning.plan import Plan, json_text
 from core.planning.planner import Planned
-from core.routing.router import Answer
+from core.routing.ask import Answer
 from core.routing.skips import passed_over
 from core.running.progress import StepView, Terms, results_of, status_of, steps_of
 from core.running.remedies import what_helps
