@@ -32,6 +32,7 @@ from starlette.websockets import WebSocket
 from core.values.outcomes import ErrorKind
 from core.web.guard import MAX_BODY, Guard, check_bind, response_headers
 from core.web.login import LOGIN_PATH, SESSION, TRIES, TRIES_OVERALL, Login
+from core.web.problems import problem
 from tests import standin
 
 PASSWORD = "sésame & <b>"
@@ -184,8 +185,7 @@ class Clock:
 def is_api_error(answer: Answer, kind: ErrorKind) -> bool:
     error = answer.json["error"]
     return bool(
-        answer.json == {"status": "error", "run_id": None, "error": error, "attempts": []}
-        and error["kind"] == kind
+        answer.json == problem(kind, error["message"], error["action"])
         and error["message"].endswith(".")
         and error["action"].endswith(".")
     )

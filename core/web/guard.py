@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.values.outcomes import ErrorKind
 from core.web.login import FRONT, LOGIN_PATH, Login
+from core.web.problems import problem
 
 MAX_BODY = 2 * 1024 * 1024  # bytes
 
@@ -445,12 +446,8 @@ def _refuse(refusal: Refusal, scope: Scope) -> Response:
     if not _for_programs(scope):
         text = f"{refusal.message} {refusal.action}\n"
         return PlainTextResponse(text, refusal.status, headers)
-    error = {"kind": refusal.kind, "message": refusal.message, "action": refusal.action}
-    return JSONResponse(
-        {"status": "error", "run_id": None, "error": error, "attempts": []},
-        refusal.status,
-        headers,
-    )
+    body = problem(refusal.kind, refusal.message, refusal.action)
+    return JSONResponse(body, refusal.status, headers)
 
 
 async def _send_answer(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:

@@ -31,6 +31,7 @@ TRIES = 10  # wrong passwords a minute, per client
 TRIES_OVERALL = 100  # the same for all clients together: addresses are cheap
 MINUTE = 60.0
 
+_PAGE = Template((Path(__file__).parent / "login.html").read_text(encoding="utf-8"))
 _WRONG = "That is not the password. Please try again."
 _TOO_OFTEN = "Too many wrong passwords. Please wait a minute, then try again."
 
@@ -217,85 +218,3 @@ def _make(secret_file: Path) -> bytes:
     with os.fdopen(descriptor, "wb") as file:
         file.write(key)
     return key
-
-
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Sign in · Manyways</title>
-<link rel="icon" href="data:,">
-<style>
-:root {
-  --page: #f7f8fc; --card: #fff; --line: #dfe2ea; --edge: #7d8798; --text: #161b26;
-  --soft: #545d6d; --field: #f7f8fc; --act: #1e3fa0; --over: #17327f; --bad: #a11a1a;
-  --bad-soft: #fcecec;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #0b0e16; --card: #12161f; --line: #2a303c; --edge: #6f7a8d; --text: #eceff5;
-    --soft: #a5adbb; --field: #1a202b; --act: #2f62f0; --over: #2754d6; --bad: #ffb0b0;
-    --bad-soft: #3a191c;
-  }
-}
-* { box-sizing: border-box; }
-body {
-  margin: 0; min-height: 100vh; min-height: 100dvh; padding: 1.25rem; display: grid;
-  place-items: center; background: var(--page); color: var(--text);
-  font: 1rem/1.5 "Source Sans 3", "Source Sans Pro", system-ui, sans-serif;
-}
-main {
-  width: min(24rem, 100%); padding: 2rem; background: var(--card);
-  border: 1px solid var(--line); border-radius: .75rem;
-}
-.name {
-  display: flex; align-items: center; gap: .6rem; margin: 0 0 1.5rem; font-weight: 600;
-}
-svg { width: 1.75rem; height: 1.75rem; }
-h1 { margin: 0 0 .25rem; font-size: 1.5rem; line-height: 1.25; }
-.hint { margin: 0 0 1.5rem; color: var(--soft); }
-label { display: block; margin-bottom: .375rem; font-weight: 600; }
-input, button {
-  width: 100%; min-height: 2.75rem; padding: .5rem .875rem; font: inherit; border-radius: .5rem;
-}
-input { color: inherit; background: var(--field); border: 1px solid var(--edge); }
-input[aria-invalid] { border-color: var(--bad); }
-button {
-  margin-top: 1rem; border: 0; background: var(--act); color: #fff; font-weight: 600;
-  cursor: pointer;
-}
-button:hover { background: var(--over); }
-:focus-visible { outline: 2px solid var(--act); outline-offset: 2px; }
-[role=alert] {
-  margin: 0 0 1rem; padding: .625rem .875rem; border-radius: .5rem; color: var(--bad);
-  background: var(--bad-soft);
-}
-@media (forced-colors: active) { button { border: 1px solid; } }
-</style>
-</head>
-<body>
-<main>
-<p class="name">
-<svg viewBox="0 0 28 28" fill="none" stroke-width="2.4" stroke-linecap="round" aria-hidden="true">
-<rect width="28" height="28" rx="7" fill="#2f5fe0"/>
-<path d="M6 20h16M8.5 20c6 0 5-11 11-11H22" stroke="#fff"/>
-</svg>
-Manyways
-</p>
-<h1>Sign in</h1>
-<p class="hint">Enter the password of this console.</p>
-<form method="post" action="$action">
-$alert
-<input type="hidden" name="next" value="$next">
-<input type="text" name="username" value="Manyways" autocomplete="username" hidden>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password"
- autocapitalize="none" spellcheck="false" required autofocus $invalid>
-<button>Sign in</button>
-</form>
-</main>
-</body>
-</html>
-""")

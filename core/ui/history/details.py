@@ -19,6 +19,8 @@ from core.ui.components.passed_over import passed_over_view
 from core.ui.run import again
 from core.ui.services import services
 from core.values.calls import Attempt
+from core.values.history import marks
+from core.values.history.words import terms_of
 from core.values.outcomes import OUTCOMES
 from core.values.registry import label_of
 from core.values.runs import RunRecord
@@ -32,8 +34,6 @@ from core.values.wording import (
     seconds_in_words,
     step_in_words,
 )
-from db.lists import marks
-from db.lists.words import terms_of
 
 _LONGEST, _LONGEST_PAGE = 20_000, 400_000  # characters of one text, in a drawer and on its page
 

@@ -13,11 +13,11 @@ from core.routing.strategies import STRATEGIES
 from core.running.totals import call_cost, totals
 from core.ui.history.table import Column, Row
 from core.values.calls import Attempt
+from core.values.history.marks import pieces
 from core.values.outcomes import ErrorKind
 from core.values.registry import label_of
 from core.values.statuses import STATUSES, Status, phase
 from core.values.wording import REASONS, exact_time, seconds_in_words, step_in_words
-from db.lists.marks import pieces
 
 if TYPE_CHECKING:
     import pandas as pd

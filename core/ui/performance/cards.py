@@ -12,6 +12,7 @@ from core.routing.ranking import PROVEN, wilson
 from core.ui import show
 from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
+from core.values.history.figures import FEWEST
 from core.values.outcomes import OUTCOMES, ErrorKind
 from core.values.wording import (
     cost_parts,
@@ -21,10 +22,9 @@ from core.values.wording import (
     seconds_in_words,
     sentence,
 )
-from db.figures.quantiles import FEWEST
 
 if TYPE_CHECKING:
-    from db.figures.performance import Summary
+    from core.values.history.figures import Summary
 
 Colour = Literal["green", "red", "gray"]
 

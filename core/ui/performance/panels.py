@@ -13,9 +13,9 @@ from core.insight.chart_parts import Chart, Mark
 from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
 from core.ui.performance.table import IN_COLUMN, in_words
+from core.values.history.figures import FEWEST
 from core.values.outcomes import ErrorKind
 from core.values.wording import REASONS
-from db.figures.quantiles import FEWEST
 
 Lead = Callable[[Mark, Scope], Link]
 
