@@ -34,6 +34,7 @@ from core.values.errors import ManywaysError
 from core.values.redaction import Redactor, install
 from core.web.api import make_api
 from core.web.guard import STRANGER, Guard, check_bind
+from core.web.problems import NOT_FOUND
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.lists import export, queries
@@ -47,10 +48,10 @@ log = logging.getLogger("manyways")
 settings = read_settings(os.environ, HERE / ".env")
 redact = Redactor(settings.secrets)
 install(redact)
-deliver_what_was_drawn()
 logging.basicConfig(level=settings.log_level)
 for chatty in ("httpx2", "google_genai", "watchdog"):
     logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+deliver_what_was_drawn()
 for problem in settings.problems:
     log.warning("%s", problem)
 
@@ -167,15 +168,13 @@ class _FloorUp:
         elif self._page.fullmatch(scope["path"]):
             await Response(status_code=300)(scope, receive, send)
         elif scope["path"] == "/" != self._root:
-            await RedirectResponse(self._root, 307)(scope, receive, send)
+            await RedirectResponse(self._root[1:], 307)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
 
 async def nothing_here(request: Request) -> JSONResponse:
-    from core.web.api import not_found
-
-    return JSONResponse(not_found(), 404)
+    return JSONResponse(NOT_FOUND, 404)
 
 
 def _guarded(app: ASGIApp) -> Guard:

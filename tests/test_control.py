@@ -11,7 +11,7 @@ from core.config.settings import read_settings
 from core.routing.breaker import Breaker, Policy, began, ended, let_in
 from core.running.engine import Engine
 from core.values.calls import Attempt
-from core.values.errors import NoProviderConfigured
+from core.values.errors import BadRequest, NoProviderConfigured
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
 from db.choices import Choices
@@ -96,6 +96,26 @@ def test_the_default_is_chosen_by_choosing_nothing(engine):
     engine.control.choose_model("openai", "other")
     engine.control.choose_model("openai", None)
     assert engine.lineup.models == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sk-ant-api03-Ab12Cd34Ef56Gh78Ij90", "looks like a key"),
+        (" AIzaSyA1234567890abcdefghijklmnop", "looks like a key"),
+        ("{own}", "looks like a key"),
+        ("my model\nis", "not the name of a model"),
+        ("m" * 201, "not the name of a model"),
+    ],
+)
+def test_what_is_no_model_is_neither_asked_nor_kept(name, said, engine, tmp_path):
+    before = engine.routers()[0].providers["openai"].model
+    name = name.format(own=engine.settings.keys["openai"].reveal())
+    with pytest.raises(BadRequest, match=said) as refused:
+        engine.control.choose_model("openai", name)
+    assert name.strip() not in str(refused.value)
+    assert engine.choices.get("models") is None
+    assert engine.routers()[0].providers["openai"].model == before
 
 
 def test_practice_providers_take_the_chosen_model_too(practice):

@@ -1,12 +1,14 @@
 """Streamlit's own requests and event loop; the session around them has three lines."""
 
 import asyncio
+import logging
 from types import SimpleNamespace
 
 from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 
-from core.ui.streamlit_patch import in_turn
+from core.ui.streamlit_patch import deliver_what_was_drawn, in_turn
 
 
 class Session:
@@ -74,3 +76,14 @@ def test_a_request_that_fails_does_not_hold_up_the_next():
         return session.log
 
     assert asyncio.run(run()) == ["last message", "a", "b"]
+
+
+def test_another_version_of_streamlit_is_left_as_it_is_with_a_sentence(caplog):
+    before = AppSession.request_rerun
+    with caplog.at_level(logging.WARNING, "manyways"):
+        for version in ("1.68.0", "1.670.1", "2.0"):
+            deliver_what_was_drawn(version)
+    assert AppSession.request_rerun is before
+    assert [record.message.split(" was")[0] for record in caplog.records] == [
+        "Streamlit 1.68.0", "Streamlit 1.670.1", "Streamlit 2.0",
+    ]  # fmt: skip

@@ -688,7 +688,7 @@ def test_half_of_a_character_in_an_answer_spoils_nothing(
         ).encode()
 
 
-THOUGHT = "<think>\nFirst I would guess 41.\n</think>\n\n"
+THOUGHT = "<think>\nFirst I would guess a dozen.\n</think>\n\n"
 
 
 def test_what_a_model_thinks_aloud_is_no_result_but_is_kept_with_its_call(
@@ -700,8 +700,8 @@ def test_what_a_model_thinks_aloud_is_no_result_but_is_kept_with_its_call(
     for each in (run, desk.stored(run)):
         assert each.results() == {step: f"Result of step {step}." for step in range(LAST + 1)}
         taken_away = [as_markdown(each), as_html(each), as_json(each), steps_as_csv(each)]
-        assert not any("41" in text for text in taken_away)
-    assert not any("41" in received.prompt for received in yard.requests)
+        assert not any("guess a dozen" in text for text in taken_away)
+    assert not any("guess a dozen" in received.prompt for received in yard.requests)
     calls = desk.archive.calls_of(run.record.id)
     kept = [desk.archive.call_text(call.id)[1] for call in calls if call.step is not None]
     assert all(text.startswith(THOUGHT) for text in kept)
@@ -745,6 +745,48 @@ def test_the_example_of_the_instructions_is_no_plan_for_another_goal(
     assert [each.error_kind for each in run.attempts] == ["invalid_plan", "invalid_plan", None]
     assert "repeats the example" in run.attempts[0].message
     assert same.record.provider == "anthropic"
+
+
+def test_the_stream_carries_no_thinking_for_an_answer(tmp_path: Path, yard: Yard) -> None:
+    def script(received: Received) -> Act:
+        if step_in(received) is None:
+            return standin.answer(f"<think>ALOUD {plan_text([[]])}</think>\n{plan_text([[]])}")
+        return standin.answer("ALOUD, for a while\n</think>\n\nThe result.")  # nothing opened it
+
+    yard["openai"].script = script
+    with Console(tmp_path, yard.env("openai")) as console:
+        body = {"goal": GOAL, "execute": True}
+        answer = console.client.post("/autonomous/plan/stream", json=body)
+    said: dict[int, str] = {}
+    for data in re.findall(r"event: token\ndata: (.+)\n", answer.text):
+        token = json.loads(data)
+        before = "" if token.get("anew") else said.get(token["ordinal"], "")
+        said[token["ordinal"]] = before + token["text"]
+    assert said == {0: plan_text([[]]), 1: "The result.", 2: "The result."}
+
+
+def test_a_run_read_from_the_history_says_what_helps(tmp_path: Path, yard: Yard) -> None:
+    yard["anthropic"].script = lambda _: standin.status(402)
+    yard["openai"].script = lambda _: standin.status(413)
+    yard["google"].script = worker(lambda step: standin.status(503))
+    with desk_of(tmp_path, yard, *WIRES, LLM_STRATEGY="priority") as desk:
+        runs = [desk.ran(), desk.ran(priority=["openai"])]
+        actions = [run.error.action for run in map(desk.stored, runs) if run.error]
+    assert actions == [
+        "Top up the account with Anthropic, or continue it; what is done is kept.",
+        "Shorten the goal or its context.",
+    ]
+
+
+def test_limits_of_two_models_are_no_fault_of_the_request(tmp_path: Path, yard: Yard) -> None:
+    said = "max_tokens: 200000 > 64000, which is the maximum allowed number of output tokens"
+    for name in ("anthropic", "google"):
+        violation = {"fieldViolations": [{"field": "generation_config.max_output_tokens"}]}
+        error = {"message": said, "code": 400, "status": "INVALID_ARGUMENT", "details": [violation]}
+        yard[name].script = lambda _, error=error: standin.status(400, {"error": error})
+    with desk_of(tmp_path, yard, *WIRES, LLM_PRIORITY="anthropic,google,openai") as desk:
+        run = desk.ran(execute=False, max_tokens=200_000, strategy="priority")
+    assert run.record.provider == "openai"
 
 
 def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:

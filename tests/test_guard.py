@@ -5,6 +5,7 @@ import http.client
 import itertools
 import json
 import logging
+import re
 import socket
 import stat
 import threading
@@ -12,9 +13,10 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import pytest
 import uvicorn
@@ -30,6 +32,7 @@ from starlette.websockets import WebSocket
 from core.values.outcomes import ErrorKind
 from core.web.guard import MAX_BODY, Guard, check_bind, response_headers
 from core.web.login import LOGIN_PATH, SESSION, TRIES, TRIES_OVERALL, Login
+from core.web.problems import problem
 from tests import standin
 
 PASSWORD = "sésame & <b>"
@@ -182,8 +185,7 @@ class Clock:
 def is_api_error(answer: Answer, kind: ErrorKind) -> bool:
     error = answer.json["error"]
     return bool(
-        answer.json == {"status": "error", "run_id": None, "error": error, "attempts": []}
-        and error["kind"] == kind
+        answer.json == problem(kind, error["message"], error["action"])
         and error["message"].endswith(".")
         and error["action"].endswith(".")
     )
@@ -366,17 +368,40 @@ def test_below_a_base_path_all_is_as_at_the_root(server: Server, tmp_path: Path,
     assert server.ask("GET", f"{root}/history").body == f"the page {root}/history".encode()
 
     server.app = below(password=PASSWORD)
-    form = server.ask("GET", f"{root}/history")
-    assert form.status == 401
-    assert f'action="{root}{LOGIN_PATH}"'.encode() in form.body
-    assert f'value="{root}/history"'.encode() in form.body
+    for path in ("/history", "/", "/a/b/?c=/d/e", LOGIN_PATH):
+        form = server.ask("GET", f"{root}{path}")
+        assert form.status == 401
+        assert _field(form, "action", at=f"{root}{path}") == f"{root}{LOGIN_PATH}"
     assert server.ask("GET", f"{root}/_stcore/health").status == 200
     assert server.ask("GET", f"{root}/_stcore/host-config").status == 401
     assert server.ask("GET", f"{root}/autonomous/status").status == 401
-    signed_in = server.ask(
-        "POST", root + LOGIN_PATH, body=urlencode({"password": PASSWORD}).encode()
-    )
-    assert (signed_in.status, signed_in.headers["location"]) == (303, f"{root}/")
+    asked = {"password": PASSWORD, "next": "/history"}
+    signed_in = server.ask("POST", root + LOGIN_PATH, body=urlencode(asked).encode())
+    assert signed_in.status == 303
+    assert urljoin(root + LOGIN_PATH, signed_in.headers["location"]) == f"{root}/history"
+
+
+def _field(form: Answer, name: str, *, at: str) -> str:
+    found = re.search(rf' {name}="([^"]*)"', form.body.decode())
+    assert found
+    return urljoin(at, unescape(found[1]))
+
+
+@pytest.mark.parametrize("prefix", ["", "/tools", "/tools/manyways"])
+@pytest.mark.parametrize("path", ["/", "/history?page=2", "/a/b/c", "/a/", "/a%2Fb"])
+def test_signing_in_leads_back_below_a_prefix_that_a_proxy_takes_away(
+    locked: Server, prefix: str, path: str
+) -> None:
+    form = locked.ask("GET", path)  # as it arrives here; the browser is at prefix + path
+    assert _field(form, "action", at=prefix + path) == prefix + LOGIN_PATH
+    wanted = re.search(r'name="next" value="([^"]*)"', form.body.decode())
+    assert wanted
+    answer = locked.sign_in(PASSWORD, unescape(wanted[1]))
+    assert urljoin(prefix + LOGIN_PATH, answer.headers["location"]) == prefix + path
+    again = locked.sign_in("wrong", unescape(wanted[1]))
+    assert _field(again, "action", at=prefix + LOGIN_PATH) == prefix + LOGIN_PATH
+    front = locked.ask("GET", LOGIN_PATH, locked.cookie()).headers["location"]
+    assert urljoin(prefix + LOGIN_PATH, front) == f"{prefix}/"
 
 
 @pytest.mark.parametrize(
@@ -811,7 +836,8 @@ def test_the_right_password_opens_the_page_that_was_asked_for(locked: Server) ->
     answer = locked.sign_in(PASSWORD, "/history?provider=openai&page=2")
 
     assert answer.status == 303
-    assert answer.headers["location"] == "/history?provider=openai&page=2"
+    led_to = urljoin(LOGIN_PATH, answer.headers["location"])
+    assert led_to == "/history?provider=openai&page=2"
     cookie, *attributes = answer.headers["set-cookie"].split("; ")
     assert {"HttpOnly", "SameSite=lax", "Path=/", f"Max-Age={SESSION}"} <= set(attributes)
     assert "Secure" not in attributes  # http://localhost
@@ -819,7 +845,8 @@ def test_the_right_password_opens_the_page_that_was_asked_for(locked: Server) ->
     assert locked.ask("GET", "/history", opened).status == 200
     assert locked.ask("GET", "/autonomous/status", opened).status == 200
     assert locked.ask("GET", "/_stcore/stream", opened | OPENING_HANDSHAKE).status == 101
-    assert locked.ask("GET", LOGIN_PATH, opened).headers["location"] == "/"
+    front = locked.ask("GET", LOGIN_PATH, opened).headers["location"]
+    assert urljoin(LOGIN_PATH, front) == "/"
 
 
 def test_a_cookie_that_came_over_https_stays_on_https(tmp_path: Path) -> None:
@@ -876,7 +903,8 @@ def test_a_form_of_nonsense_is_a_wrong_password(locked: Server, body: bytes) -> 
 def test_signing_in_leads_to_no_other_host(locked: Server, elsewhere: str) -> None:
     answer = locked.sign_in(PASSWORD, elsewhere)
 
-    assert (answer.status, answer.headers["location"]) == (303, "/")
+    assert answer.status == 303
+    assert urljoin(f"http://here{LOGIN_PATH}", answer.headers["location"]) == "http://here/"
 
 
 def test_a_path_cannot_break_out_of_the_form(locked: Server) -> None:

@@ -290,6 +290,22 @@ def test_a_limit_that_came_before_the_plan_can_be_raised(engine, yard):
     assert len(engine.run(run_id).attempts) == 2
 
 
+def test_a_limit_raised_to_no_whole_number_of_calls_is_not_cut_to_one(engine, yard):
+    yard["openai"].script = lambda received: standin.status(500)
+    run_id = engine.submit("Plan a picnic", source="ui", limits=Limits(calls=1))
+    assert engine.run(run_id).done.wait(30)
+    page = shown(run=run_id)
+    next(each for each in page.number_input if each.key == f"raise {run_id} calls").set_value(2.7)
+    page.run()
+    assert "must be a whole number, and 2.7 is none" in text(page)
+    assert next(button for button in page.button if button.label == "Continue").disabled
+    next(each for each in page.number_input if each.key == f"raise {run_id} calls").set_value(4)
+    page.run()
+    next(button for button in page.button if button.label == "Continue").click().run()
+    assert engine.run(run_id).done.wait(30)
+    assert engine.run(run_id).terms.limits == Limits(calls=4)
+
+
 def test_a_run_with_less_time_than_can_be_set_here_is_shown_and_its_limit_raised(engine, yard):
     yard["openai"].script = lambda received: standin.status(500)
     limits = Limits(seconds=3.0, calls=1)

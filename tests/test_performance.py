@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.values.calls import Usage
+from core.values.history.figures import Summary
 from core.values.outcomes import OUTCOMES, ErrorKind
 from core.values.periods import Period
 from core.values.runs import RunRecord
 from db.choices import Choices
 from db.figures.figures import KINDS
-from db.figures.performance import Performance, Summary
+from db.figures.performance import Performance
 from db.figures.rollup import SHORTEST
 from db.lists.queries import Archive
 from db.sample.believable import believable

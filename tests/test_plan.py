@@ -134,6 +134,9 @@ def test_escapes_that_json_does_not_know_are_read_as_they_were_meant(written, re
         (" very high ", 0.95),
         ("medium", 0.5),
         ("low", 0.3),
+        (".9", 0.9),
+        ("0.9 (high)", 0.9),
+        ("90% confident", 0.9),
     ],
 )
 def test_how_sure_is_read_from_words(confidence, read):
@@ -162,6 +165,7 @@ def test_how_sure_is_read_from_words(confidence, read):
         ("PT1H30M", 5400),
         ("P1DT0.5S", 86_400.5),
         ("00:15:00", 900),
+        ("15 minutes (estimated)", 900),
     ],
 )
 def test_how_long_is_read_from_words(duration, read):
@@ -209,6 +213,16 @@ def linked_as(*steps: dict[str, Any]) -> list[list[int]]:
         ([step(), step(depends_on=[0]), step(dependsOn=[0, 1])], [[], [0], [0, 1]]),
         ([step(dependencies="none"), step(dependencies=""), step(0)], [[], [], [0]]),
         ([step(id=1), step(depends_on=[1], id=2)], [[], [0]]),
+        ([step(id=1), step(id=2), step(id=3, blocked_by=[1])], [[], [], [0]]),
+        ([step(id=1), step(id=2), step({"step_id": 1, "type": "result"}, id=3)], [[], [], [0]]),
+        ([step("none", id=1), step("N/A", id=2), step(2, id=3)], [[], [], [1]]),
+        # Whatever the key is called that tells them apart.
+        ([step(task_id=1), step(task_id=2), step(1, task_id=3)], [[], [], [0]]),
+        ([step(stepNumber=1), step(stepNumber=2), step(1, stepNumber=3)], [[], [], [0]]),
+        ([step(ID=1), step(ID=2), step(1, ID=3)], [[], [], [0]]),
+        ([step(Nr=1), step(Nr=2), step(1, Nr=3)], [[], [], [0]]),
+        ([step(sequence="1"), step(sequence="2"), step(1, sequence="3")], [[], [], [0]]),
+        ([step(hours=2), step(hours=1), step(1, hours=3)], [[], [], [1]]),
     ],
 )
 def test_dependencies_are_the_ids_of_steps_where_these_have_ids(steps, links):
@@ -254,6 +268,33 @@ def test_parameters_may_be_pairs():
         "days": 3,
     }
     assert read_plan(json.dumps(a_plan(step(parameters=[])))).steps[0].parameters == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('{"city": "Rome"}', {"city": "Rome"}),
+        ("{'city': 'Rome',}", {"city": "Rome"}),
+        ('```json\n{"city": "Rome"}\n```', {"city": "Rome"}),
+        ('[{"name": "city", "value": "Rome"}]', {"city": "Rome"}),
+        ("{}", {}),
+        ("[]", {}),
+        ("", {}),
+        ("None", {}),
+    ],
+)
+def test_parameters_may_be_a_text_that_holds_them(written, read):
+    assert read_plan(json.dumps(a_plan(step(parameters=written)))).steps[0].parameters == read
+
+
+@pytest.mark.parametrize("text", ["Rome", '{"a": 1} {"b": 2}', "{" * 5_000, '{"a": NaN}', "{a}"])
+def test_parameters_that_are_another_text_are_asked_for_again(text):
+    assert fault_of(a_plan(step(parameters=text)))
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u200b", "\u2028", "\ufeff"])
+def test_any_blank_may_stand_between_the_parts_of_a_plan(blank):
+    assert read_plan(GOOD.replace(", ", f",{blank}").replace(": ", f":{blank}")) == PLAN
 
 
 def test_lone_surrogates_are_replaced_so_that_a_plan_can_always_be_stored():

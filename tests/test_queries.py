@@ -12,11 +12,11 @@ import pytest
 
 from core.values.calls import Attempt, Message, Usage
 from core.values.errors import BadRequest, HistoryUnavailable
+from core.values.history.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from core.values.outcomes import ErrorKind
 from core.values.runs import RunRecord
 from db.figures.rollup import SHORTEST
 from db.lists import export
-from db.lists.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from db.lists.queries import Archive
 from db.sqlite import precedence
 from db.sqlite.rows import CALL_COLUMNS

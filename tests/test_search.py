@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from core.values.calls import Attempt, Message
+from core.values.history import marks
+from core.values.history.filters import CallFilter, RunFilter
+from core.values.history.marks import END, HIT
+from core.values.history.words import Term, terms_of
 from core.values.runs import RunRecord
-from db.lists import lists, marks, search
-from db.lists.filters import CallFilter, RunFilter
-from db.lists.marks import END, HIT
+from db.lists import lists, search
 from db.lists.queries import Archive
-from db.lists.words import Term, terms_of
 from db.sqlite.writer import SqliteHistory
 from tests.indexing import indexed
 from tests.standin import eventually
@@ -391,8 +392,8 @@ def test_a_snippet_without_a_hit_is_the_beginning():
 def test_a_piece_of_a_table_is_marked_in_a_moment():
     """With two ways to read each sign, marking it would take longer than anybody waits."""
     code = """
-from db.lists.marks import END, HIT, marked
-from db.lists.words import terms_of
+from core.values.history.marks import END, HIT, marked
+from core.values.history.words import terms_of
 line = "─" * 60 + "┼" + "─" * 60
 text = " ".join([line] * 30)
 found = marked(text, terms_of('"' + "─" * 25 + "┼" + '"'))

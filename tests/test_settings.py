@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.config.settings import ROOT, VARIABLES, Secret, read_settings
 from core.values.registry import PROVIDERS
+from db.sqlite.ours import why_not
 
 DEFAULTS = read_settings({}, None)
 NAMES = [row.name for row in VARIABLES]
@@ -200,7 +202,7 @@ def test_the_default_provider_goes_to_the_front_of_the_default_order():
         ("sqlite://", None),
         ("sqlite:///", None),
         ("sqlite:///:memory:", None),
-        ("sqlite:////tmp", None),
+        ("sqlite:////tmp", Path("/tmp")),  # a folder, which the history then refuses
         (f"sqlite:///{'x' * 5000}", None),
         ("data/x.db", None),
     ],
@@ -321,6 +323,29 @@ def test_a_huge_file_is_read_from_its_beginning(tmp_path):
 
 def test_a_file_of_nonsense_is_named_in_few_sentences(tmp_path):
     assert len(written(tmp_path, b"nonsense\n" * 10_000).problems) == 21
+
+
+@pytest.mark.parametrize(
+    "line", [b"nonsense\n", b'A="\n', b"A='b\\'\n", b": = ", b'=" ', b"x", b"A=${B}\n", b"'a'= "]
+)
+def test_a_large_file_of_nonsense_does_not_hold_the_start_up(tmp_path, line):
+    begun = time.process_time()
+    written(tmp_path, line * (1_000_000 // len(line)))
+    assert time.process_time() - begun < 10  # it took minutes
+
+
+def test_many_variables_are_read_in_time_and_the_last_word_holds(tmp_path):
+    lines = [f"N{number}=${{N{number - 1}}}" for number in range(1, 3_000)]
+    settings = written(tmp_path, "\n".join(["N0=good-one", *lines, "OPENAI_API_KEY=${N2999}"]))
+    assert settings.keys["openai"].reveal() == "good-one"
+
+
+def test_a_quoted_value_of_several_lines_ends_at_its_own_quote(tmp_path):
+    settings = written(
+        tmp_path, 'A="one\nLLM_COOLDOWN=5 \\"\nthree" # so\nLLM_RUN_TIMEOUT=33\nB="x\ny"\n'
+    )
+    assert (settings.cooldown, settings.run_timeout) == (60, 33)
+    assert settings.problems == ()
 
 
 def test_a_file_that_is_not_there_is_no_problem(tmp_path):
@@ -523,7 +548,26 @@ def test_the_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):
     home = read(DATABASE_URL="sqlite:///~/sw/console.db")
     assert home.database_path == tmp_path / "sw" / "console.db"
     assert home.problems == ()
-    assert read(DATABASE_URL="sqlite:///~").problems  # a folder
+
+
+@pytest.mark.parametrize("key", ["sk-ant-api03-Ab12Cd34Ef56Gh78Ij90", "nvapi-abcdefgh12345678"])
+def test_a_key_in_the_place_of_a_model_is_named_and_not_used(key):
+    settings = read(OPENAI_MODEL=key)
+    assert settings.models == DEFAULTS.models
+    assert complaints(settings) == [("OPENAI_MODEL", None)]
+    assert "looks like a key" in settings.problems[0].sentence
+    assert key not in repr(settings)
+
+
+@pytest.mark.parametrize("path", ["~", ".", "..", "/", "/tmp"])
+def test_a_folder_is_not_replaced_by_another_history(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = read(DATABASE_URL=f"sqlite:///{path}")
+    assert settings.problems == ()
+    fault = why_not(settings.database_path)  # why the console does not start
+    assert fault
+    assert "is a folder" in fault
+    assert "DATABASE_URL" in fault
 
 
 @pytest.mark.parametrize(

@@ -656,3 +656,4 @@ def test_who_only_ever_declined_is_shown_without_a_rate(tmp_path, yard):
             plan(engine)
             figures = status(engine)["providers"]["openai"]
             assert (figures["total_calls"], figures["success_rate"]) == (0, None)
+            assert figures["avg_latency"] is None  # nobody knows how long an answer takes

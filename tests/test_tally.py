@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from db.lists import tally
-from db.lists.filters import CallFilter, RunFilter
+from core.values.history.filters import CallFilter, RunFilter
+from db.lists import filters, tally
 from db.sqlite import files
 from db.sqlite.rows import CALL_COLUMNS, RUN_COLUMNS
 
@@ -95,7 +95,7 @@ def insert(connection, table, columns, row):
 
 
 def scanned(connection, listed, wanted, before=tally.MOST):
-    where, values = wanted.where()
+    where, values = filters.where(wanted)
     rows = connection.execute(
         f"""
         SELECT {listed.key} FROM {listed.table}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.values.thinking import Said, told_apart
+from core.values.thinking import AnswerInPieces, Said, told_apart
 
 FORMS = [
     "<think>{}</think>{}",
@@ -137,3 +137,67 @@ def test_it_takes_time_in_step_with_the_length(piece):
     told_apart(piece * (100_000 // len(piece)))
     told_apart("<think>a</think>" + piece * (100_000 // len(piece)) + "</think>")
     assert time.perf_counter() - began < 5
+
+
+def test_the_marks_of_other_makers_are_marks():
+    for name in ("ds_think", "minimax:think", "antthinking", "inner_monologue", "chain_of_thought"):
+        assert told_apart(f"<{name}>a</{name}>b") == Said("a", "b")
+    assert told_apart("<|think|>a<|/think|>b") == Said("a", "b")
+    assert told_apart("<｜think｜>a</｜think｜>b") == Said("a", "b")
+    assert told_apart("[thinking]a[/thinking]b") == Said("a", "b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "</think>\n" * 110_000,
+        '"<think>" ' * 100_000,
+        f"<think>x</think>{'<|return|>' * 90_000}",
+        f"<think>x</think>{'<|return|>' * 90_000}x",
+        f"<think>x</think>{' ' * 1_000_000}x",
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_a_model_that_says_the_same_for_ever_keeps_nobody_waiting(text):
+    began = time.process_time()
+    told_apart(text)
+    assert time.process_time() - began < 5
+
+
+def in_pieces(text: str, size: int) -> tuple[str, int]:
+    """The answer as it is passed on, and how often it began anew."""
+    answer, passed, begun = AnswerInPieces(), "", 0
+    for end in range(size, len(text) + size, size):
+        new, anew = answer.take(text[:end], last=end >= len(text))
+        passed, begun = (new if anew else passed + new), begun + anew
+    return passed, begun
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_an_answer_in_pieces_is_the_answer(form, size):
+    text = form.format('We need 5" {x}, then', "The answer\n\nis **4**.")
+
+    passed, begun = in_pieces(text, size)
+
+    assert passed.rstrip() == told_apart(text).answer
+    assert begun <= 2
+    if form in (*FORMS[:2], "[THINK]{}[/THINK]{}", "◁think▷{}◁/think▷{}"):
+        assert begun == 0
+
+
+@given(
+    st.lists(st.sampled_from(["<think>", "</think>", "`", '"', "a", "\n", ". ", "B"])).map("".join),
+    st.integers(1, 9),
+)
+def test_any_answer_in_pieces_is_the_answer(text, size):
+    if text:
+        assert in_pieces(text, size)[0].strip() == told_apart(text).answer.strip()
+
+
+def test_a_long_answer_in_pieces_is_passed_on_as_it_comes():
+    answer, passed = AnswerInPieces(), []
+    text = "Word after word. " * 1000
+    for end in range(0, len(text) + 1, 5):
+        passed.append(answer.take(text[:end]))
+    assert ("".join(new for new, _ in passed), any(anew for _, anew in passed)) == (text, False)

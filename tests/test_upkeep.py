@@ -17,10 +17,11 @@ import pytest
 
 from core.values.calls import Attempt, Message
 from core.values.errors import HistoryUnavailable
+from core.values.history.filters import CallFilter, RunFilter
+from core.values.history.retention import RetentionPolicy
 from core.values.outcomes import ErrorKind
 from core.values.runs import RunRecord
 from db.choices import Choices
-from db.lists.filters import CallFilter, RunFilter
 from db.lists.queries import Archive
 from db.sqlite import files
 from db.sqlite.errors import HistoryInUse, HistoryTooNew
@@ -28,7 +29,7 @@ from db.sqlite.rows import CALL_COLUMNS
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup, removal, size, upkeep
 from db.upkeep.backup import NotAHistory
-from db.upkeep.upkeep import Policy, Upkeep
+from db.upkeep.upkeep import Upkeep
 from tests.indexing import indexed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,7 +116,7 @@ def test_an_empty_history_takes_up_little_and_holds_nothing(keeper):
     assert (usage.oldest_call, usage.oldest_text) == (None, None)
     assert usage.file_bytes > 0
     assert usage.disk_free_bytes > 0
-    assert not keeper.preview(Policy(texts_days=1, numbers_days=1, most_bytes=1))
+    assert not keeper.preview(RetentionPolicy(texts_days=1, numbers_days=1, most_bytes=1))
 
 
 def test_the_size_tells_what_there_is(history, keeper):
@@ -133,7 +134,7 @@ def test_the_size_tells_what_there_is(history, keeper):
 def test_old_texts_go_and_the_numbers_stay(history, archive, keeper):
     fill(history, [100, 40, 20, 1])
     before = archive.totals(simulated=False)
-    policy = Policy(texts_days=30)
+    policy = RetentionPolicy(texts_days=30)
 
     shown = keeper.preview(policy)
     assert (shown.texts, shown.calls, shown.runs) == (4, 0, 0)
@@ -157,7 +158,7 @@ def test_old_texts_go_and_the_numbers_stay(history, archive, keeper):
 def test_what_is_gone_is_not_found_and_what_stays_is(history, archive, keeper):
     fill(history, [40, 1])
     assert archive.count_calls(CallFilter(text="tea")) == 4
-    apply(keeper, Policy(texts_days=30))
+    apply(keeper, RetentionPolicy(texts_days=30))
     assert archive.page_of_calls(limit=9, wanted=CallFilter(text="tea"))["id"].tolist() == [4, 3]
     found = archive.page_of_runs(limit=9, wanted=RunFilter(text="tea"))["id"].tolist()
     assert found == ["r1"]
@@ -167,7 +168,7 @@ def test_old_numbers_go_with_their_runs_and_the_sums_stay(history, archive, keep
     fill(history, [400, 40, 1])
     sums = "SELECT * FROM call_rollup ORDER BY simulated, span, start, provider, model"
     before = archive.rows(sums), archive.rows("SELECT * FROM run_rollup ORDER BY start, span")
-    policy = Policy(texts_days=30, numbers_days=365)
+    policy = RetentionPolicy(texts_days=30, numbers_days=365)
     shown = keeper.preview(policy)
     assert (shown.texts, shown.calls, shown.runs) == (4, 2, 1)
     done = apply(keeper, policy).done
@@ -183,7 +184,7 @@ def test_old_numbers_go_with_their_runs_and_the_sums_stay(history, archive, keep
 def test_the_oldest_texts_go_until_the_file_is_small_enough(history, archive, keeper):
     fill(history, range(60, 0, -1), said="word " * 4_000)
     size = keeper.usage().file_bytes
-    policy = Policy(most_bytes=size // 2)
+    policy = RetentionPolicy(most_bytes=size // 2)
     shown = keeper.preview(policy)
     assert shown.texts > 0
     assert shown.calls == 0
@@ -199,14 +200,14 @@ def test_the_oldest_texts_go_until_the_file_is_small_enough(history, archive, ke
 
 def test_the_numbers_go_when_the_texts_are_not_enough(history, archive, keeper):
     fill(history, range(60, 0, -1))
-    apply(keeper, Policy(most_bytes=1))
+    apply(keeper, RetentionPolicy(most_bytes=1))
     assert archive.count_calls() == archive.count_runs() == 0
     assert archive.rows("SELECT count(*) FROM call_tally") == [(0,)]
 
 
 def test_what_still_runs_never_goes(history, archive, keeper):
     fill(history, [400, 300, 1], running=(300,))
-    policy = Policy(texts_days=2, numbers_days=2, most_bytes=1)
+    policy = RetentionPolicy(texts_days=2, numbers_days=2, most_bytes=1)
     apply(keeper, policy)
     assert archive.page_of_runs(limit=9)["id"].tolist() == ["r300"]
     assert archive.page_of_calls(limit=9)["id"].tolist() == [4, 3]
@@ -234,20 +235,20 @@ def resume(history, age, *, today=0.0, end=True):
 def test_a_run_stays_whole_as_long_as_one_of_its_calls(history, archive, keeper):
     fill(history, [40])
     resume(history, 40)
-    apply(keeper, Policy(texts_days=30))
+    apply(keeper, RetentionPolicy(texts_days=30))
     kept = archive.run("r40")
     assert (kept.goal, kept.plan) == ("Plan tea 40", '{"why": "tea"}')
-    apply(keeper, Policy(numbers_days=30))
+    apply(keeper, RetentionPolicy(numbers_days=30))
     assert archive.page_of_calls(limit=9)["run_id"].tolist() == ["r40"]
     assert archive.run("r40").goal == "Plan tea 40"
-    apply(keeper, Policy(numbers_days=-1))  # a day from now
+    apply(keeper, RetentionPolicy(numbers_days=-1))  # a day from now
     assert (archive.run("r40"), archive.count_calls()) == (None, 0)
 
 
 def test_of_a_run_that_goes_on_nothing_goes(history, archive, keeper):
     fill(history, [400])
     resume(history, 400, end=False)
-    apply(keeper, Policy(texts_days=30, numbers_days=30))
+    apply(keeper, RetentionPolicy(texts_days=30, numbers_days=30))
     assert archive.page_of_calls(limit=9)["id"].tolist() == [3, 2, 1]
     assert archive.call_text(1) is not None
 
@@ -261,7 +262,7 @@ def test_the_words_of_a_run_that_asked_nobody_go_by_its_age(history, archive, ke
 
     asyncio.run(write())
     indexed(history)
-    policy = Policy(texts_days=30)
+    policy = RetentionPolicy(texts_days=30)
     assert keeper.preview(policy).goals == 1
     assert apply(keeper, policy).done.goals == 1
     assert (archive.run("r40").goal, archive.run("r1").goal) == ("", "Plan tea")
@@ -272,7 +273,7 @@ def test_the_words_of_a_run_that_asked_nobody_go_by_its_age(history, archive, ke
 
 def test_a_clock_that_was_wrong_takes_nothing_too_soon(history, archive, keeper):
     fill(history, [40, -400, 39, 1])  # one of them from a year ahead
-    apply(keeper, Policy(texts_days=30, numbers_days=30))
+    apply(keeper, RetentionPolicy(texts_days=30, numbers_days=30))
     kept = archive.page_of_runs(limit=9)["id"].tolist()
     assert kept in (["r1", "r-400"], ["r1", "r39", "r-400"])
 
@@ -280,29 +281,29 @@ def test_a_clock_that_was_wrong_takes_nothing_too_soon(history, archive, keeper)
 def test_nothing_chosen_keeps_everything(history, path, keeper):
     fill(history, [4_000, 1])
     before = everything(path)
-    apply(keeper, Policy())
+    apply(keeper, RetentionPolicy())
     assert everything(path) == before
 
 
 @pytest.mark.parametrize(
     ("choice", "policy"),
     [
-        (None, Policy()),
-        ("30 days", Policy()),
-        ({"texts_days": 30}, Policy(texts_days=30.0)),
-        ({"texts_days": -1, "numbers_days": "x", "most_bytes": True}, Policy()),
-        ({"texts_days": float("inf"), "most_bytes": 1e9}, Policy(most_bytes=10**9)),
+        (None, RetentionPolicy()),
+        ("30 days", RetentionPolicy()),
+        ({"texts_days": 30}, RetentionPolicy(texts_days=30.0)),
+        ({"texts_days": -1, "numbers_days": "x", "most_bytes": True}, RetentionPolicy()),
+        ({"texts_days": float("inf"), "most_bytes": 1e9}, RetentionPolicy(most_bytes=10**9)),
     ],
 )
 def test_what_was_chosen_is_read_with_care(choice, policy):
-    assert Policy.chosen(choice) == policy
-    assert Policy.chosen(policy.as_choice()) == policy
+    assert RetentionPolicy.chosen(choice) == policy
+    assert RetentionPolicy.chosen(policy.as_choice()) == policy
 
 
 def test_the_keeper_applies_what_was_chosen(history, archive, keeper, monkeypatch):
     fill(history, [40, 1])
     monkeypatch.setattr(upkeep, "_AFTER_START", 0.01)
-    Choices(history).set("retention", Policy(texts_days=30).as_choice())
+    Choices(history).set("retention", RetentionPolicy(texts_days=30).as_choice())
     made = Upkeep(history, Choices(history), clock=lambda: NOW)
     made.keep()
     until = time.monotonic() + 10
@@ -316,7 +317,7 @@ def test_the_keeper_applies_what_was_chosen(history, archive, keeper, monkeypatc
 def test_the_disk_gets_its_space_back(history, path, keeper):
     fill(history, range(100, 0, -1), said="word " * 4_000)
     before = keeper.usage()
-    done = apply(keeper, Policy(texts_days=10)).done
+    done = apply(keeper, RetentionPolicy(texts_days=10)).done
     history.submit(lambda connection: None).result()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -337,7 +338,7 @@ def test_a_slice_holds_the_writer_up_for_a_fraction_of_the_whole(history, keeper
         return found, seconds
 
     monkeypatch.setattr(upkeep, "_timed", seen)
-    apply(keeper, Policy(texts_days=1, numbers_days=1))
+    apply(keeper, RetentionPolicy(texts_days=1, numbers_days=1))
     assert len(slices) > 10
     assert max(slices) < sum(slices) / 4
 
@@ -406,7 +407,7 @@ def copy_calls(connection, until):
 
 def test_others_write_while_old_records_go(history, archive, keeper):
     fill(history, range(200, 1, -1))
-    keeper.start(Policy(texts_days=1, numbers_days=1))
+    keeper.start(RetentionPolicy(texts_days=1, numbers_days=1))
     fill(history, [1])
     assert keeper.wait(30).error is None
     assert archive.page_of_runs(limit=9)["id"].tolist() == ["r1"]
@@ -414,10 +415,10 @@ def test_others_write_while_old_records_go(history, archive, keeper):
 
 def test_a_removal_that_is_stopped_goes_on_another_time(history, archive, keeper):
     fill(history, range(60, 1, -1))
-    keeper.start(Policy(numbers_days=1))
+    keeper.start(RetentionPolicy(numbers_days=1))
     keeper.close()
     another = Upkeep(history, Choices(history), clock=lambda: NOW)
-    assert apply(another, Policy(numbers_days=1)).error is None
+    assert apply(another, RetentionPolicy(numbers_days=1)).error is None
     another.close()
     assert archive.count_calls() == 0
 

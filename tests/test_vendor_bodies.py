@@ -108,6 +108,7 @@ def google(code: int, message: str, state: str, *details: Any) -> dict[str, Any]
 
 ORG = "Your organization must be verified to use this model."
 FASTAPI = {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Not permitted"}]}
+TOO_LONG = K.CONTEXT_TOO_LONG
 BODIES: list[tuple[str, int, Any, ErrorKind]] = [
     # Out of money
     ("openai", 429, error("Not active.", code="billing_not_active"), K.BILLING),
@@ -140,7 +141,13 @@ BODIES: list[tuple[str, int, Any, ErrorKind]] = [
     ("openai", 429, error("User over budget. Spend=2, Budget=1", code="429"), K.BILLING),
     ("openai", 200, {"code": "1113", "msg": "余额不足, 请充值"}, K.BILLING),
     ("openai", 429, error("You exceeded your current quota, please check your plan."), K.BILLING),
+    ("anthropic", 400, anthropic("You're out of extra usage. Add more."), K.BILLING),
+    ("openai", 403, error("Out of call volume quota. It is replenished soon."), K.BILLING),
     # Too long
+    ("openai", 400, {"message": "Please reduce your prompt; or completion length."}, TOO_LONG),
+    ("openai", 424, {"error": "`inputs` tokens + `max_new_tokens` must be <= 4096"}, TOO_LONG),
+    ("openai", 400, {"code": "X", "message": "Range of input length should be [1, 9]"}, TOO_LONG),
+    ("nvidia", 400, error("It has more tokens (9) than the model's context can hold"), TOO_LONG),
     (
         "nvidia",
         400,
@@ -220,7 +227,10 @@ BODIES: list[tuple[str, int, Any, ErrorKind]] = [
     ("openai", 403, error("Your input was flagged", code=403), K.REFUSED),
     ("deepseek", 400, error("Content Exists Risk", type="invalid_request_error"), K.REFUSED),
     ("kimi", 400, error("It was considered high risk", type="content_filter"), K.REFUSED),
+    ("openai", 400, error("可能包含不安全或敏感内容", code="1301"), K.REFUSED),
     # A model that is not there, or not any more
+    ("openai", 400, {"message": "The provided model identifier is invalid."}, K.MODEL_NOT_FOUND),
+    ("openai", 400, error("模型不存在，请检查模型代码。", code="1211"), K.MODEL_NOT_FOUND),
     ("deepseek", 400, error("Model Not Exist"), K.MODEL_NOT_FOUND),
     (
         "deepseek",
@@ -304,6 +314,7 @@ BODIES: list[tuple[str, int, Any, ErrorKind]] = [
     ("google", 503, google(503, "It is experiencing high demand.", "UNAVAILABLE"), K.OVERLOADED),
     ("bitnet", 503, error("Loading model", code=503), K.OVERLOADED),
     ("openai", 500, error("The server is busy"), K.OVERLOADED),
+    ("openai", 400, error("There are no healthy deployments for this model"), K.OVERLOADED),
     ("openai", 524, "<!DOCTYPE html><title>x | 524: A timeout occurred</title>", K.TIMEOUT),
     ("openai", 502, "<html><h1>502 Bad Gateway</h1></html>", K.SERVER_ERROR),
     ("openai", 403, error("Rate Limit Exceeded", code="rateLimitExceeded"), K.RATE_LIMITED),
@@ -319,6 +330,7 @@ BODIES: list[tuple[str, int, Any, ErrorKind]] = [
     ("openai", 409, error("Conflict"), K.BAD_REQUEST),
     # Inside a 200
     ("openai", 200, error("Slow down", type="rate_limit_error"), K.RATE_LIMITED),
+    ("openai", 200, error("quota exceeded", type="quota"), K.RATE_LIMITED),
     ("openai", 200, error("No.", code=502), K.SERVER_ERROR),
     ("openai", 200, error("Gone", code="504"), K.TIMEOUT),
     ("openai", 200, {"error": "upstream connect error: no healthy upstream"}, K.OVERLOADED),

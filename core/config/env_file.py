@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import stat
+from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 from dotenv.variables import Variable, parse_variables
 
-_FILE_LIMIT = 1_000_000  # bytes; what comes after is not read
+_FILE_LIMIT = 100_000  # bytes; what comes after is not read
 _NAMED_LINES = 20  # unreadable lines that are named one by one
 _VALUE_LINES = 200  # lines that a quoted value may have
 
@@ -48,20 +49,20 @@ def read_env_file(
     `${NAME}` is filled in from `environ`, or else from the lines above.
     """
     found: dict[str, Written] = {}
+    above: dict[str, str] = {}
+    values = ChainMap(dict(environ), above)
     for name, text, line in _bindings(_text_of(path, problems), known, problems):
-        written = _filled_in(text, line, {name: said.text for name, said in found.items()}, environ)
+        written = _filled_in(text, line, values)
         before = found.get(name)
         if before and before.text != written.text and name in known:
             again = f"It is written again in line {line}, and that one holds."
             problems.append(Problem(name, again, before.line, used=True))
         found[name] = written
+        above[name] = written.text
     return found
 
 
-def _filled_in(
-    text: str, line: int, above: Mapping[str, str], environ: Mapping[str, str]
-) -> Written:
-    values = {**above, **environ}
+def _filled_in(text: str, line: int, values: Mapping[str, str]) -> Written:
     atoms = list(parse_variables(text))
     for atom in atoms:
         if isinstance(atom, Variable) and atom.default is None and atom.name not in values:
@@ -78,7 +79,7 @@ def _bindings(
     """Name, value as it is written, and line; lines that cannot be read become `problems`."""
     lines = [line.removeprefix("\ufeff") for line in re.split(r"\r\n|\n|\r", text)]
     unread: list[Problem] = []
-    place = 0
+    place = unnamed = 0
     while place < len(lines):
         line, number = lines[place], place + 1
         place += 1
@@ -97,12 +98,15 @@ def _bindings(
                 yield name, value, number
                 continue
             fault = _fault_of(line)
+        if len(unread) == _NAMED_LINES:
+            unnamed += 1
+            continue
         unread.append(
             Problem(_name_in(line, known), f"Line {number} {fault}; it is not used.", number)
         )
-    problems.extend(unread[:_NAMED_LINES])
-    if unnamed := unread[_NAMED_LINES:]:
-        problems.append(Problem(".env", f"{len(unnamed)} more lines could not be read."))
+    problems.extend(unread)
+    if unnamed:
+        problems.append(Problem(".env", f"{unnamed} more lines could not be read."))
 
 
 # How other programs write what is NAME=value here.
@@ -117,7 +121,14 @@ _OTHER_FORMS = tuple(
 )
 
 
+_PLAIN = re.compile(r"([A-Za-z_]\w*)=([\w./:@%+,-]*)", re.ASCII)  # read alike by everybody
+
+
 def _one_line(line: str, known: Collection[str]) -> tuple[str, str] | None:
+    if plain := _PLAIN.fullmatch(line):
+        return _our_name(plain[1], known), plain[2]
+    if not re.search("[=:]|setx", line, re.IGNORECASE):
+        return None
     if binding := _understood(line, known):
         return binding.key or "", binding.value or ""
     for form in _OTHER_FORMS:
@@ -130,7 +141,12 @@ def _one_line(line: str, known: Collection[str]) -> tuple[str, str] | None:
 
 def _several_lines(lines: Sequence[str], known: Collection[str]) -> tuple[str, str, int] | None:
     """A quoted value that goes on, and over how many lines."""
-    binding = _understood("\n".join(lines), known)
+    opened = re.search(r"""=\s*(["'])""", lines[0])
+    if opened is None:
+        return None
+    closes = re.compile(rf"(?<!\\){opened[1]}")
+    last = next((place for place, line in enumerate(lines[1:], 2) if closes.search(line)), None)
+    binding = _understood("\n".join(lines[:last]), known)
     if binding is None or _unreadable(binding.original.string):
         return None
     return (
@@ -148,7 +164,11 @@ def _understood(text: str, known: Collection[str]) -> Binding | None:
     key = binding.key or ""
     if not re.fullmatch(r"[A-Za-z_][\w.-]*", key):
         return None
-    return binding._replace(key=key.upper() if key.upper() in known else key)
+    return binding._replace(key=_our_name(key, known))
+
+
+def _our_name(name: str, known: Collection[str]) -> str:
+    return name.upper() if name.upper() in known else name
 
 
 def _unreadable(text: str) -> str | None:
@@ -187,7 +207,7 @@ def _text_of(path: Path, problems: list[Problem]) -> str:
         problems.append(Problem(".env", f"The file could not be read: {reason}."))
         return ""
     if len(data) > _FILE_LIMIT:
-        problems.append(Problem(".env", "The file is too large; only its first 1 MB is read."))
+        problems.append(Problem(".env", "The file is too large; only its first 100 KB is read."))
         data = data[:_FILE_LIMIT].rpartition(b"\n")[0]
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")

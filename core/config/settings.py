@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from core.config import certificates
 from core.config.env_file import Problem, Written, read_env_file
-from core.config.keys import is_placeholder
+from core.config.keys import is_placeholder, keys_in
 from core.routing.strategies import STRATEGIES
-from core.values.redaction import could_be_a_word
+from core.values.redaction import Redactor, could_be_a_word
 from core.values.registry import PROVIDERS
 
 ROOT = Path(__file__).resolve().parent.parent.parent  # the folder of console_app.py
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent  # the folder of console_ap
 Origin = Literal["default", "environment", ".env"]
 
 _VALUE_LIMIT = 8_000  # characters
+_MODEL_LIMIT = 200  # characters
 _SHORTEST_PASSWORD = 8  # characters; a shorter one is named
 
 
@@ -133,9 +134,17 @@ def _password(text: str) -> Secret:
     return Secret(text)
 
 
+def why_no_model(text: str, secrets: Iterable[str] = ()) -> str | None:
+    """Why `text` cannot be meant as the name of a model. `secrets` are keys that are known."""
+    if not text.isprintable() or len(text) > _MODEL_LIMIT:
+        return "This is not the name of a model"
+    is_key = keys_in(text) or Redactor(secrets)(text) != text
+    return "This looks like a key, not like the name of a model" if is_key else None
+
+
 def _model(text: str) -> str:
-    if not text.isprintable() or len(text) > 200:
-        raise _Unusable("This is not the name of a model; the default is used.")
+    if fault := why_no_model(text):
+        raise _Unusable(f"{fault}; the default is used.")
     return text
 
 
@@ -209,9 +218,8 @@ def _database(text: str) -> Path:
         )
     try:
         file = ROOT / Path(path).expanduser()
-        if file.is_dir():
-            raise _Unusable("This is a folder, not a file; the default is used.")
-    except (OSError, RuntimeError):  # RuntimeError: there is no such user's home folder
+        file.exists()
+    except (OSError, RuntimeError):  # too long; there is no such user's home folder
         raise _Unusable("This path cannot be used; the default is used.") from None
     return file
 

@@ -15,9 +15,11 @@ _WORDS = {
 }
 _ABOUT = re.compile(r"\s*(?:[~≈]|about\b|around\b|roughly\b|approx(?:\.|imately\b|\b))?\s*", re.I)
 _SHARE = re.compile(
-    r"(\d{1,9}(?:\.\d{1,18})?|0,\d{1,18})\s*"
+    r"(\d{0,9}\.\d{1,18}|\d{1,9}|0,\d{1,18})\s*"
     r"(?:(?P<hundred>%|percent|per cent)|(?:/|out of)\s*(?P<of>[1-9]\d{0,3}))?"
+    r"(?:\s*(?:confident|confidence|sure|certain))?"
 )
+_NOTE = re.compile(r"\s*\([^()\d]{1,80}\)\Z")  # in words alone: "0.9 (high)"
 _UNITS = {
     "w": 604_800,
     "d": 86_400,
@@ -85,7 +87,7 @@ def seconds(value: Any) -> Any:
 
 
 def _plain(text: str) -> str:
-    said = " ".join(text[:200].split()).casefold()
+    said = _NOTE.sub("", " ".join(text[:200].split()).casefold())
     about = _ABOUT.match(said)
     return said[about.end() :] if about else said
 

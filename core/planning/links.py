@@ -8,10 +8,18 @@ from typing import Any
 
 from core.values.errors import InvalidAnswer
 
-# Under which keys models put what a step builds on, and what names a step; the first that hold.
-_NEEDS = ("dependencies", "depends_on", "dependsOn", "dependency", "requires", "prerequisites")
-_IDS = ("id", "step_id", "stepId", "step_number", "number", "step", "index", "key")
-_TITLES = ("name", "title", "agent_type", "description")
+# Under which keys models put what a step builds on, and what names a step, in one spelling: lower
+# case and letters alone. The first that hold.
+_NEEDS = (
+    *("dependencies", "dependson", "dependency", "deps", "dependentson", "dependsonsteps"),
+    *("requires", "requiredsteps", "prerequisites", "predecessors", "previoussteps", "blockedby"),
+    *("needs", "after"),
+)
+_IDS = (
+    *("id", "stepid", "taskid", "nodeid", "uid", "stepnumber", "stepnum", "stepno", "stepindex"),
+    *("tasknumber", "number", "num", "no", "step", "task", "index", "order", "position", "key"),
+)
+_TITLES = ("name", "title", "agenttype", "description")
 _NOTHING = ("", "none", "null", "n/a", "-")
 _NUMBER = re.compile(r"\D*(\d{1,4})\D*")
 _TWO_WAYS = (
@@ -32,16 +40,31 @@ def linked(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Raises:
         InvalidAnswer: a dependency names no step, or may mean one or another.
     """
-    wanted = [_wanted(step, index) for index, step in enumerate(steps)]
-    if all(type(each) is int or _name(each) is None for needs in wanted for each in needs) and (
-        not any(key in step for step in steps for key in _IDS)
+    plain = [{_spelt(key): value for key, value in step.items()} for step in steps]
+    wanted = [_wanted(step, index) for index, step in enumerate(plain)]
+    ids = _ids(plain)
+    if not ids and all(
+        type(each) is int or _name(each) is None for needs in wanted for each in needs
     ):
         links: Sequence[list[Any]] = wanted
     elif any(_name(each) is None for needs in wanted for each in needs):
         links = wanted
     else:
-        links = _meant(steps, wanted)
+        links = _meant(plain, wanted, ids)
     return [{**step, "dependencies": needs} for step, needs in zip(steps, links, strict=True)]
+
+
+def _spelt(key: str) -> str:
+    return re.sub(r"[\W_]", "", key).lower()
+
+
+def _ids(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys that tell the steps apart: known ones, and those that count them from 1."""
+    count = [str(number) for number in range(1, len(steps) + 1)]
+    others = dict.fromkeys(key for step in steps for key in step if key not in _NEEDS)
+    counting = [key for key in others if [_name(step.get(key)) for step in steps] == count]
+    known = [key for key in _IDS if key in others]
+    return [*known, *(key for key in counting if key not in known and len(steps) > 1)]
 
 
 def _wanted(step: Mapping[str, Any], index: int) -> list[Any]:
@@ -56,11 +79,20 @@ def _listed(needs: Any) -> list[Any]:
     if needs is None:
         return []
     if isinstance(needs, list):
-        return needs
+        parts = [_of_object(part) for part in needs]
+        return [p for p in parts if not isinstance(p, str) or p.strip().casefold() not in _NOTHING]
     if not isinstance(needs, str):
         return [needs]
     parts = [part.strip() for part in needs.split(",")]
     return [part for part in parts if part.casefold() not in _NOTHING]
+
+
+def _of_object(need: Any) -> Any:
+    """The id in a dependency that is an object, such as {"step_id": 1, "type": "result"}."""
+    if not isinstance(need, Mapping):
+        return need
+    named = {_spelt(key): value for key, value in need.items()}
+    return next((named[key] for key in _IDS if key in named), need)
 
 
 def _name(value: Any) -> str | None:
@@ -72,11 +104,13 @@ def _name(value: Any) -> str | None:
     return " ".join(str(value).split()).casefold() or None
 
 
-def _meant(steps: Sequence[Mapping[str, Any]], wanted: Sequence[list[Any]]) -> _Links:
+def _meant(
+    steps: Sequence[Mapping[str, Any]], wanted: Sequence[list[Any]], ids: Sequence[str]
+) -> _Links:
     """The one reading under which every dependency means a step."""
-    for key in _IDS:
+    for key in ids:
         _check_apart([_name(step.get(key)) for step in steps], wanted, key)
-    named = [_names(steps, key) for key in (*_IDS, *_TITLES)]
+    named = [_names(steps, key) for key in (*ids, *_TITLES)]
     whole = [names for names in named if len(names) == len(steps)]
     if links := _all_read(wanted, [names.get for names in whole], of=_name):
         return _only(links)

@@ -87,7 +87,7 @@ class _Mended(NamedTuple):
 
 # Possessive throughout, so that the time stays linear.
 _TOKEN = re.compile(
-    r"""(?P<blank>\s++|//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?)
+    r"""(?P<blank>[\s\u200b\u2060\ufeff]++|//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?)
     |(?P<mark>[{}\[\]:,])
     |(?P<text>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|[“”„](?:[^“”\\]|\\.)*+[“”]|‘(?:[^‘’\\]|\\.)*+’)
     |(?P<key>[A-Za-z_$][\w$]*+(?=\s*+:))
@@ -104,7 +104,7 @@ def _mended(text: str, start: int) -> _Mended:
     while found := _TOKEN.match(text, at):
         at, piece, kind = found.end(), found[0], found.lastgroup
         if kind == "blank":
-            out.append(piece if piece.isspace() else "\n" * piece.count("\n"))
+            out.append(piece if not piece.strip(" \t\r\n") else "\n" * piece.count("\n") or " ")
             continue
         if piece in ("]", "}") and last >= 0 and out[last] == ",":
             out[last] = ""

@@ -28,10 +28,11 @@ from core.values.thinking import told_apart
 
 MAX_STEPS = 20
 MAX_ANSWER = 200_000  # characters; many times the longest plan
+_MAX_PARAMETERS = 20_000  # characters that are written as a text
 _MAX_WRAPPINGS = 10  # a tool call's arguments in a message in a choice in a list
 _JSON_BEGINS = ("{", "[", "`")
 
-_NO_TOOL = ("", "null", "none")
+_NO_TOOL = ("", "null", "none", "n/a", "-")
 _BLANK = "is blank"
 _NOT_PARAMETERS = 'must be an object or a list of {"name": string, "value": string}'
 _TOO_LONG = f"the answer is longer than {MAX_ANSWER:,} characters"
@@ -49,12 +50,25 @@ def _tool(name: str | None) -> str | None:
 
 
 def _from_pairs(value: object) -> object:
-    """Strict structured output has no free-form objects: there, parameters come as pairs."""
+    """Strict structured output has no free-form objects: there, parameters come as pairs.
+
+    And some models write either as a text.
+    """
+    if isinstance(value, str):
+        value = _from_text(value)
     if not isinstance(value, list):
         return {} if value is None else value
     if not all(isinstance(pair, dict) and isinstance(pair.get("name"), str) for pair in value):
         raise ValueError(_NOT_PARAMETERS)
     return {pair["name"]: pair.get("value") for pair in value}
+
+
+def _from_text(text: str) -> object:
+    if text.strip().casefold() in (*_NO_TOOL, "[]"):
+        return None
+    found = list(values(text, Effort(_MAX_PARAMETERS)))
+    alone = len(found) == 1 and text.strip()[-1] in "}]`" and text.strip()[0] in _JSON_BEGINS
+    return _plain(found[0]) if alone and not isinstance(found[0], Broken) else text
 
 
 class PlanStep(BaseModel):

@@ -149,15 +149,14 @@ def _messages(messages: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
 
 def _stats(health: Health, now: float) -> dict[str, Any]:
     breaker = health.breaker
-    total = health.succeeded + health.failed
-    average = health.latency_sum / health.succeeded if health.succeeded else 0.0
+    answers, total = health.succeeded, health.succeeded + health.failed
     waiting = breaker.until - now if breaker.until is not None else 0.0
     return {
         "total_calls": total,
-        "successful_calls": health.succeeded,
+        "successful_calls": answers,
         "failed_calls": health.failed,
         "success_rate": f"{100 * health.succeeded / total:.1f}%" if total else None,
-        "avg_latency": f"{average:.2f}s",
+        "avg_latency": f"{health.latency_sum / answers:.2f}s" if answers else None,
         "is_healthy": breaker.until is None,
         "consecutive_failures": health.streak,
         "circuit": breaker.state(now),

@@ -16,15 +16,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from core.config import limits as patience
 from core.config.keys import Keys, checked, keys_in
 from core.config.settings import Settings
 from core.planning.edit import check_kept
 from core.planning.plan import Plan, json_text
 from core.planning.planner import LLMPlanner
-from core.providers.connect import Connected, connect_practice, connect_real
-from core.providers.pricing import cost_usd
 from core.routing.ask import Ask
+from core.routing.breaker import Policy
+from core.routing.drill import Drills
 from core.routing.router import MultiProviderStrategy
 from core.running.budget import Limits, Meter, out_of_time, working_seconds
 from core.running.eligibility import Lineup, check
@@ -33,6 +32,7 @@ from core.running.orchestrator import AutonomousOrchestrator, Work
 from core.running.privacy import PRIVATE
 from core.running.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Terms
 from core.running.provider_actions import Control
+from core.running.routers import Routers
 from core.running.run import Run
 from core.values.calls import Decision, Request, Skip
 from core.values.errors import BadRequest, NoProviderConfigured, RunCancelled, RunError
@@ -65,18 +65,26 @@ class Engine:
         self.stopping = threading.Event()
         self._archive = archive
         self._redact = redact
-        self.policy = patience.policy(settings, choices)
         self._runs: dict[str, Run] = {}
         self._by_key: dict[str, str] = {}
         self._lock = threading.Lock()
         self._closing = threading.Lock()
         self._ledger = Ledger(archive.cost_since)
-        self.lineup = Lineup(settings, choices, connected=lambda: self._real.providers)
-        self._practice: MultiProviderStrategy | None = None
+        self.lineup = Lineup(settings, choices, connected=lambda: self._routers.real.providers)
+        drills = Drills(wall=time.time)
+        self._routers = Routers(
+            settings, choices, history, self.lineup, redact=redact, pretends_down=drills.until
+        )
         self._loop = asyncio.new_event_loop()
-        self.control = Control(self, self._loop, wall=time.time)
-        self._real = self._router(
-            connect_real(settings, models=self.lineup.models, bitnet_server=True)
+        self.control = Control(
+            settings,
+            choices,
+            self.lineup,
+            self._routers,
+            drills,
+            loop=self._loop,
+            active=self.active,
+            wall=time.time,
         )
         self._thread = threading.Thread(target=self._serve, name="manyways-engine", daemon=True)
         self._thread.start()
@@ -292,30 +300,27 @@ class Engine:
         return run.task.cancel()
 
     @property
+    def policy(self) -> Policy:
+        """How patient it is with a provider, and how long a run may take."""
+        return self._routers.policy
+
+    @property
     def limits(self) -> Limits:
         """What one run may take, as chosen in the console."""
         return Limits.read(self.choices.get("limits"))
 
     def router(self, *, simulated: bool) -> MultiProviderStrategy:
         """What is known of the providers. Read it only; the engine's loop advances it."""
-        if not simulated:
-            return self._real
-        with self._lock:
-            if self._practice is None:
-                self._practice = self._router(connect_practice(models=self.lineup.models))
-            return self._practice
-
-    def routers(self) -> list[MultiProviderStrategy]:
-        """Those that have been made."""
-        return [self._real, *([self._practice] if self._practice else [])]
+        return self._routers.of(simulated=simulated)
 
     def status(self) -> dict[str, Any]:
         """The body of GET /autonomous/status."""
+        real = self.router(simulated=False)
         body: dict[str, Any] = {
             "status": "operational",
             "llm_providers": {
-                **self._real.get_stats_summary(),
-                "available_providers": self._available(self._real),
+                **real.get_stats_summary(),
+                "available_providers": self._available(real),
             },
             "timestamp": time.time(),
         }
@@ -507,7 +512,7 @@ class Engine:
                     run.task.cancel()
             await self._all_ended(within=5.0)
         await self.control.aclose()
-        for router in self.routers():
+        for router in self._routers.made():
             for provider in router.providers.values():
                 await provider.aclose()
 
@@ -518,24 +523,6 @@ class Engine:
         return not self.active()
 
     # -- what it knows
-
-    def _router(self, connected: Connected) -> MultiProviderStrategy:
-        router = MultiProviderStrategy(
-            connected.providers,
-            self.history,
-            configs=connected.configs,
-            policy=self.policy,
-            simulated=connected.simulated,
-            redact=self._redact,
-            pretends_down=self.control.drills.until,
-            price=cost_usd,
-        )
-        simulated = connected.simulated
-        router.remember(
-            self.history.recent_attempts(simulated=simulated),
-            self.history.totals(simulated=simulated),
-        )
-        return router
 
     def _settled(self, run_id: str) -> Run:
         """A run that is not under way."""

@@ -7,23 +7,24 @@ import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from core.config import limits
+from core.config.settings import Settings, why_no_model
 from core.providers import retired as models
 from core.providers.connect import Connected, connect_practice, connect_real
 from core.providers.model_list import FRESH_FOR, PATIENCE, Found, look
 from core.routing.ask import Ask
 from core.routing.drill import SAID, Drills
 from core.routing.health import let_in
+from core.routing.router import MultiProviderStrategy
+from core.running.eligibility import Lineup
+from core.running.routers import Routers
+from core.running.run import Run
 from core.values.calls import Attempt, Message, Request
-from core.values.errors import RunError
+from core.values.errors import BadRequest, RunError
 from core.values.outcomes import ErrorKind
-from core.values.ports import Provider
-
-if TYPE_CHECKING:
-    from core.routing.router import MultiProviderStrategy
-    from core.running.engine import Engine
+from core.values.ports import Choices, Provider
 
 _QUESTION = "Answer with the one word: ready"
 _TRIED_FOR = 30.0  # seconds at most that the question may take
@@ -35,11 +36,25 @@ class Control:
     """Any thread may call it; what touches a provider happens on the engine's loop."""
 
     def __init__(
-        self, engine: Engine, loop: asyncio.AbstractEventLoop, *, wall: Callable[[], float]
+        self,
+        settings: Settings,
+        choices: Choices,
+        lineup: Lineup,
+        routers: Routers,
+        drills: Drills,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        active: Callable[[], Sequence[Run]],
+        wall: Callable[[], float],
     ) -> None:
-        self.drills = Drills(wall=wall)
-        self._engine = engine
+        """`active` are the runs under way, which may be talking through what is replaced."""
+        self.drills = drills
+        self._settings = settings
+        self._choices = choices
+        self._lineup = lineup
+        self._routers = routers
         self._loop = loop
+        self._active = active
         self._wall = wall
         self._found: dict[_Doing, Found] = {}
         self._tried: dict[_Doing, Attempt | str] = {}
@@ -81,28 +96,35 @@ class Control:
         Raises:
             BadRequest: it contradicts another one.
         """
-        limits.check(self._engine.settings, self._engine.choices, key, value)
-        self._engine.choices.set(key, value)
+        limits.check(self._settings, self._choices, key, value)
+        self._choices.set(key, value)
         self.follow()
 
     def undo(self, key: str) -> None:
-        self._engine.choices.undo(key)
+        self._choices.undo(key)
         self.follow()
 
     def choose_model(self, name: str, model: str | None) -> None:
-        """Ask this model from now on; what was learnt of the old one's circuit is forgotten."""
-        chosen = {key: value for key, value in self._engine.lineup.models.items() if key != name}
-        if model and model.strip() and model.strip() != self._engine.settings.models[name]:
-            chosen[name] = model.strip()
+        """Ask this model from now on; what was learnt of the old one's circuit is forgotten.
+
+        Raises:
+            BadRequest: it is no name of a model, but a key, for instance.
+        """
+        model = (model or "").strip()
+        if fault := why_no_model(model, self._settings.secrets):
+            raise BadRequest(f"{fault}; nothing was changed.")
+        chosen = {key: value for key, value in self._lineup.models.items() if key != name}
+        if model and model != self._settings.models[name]:
+            chosen[name] = model
         self.choose("models", chosen or None)
 
     def retired(self, today: date) -> list[str]:
         """A sentence for each provider that could be asked but whose model is gone."""
-        engine = self._engine
-        simulated = engine.lineup.practising
+        lineup = self._lineup
+        simulated = lineup.practising
         rows = (
-            models.retired(name, engine.lineup.model_of(name, simulated=simulated))
-            for name in engine.lineup.set_up(simulated=simulated)
+            models.retired(name, lineup.model_of(name, simulated=simulated))
+            for name in lineup.set_up(simulated=simulated)
         )
         return [
             models.in_words(row, today=today)
@@ -112,12 +134,12 @@ class Control:
 
     def switch(self, name: str, *, on: bool) -> None:
         """Whether a provider may be asked at all."""
-        off = [other for other in self._engine.lineup.switched_off if other != name]
+        off = [other for other in self._lineup.switched_off if other != name]
         self.choose("switched_off", (off if on else [*off, name]) or None)
 
     def move(self, name: str, *, by: int) -> None:
         """So many places down the order; negative: up."""
-        order = list(self._engine.lineup.priority)
+        order = list(self._lineup.priority)
         place = order.index(name)
         there = min(max(place + by, 0), len(order) - 1)
         order.insert(there, order.pop(place))
@@ -125,11 +147,11 @@ class Control:
 
     def follow(self) -> None:
         """Make the running engine what the choices say: models and limits."""
-        policy = limits.policy(self._engine.settings, self._engine.choices)
-        new = [(router, self._changed(router)) for router in self._engine.routers()]
+        policy = limits.policy(self._settings, self._choices)
+        new = [(router, self._changed(router)) for router in self._routers.made()]
 
         async def swap() -> None:
-            self._engine.policy = policy
+            self._routers.policy = policy
             for router, connected in new:
                 router.policy = policy
                 self._swap(router, connected)
@@ -178,7 +200,7 @@ class Control:
         what: str,
         act: Callable[[str, MultiProviderStrategy], Coroutine[Any, Any, _T]],
     ) -> Future[_T]:
-        router = self._engine.router(simulated=self._engine.lineup.practising)
+        router = self._routers.of(simulated=self._lineup.practising)
         key = (router.simulated, name)
         self._doing[key] = what
 
@@ -191,23 +213,21 @@ class Control:
         return asyncio.run_coroutine_threadsafe(doing(), self._loop)
 
     def _key(self, name: str) -> _Doing:
-        return self._engine.lineup.practising, name
+        return self._lineup.practising, name
 
     # -- other models
 
     def _changed(self, router: MultiProviderStrategy) -> Connected:
         """New providers for those whose model is not the one wanted any more."""
-        engine = self._engine
+        wanted = self._lineup.models
         names = [
             name
             for name, provider in router.providers.items()
-            if provider.model != engine.lineup.model_of(name, simulated=router.simulated)
+            if provider.model != self._lineup.model_of(name, simulated=router.simulated)
         ]
         if router.simulated:
-            return connect_practice(models=engine.lineup.models, names=names)
-        return connect_real(
-            engine.settings, models=engine.lineup.models, bitnet_server=True, names=names
-        )
+            return connect_practice(models=wanted, names=names)
+        return connect_real(self._settings, models=wanted, bitnet_server=True, names=names)
 
     def _swap(self, router: MultiProviderStrategy, new: Connected) -> None:
         if not new.providers:
@@ -225,7 +245,7 @@ class Control:
 
     async def _close_later(self, providers: Sequence[Provider]) -> None:
         # Runs that began before the change may still be talking through them.
-        runs = self._engine.active()
+        runs = self._active()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(PATIENCE + _TRIED_FOR)
             while any(not run.done.is_set() for run in runs):

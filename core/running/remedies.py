@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.values.calls import Attempt
+from core.routing.skips import helps, passed_over
+from core.values.calls import Attempt, Decision
+from core.values.jobs import jobs_of
 from core.values.outcomes import OUTCOMES, ErrorKind
 from core.values.registry import PROVIDERS, label_of
 
@@ -70,6 +72,34 @@ def remedy(attempt: Attempt) -> Remedy | None:
     if found is None:
         return None
     return Remedy(found.label.format(it=label_of(attempt.provider)), found.leads)
+
+
+def what_helps(
+    kind: str,
+    attempts: Sequence[Attempt],
+    decisions: Sequence[Decision],
+    *,
+    steps: int | None,
+    begun: bool,
+) -> str:
+    """What to do about a run that ended with an error of this kind, told from what is recorded.
+
+    `begun`: its `steps` were being carried out, so that it can be continued.
+    """
+    if kind == "limit":
+        return "Raise this limit and continue; what is done is kept."
+    on = "Continue it; what is done is kept." if begun else "Run it again."
+    if kind not in ("all_providers_failed", "deadline"):
+        return on
+    jobs = jobs_of(attempts, steps)
+    every = [job for job in (jobs.plan, *jobs.steps, jobs.answer) if job and not job.done]
+    failed = [each for job in every for each in job.failed if not each.drilled]
+    first = helps(passed_over(decisions), failed)
+    kinds = {each.error_kind for each in failed}
+    only = kinds.pop() if len(kinds) == 1 else None
+    if not first and only and OUTCOMES[only].circuit == "neutral":
+        return OUTCOMES[only].action
+    return f"{first}, or {on[0].lower()}{on[1:]}" if first else on
 
 
 def page_of(attempt: Attempt, leads: Leads) -> str | None:

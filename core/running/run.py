@@ -15,6 +15,7 @@ from core.planning.planner import Planned
 from core.routing.ask import Answer
 from core.routing.skips import passed_over
 from core.running.progress import StepView, Terms, results_of, status_of, steps_of
+from core.running.remedies import what_helps
 from core.running.step_prompt import SKIPPED, Cut, Goal, briefing, needed
 from core.running.totals import Pause, Totals, pauses, totals
 from core.values.calls import Attempt, Decision, Skip
@@ -22,7 +23,7 @@ from core.values.errors import RunError
 from core.values.jobs import jobs_of
 from core.values.runs import RunRecord, RunStatus
 from core.values.statuses import phase
-from core.values.thinking import told_apart
+from core.values.thinking import AnswerInPieces, told_apart
 from core.values.wording import skip_in_words, story
 
 
@@ -55,6 +56,7 @@ class Run:
     _walks: dict[int | None, int] = field(default_factory=dict)  # this go's decisions, by step
     _failed: dict[int, str] = field(default_factory=dict)  # steps of this go, and why
     _steps: dict[int, int | None] = field(default_factory=dict)  # by ordinal
+    _answers: dict[int, AnswerInPieces] = field(default_factory=dict)  # of those under way
     _events: list[Event] = field(default_factory=list)
     _watchers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(default_factory=set)
 
@@ -67,8 +69,16 @@ class Run:
         run = cls(record, attempts, answers, Terms.read(record.execution))
         run.plan = Plan.model_validate_json(record.plan) if record.plan else None
         if record.error:
-            run.error = RunError(record.error, "Run it again.", attempts=attempts)
-            run.error.kind = record.error_kind or "internal"
+            kind = record.error_kind or "internal"
+            action = what_helps(
+                kind,
+                attempts,
+                record.decisions,
+                steps=run._number_of_steps,
+                begun=run.terms.begun,
+            )
+            run.error = RunError(record.error, action, attempts=attempts)
+            run.error.kind = kind
         run.done.set()
         return run
 
@@ -200,10 +210,19 @@ class Run:
 
     def token(self, ordinal: int, text: str) -> None:
         self.texts[ordinal] = self.texts.get(ordinal, "") + text
-        self._tell("token", ordinal=ordinal, step=self._steps.get(ordinal), text=text)
+        self._tell_answer(ordinal, self._answers.setdefault(ordinal, AnswerInPieces()))
+
+    def _tell_answer(self, ordinal: int, answer: AnswerInPieces, *, last: bool = False) -> None:
+        """What is new of an answer, without what the model thinks aloud."""
+        new, anew = answer.take(self.texts[ordinal], last=last)
+        if new or anew:
+            said = {"text": new, "anew": True} if anew else {"text": new}
+            self._tell("token", ordinal=ordinal, step=self._steps.get(ordinal), **said)
 
     def attempt_ended(self, attempt: Attempt) -> None:
         at = next(i for i, known in enumerate(self.attempts) if known.id == attempt.id)
+        if answer := self._answers.pop(attempt.ordinal, None):
+            self._tell_answer(attempt.ordinal, answer, last=True)
         if attempt.status == "ok":  # first, so that nobody sees the thinking of one that is done
             text = self.texts.get(attempt.ordinal, "")
             self.texts[attempt.ordinal] = told_apart(text).answer

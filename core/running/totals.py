@@ -85,6 +85,14 @@ def totals(
     )
 
 
+def call_cost(attempt: Attempt) -> str | None:
+    """What one call cost, wherever it is shown; None: nothing, as it was refused, or not yet."""
+    if attempt.simulated:
+        return "practice"
+    known = attempt.cost_usd is not None or is_unpriced(attempt)
+    return money(attempt.cost_usd) if known else None
+
+
 def pauses(
     attempts: Sequence[Attempt], *, at_once: bool = False, now: float | None = None
 ) -> list[Pause]:

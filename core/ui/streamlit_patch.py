@@ -9,21 +9,34 @@ on a busy machine. Here such a request waits until the old runner's last message
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from streamlit.runtime.app_session import AppSession
-from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+import streamlit
 
+_KNOWN = "1.67."  # what is used here are private names
 _SOON = 0.002  # seconds between two looks at whether the old runner is gone
+
+_log = logging.getLogger("manyways")
 
 Ask = Callable[[Any, Any], None]
 
 
-def deliver_what_was_drawn() -> None:
-    """For all sessions; once, before there are any."""
+def deliver_what_was_drawn(version: str = streamlit.__version__) -> None:
+    """For all sessions; once, before there are any. Streamlit of another version stays as it is."""
+    if not version.startswith(_KNOWN):
+        _log.warning(
+            "Streamlit %s was not tried with Manyways, and now and then a click may show nothing. "
+            "Install Streamlit %sx.",
+            version,
+            _KNOWN,
+        )
+        return
+    from streamlit.runtime.app_session import AppSession  # where another version may have none
+
     patient: Any = in_turn(AppSession.request_rerun)
     AppSession.request_rerun = patient  # type: ignore[method-assign] # that is the point
 
@@ -60,4 +73,4 @@ def in_turn(ask: Ask) -> Ask:
 def _is_ending(session: Any) -> bool:
     """It takes no more requests, and its last message has not been handled."""
     runner = session._scriptrunner
-    return runner is not None and runner._requests._state is ScriptRequestType.STOP
+    return runner is not None and runner._requests._state.name == "STOP"

@@ -1,13 +1,22 @@
-"""What the core needs of others: where calls are kept, what was chosen, and who can be asked."""
+"""What the core and the pages need of others: where calls are kept and read, who can be asked."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from core.values.calls import Attempt, Message, Reply, Request
+from core.values.history.figures import Summary
+from core.values.history.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
+from core.values.history.retention import HistorySize, Removal, RemovalProgress, RetentionPolicy
+from core.values.periods import Period
 from core.values.runs import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Calls(Protocol):
@@ -84,6 +93,233 @@ class Change:
     old: Any
     new: Any
     changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """`note`: one sentence on a bug of this version that is worth knowing; None of a sound one."""
+
+    name: str
+    version: str
+    note: str | None
+
+
+class Records(Protocol):
+    """The reading side of the history, as the pages use it."""
+
+    def page_of_runs(
+        self,
+        *,
+        wanted: RunFilter = EVERY_RUN,
+        limit: int,
+        page: int = 1,
+        ranked: bool = False,
+    ) -> pd.DataFrame:
+        """The `page`th `limit` runs, newest first; `ranked`: those that match the text best.
+
+        Ranked are the newest RANKED_AMONG that hold it; then there are no more pages.
+
+        Columns: id, goal (its first 500 characters), status, strategy, provider, model (who
+        answered), source, error_kind, error, snippet (where the wanted text was found, see
+        `core.values.history.marks`; all str, empty where there is none), simulated (bool),
+        started_at, finished_at (float64, UTC seconds since the epoch, NaN while it runs), steps
+        (Int64, of its plan, NA without one), waits (bool, whether its plan waits for a reader),
+        calls (int64, sent), latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN
+        where the price of an answer is unknown), attempts (its calls in order, each an Attempt),
+        chain (the same, each a list of provider, status, error_kind, step: the last two None
+        where there is none).
+        """
+        ...
+
+    def page_of_calls(
+        self,
+        *,
+        wanted: CallFilter = EVERY_CALL,
+        limit: int,
+        page: int = 1,
+        before_id: int | None = None,
+        ranked: bool = False,
+    ) -> pd.DataFrame:
+        """The `page`th `limit` calls, newest first; of those with an id below `before_id`.
+
+        `ranked`: those that match the text best, among the newest RANKED_AMONG that hold it;
+        then there are no more pages.
+
+        Columns: id, ordinal (int64), run_id, provider, model, strategy, status, error_kind,
+        message, config, request_id, snippet (where the wanted text was found, see
+        `core.values.history.marks`; all str, empty where there is none), simulated, drilled (bool),
+        step, http_status, input_tokens, output_tokens, cached_tokens (Int64, NA where unknown),
+        started_at (float64, UTC seconds since the epoch), latency_ms, ttft_ms, cost_usd,
+        retry_after (float64, NaN where unknown).
+        """
+        ...
+
+    def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int:
+        """Where counting is costly up to COUNTED_TO, which then means: or more."""
+        ...
+
+    def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int:
+        """Where counting is costly up to COUNTED_TO, which then means: or more."""
+        ...
+
+    def chains(self, run_ids: Sequence[str]) -> dict[str, list[list[Any]]]:
+        """Per run its calls in order, each [id, provider, status, step]; step None: planning."""
+        ...
+
+    def steps_of(self, run_ids: Sequence[str]) -> dict[str, int]:
+        """How many steps the plans of these runs have; those without a plan are left out."""
+        ...
+
+    def models(self) -> list[str]:
+        """Every model that was called, by name."""
+        ...
+
+    def first_figure(self, *, simulated: bool) -> float | None:
+        """When the oldest stretch began that anything is counted in (UTC seconds), if any."""
+        ...
+
+    def removed_until(self, *, simulated: bool) -> float | None:
+        """Calls from before then (UTC seconds) were removed, and the figures count them still.
+
+        None where none was removed.
+        """
+        ...
+
+    def database(self) -> Database: ...
+
+    def one_moment(self) -> AbstractContextManager[None]:
+        """What this thread asks inside is answered as of now."""
+        ...
+
+    def version(self) -> int:
+        """Another number whenever anything was recorded: a key for what was read."""
+        ...
+
+    def run(self, run_id: str) -> RunRecord | None: ...
+
+    def around_failures(self, moment: float, *, simulated: bool) -> list[Attempt]:
+        """The calls since then (UTC seconds) that failed, and the answers after them."""
+        ...
+
+    def calls_of(self, run_id: str) -> list[Attempt]:
+        """In the order they were made."""
+        ...
+
+    def call(self, call_id: int) -> Attempt | None: ...
+
+    def call_text(self, call_id: int) -> tuple[str, str | None] | None:
+        """The messages as JSON text, and the answer if there was one."""
+        ...
+
+
+class Performance(Protocol):
+    """The figures of a period, practice or real. Fire drills and calls under way are in none."""
+
+    def summary(self, period: Period, *, simulated: bool) -> Summary: ...
+
+    def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        """One row per provider with calls, by name.
+
+        Columns: provider (str), calls, ok, rated (int64), success_rate (float64, 0..1, of the
+        rated), p50, p95, p99, ttft (float64, seconds of successes; ttft is the median time to
+        the first token), tokens_per_second, cost_usd (float64), unpriced (int64, answers at an
+        unknown price), plans (int64, planning calls that gave one), plan_cost (float64, US
+        dollars a plan, invalid ones paid for included), valid_plan_rate (float64, 0..1). NaN
+        where unknown.
+        """
+        ...
+
+    def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        """The same, one row per provider and model with calls, by their names.
+
+        More columns: model (str, after the provider), refused (int64, calls that it declined to
+        answer, which are not rated; after the rated).
+        """
+        ...
+
+    def over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool, by_model: bool = False
+    ) -> pd.DataFrame:
+        """One row per provider and bucket with calls, by time and provider.
+
+        A bucket goes from one of `edges` (UTC seconds, ascending) to the next, the last to the
+        period's end; none goes beyond the period.
+
+        Columns: provider (str), start (float64, its edge), calls, ok, rated (int64),
+        success_rate (float64, 0..1), p50, p95 (float64, seconds), cost_usd (float64). NaN where
+        unknown. With `by_model` one row per model, and a column more after the provider.
+        """
+        ...
+
+    def latency_over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool
+    ) -> pd.DataFrame:
+        """The latencies of a provider in neighbouring buckets that together can tell a p95.
+
+        One row per provider and so many buckets, by provider and time; `edges` as above.
+        Columns: provider (str), start, until (float64, UTC seconds), calls, ok, rated (int64),
+        p50, p95 (float64, seconds; NaN where unknown).
+        """
+        ...
+
+    def totals_over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool
+    ) -> pd.DataFrame:
+        """The same as over_time of all providers together: one row per bucket, without provider."""
+        ...
+
+    def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        """How long successes took, by provider and latency.
+
+        Columns: provider (str), low, high (float64, seconds: above the one, up to the other;
+        2 % apart), calls (int64).
+        """
+        ...
+
+    def failures(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        """Calls that failed, by provider and reason.
+
+        Columns: provider, error_kind (str), calls (int64).
+        """
+        ...
+
+    def saved_over_time(
+        self, period: Period, edges: Sequence[float], *, simulated: bool
+    ) -> pd.DataFrame:
+        """One row per bucket with runs that have ended; `edges` as in over_time.
+
+        Columns: start (float64, its edge), runs, completed, saved (int64; saved: completed,
+        though a provider asked before the answerer failed).
+        """
+        ...
+
+    def changes(self, period: Period) -> list[Change]:
+        """What was chosen in the period, oldest first."""
+        ...
+
+
+class Upkeep(Protocol):
+    """What the history takes up, and what of it goes. Each raises HistoryUnavailable."""
+
+    def usage(self) -> HistorySize: ...
+
+    def policy(self) -> RetentionPolicy:
+        """What was chosen: `Choices` hold its `as_choice()` under "retention"."""
+        ...
+
+    def preview(self, policy: RetentionPolicy) -> Removal:
+        """What the policy would remove now."""
+        ...
+
+    def start(self, policy: RetentionPolicy) -> None:
+        """Begin to remove it, unless that is under way."""
+        ...
+
+    def progress(self) -> RemovalProgress: ...
+
+    def backup(self, target: Path | BinaryIO) -> int:
+        """Copy the history into one file while it is in use; its bytes."""
+        ...
 
 
 class Choices(Protocol):

@@ -33,6 +33,13 @@ def sendable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+def escaped(text: str) -> str:
+    r"""`text` with lone surrogates, which UTF-8 cannot hold, written as `\ud800`."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def vendors_words(message: str, redact: Callable[[str], str]) -> str:
     """A vendor's message as it may be kept: cut after secrets are out, so that none is halved."""
     return sendable(strict(redact)(message))[:MAX_MESSAGE]

@@ -29,6 +29,7 @@ from core.values.texts import check_text
 from core.values.wording import SKIPS
 from core.web import run_documents as export
 from core.web.downloads import HEAD, Download, Turns
+from core.web.problems import NOT_ALLOWED, NOT_FOUND, OURS, problem
 
 Export = Callable[[Mapping[str, list[str]]], Iterator[str]]  # the page's filters -> pieces of text
 
@@ -74,12 +75,17 @@ _STATUS_SAID = (
     " say something of the provider: those that ended as "
     f"{', '.join(kind.value for kind in ErrorKind if kind.value not in RATED)} do not, and are in"
     " none of `total_calls`, `failed_calls` and `success_rate`, which is null where no call says"
-    " anything. `avg_latency` is of answers."
+    " anything. `avg_latency` is of answers, and null without one."
 )
 _RUN_SAID = (
     "`skipped` names the providers that were set up and yet passed over, each with `provider`,"
     f" `reason` ({', '.join(reason for reason, row in SKIPS.items() if row.set_up)}), `message`"
     " and `until` (UTC seconds, or null). It is null for runs of versions that did not record it."
+)
+
+_TOKENS = (
+    "A `token` event carries what is new of an answer, without what its model thinks aloud. Where"
+    " it has `anew`, what came before of the answer with the same `ordinal` was thinking: drop it."
 )
 
 
@@ -95,7 +101,7 @@ class _Refused(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.body = _error(kind, message, action)
+        self.body = problem(kind, message, action)
         self.headers = headers
 
 
@@ -157,7 +163,9 @@ def _add_plans(api: FastAPI, engine: Callable[[], Engine]) -> None:
         asked = (await _read(request)).model_copy(update={"execute": True})
         return await _result(engine(), await _submit(engine(), asked, idempotency_key))
 
-    @api.post("/plan/stream", summary="Plan a goal and watch", openapi_extra=body)
+    @api.post(
+        "/plan/stream", summary="Plan a goal and watch", description=_TOKENS, openapi_extra=body
+    )
     async def stream(request: Request, idempotency_key: _Key = None) -> StreamingResponse:
         run_id = await _submit(engine(), await _read(request), idempotency_key)
         run = await _find(engine(), run_id)
@@ -284,47 +292,24 @@ def _add_errors(api: FastAPI) -> None:
 
     @api.exception_handler(BadRequest)
     async def bad_request(request: Request, error: BadRequest) -> JSONResponse:
-        return JSONResponse(_error("bad_request", str(error), "Correct it and try again."), 422)
+        return JSONResponse(problem("bad_request", str(error), "Correct it and try again."), 422)
 
     @api.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        said = _HTTP.get(error.status_code, _HTTP[404])
+        body = NOT_ALLOWED if error.status_code == 405 else NOT_FOUND
         headers = dict(error.headers or {})
         if headers.get("Allow") == "GET":
             headers["Allow"] = "GET, HEAD"
-        return JSONResponse(_error(*said), error.status_code, headers)
+        return JSONResponse(body, error.status_code, headers)
 
     @api.exception_handler(RequestValidationError)
     async def header(request: Request, error: RequestValidationError) -> JSONResponse:
         action = "Shorten the header Idempotency-Key to 200 characters."
-        return JSONResponse(_error("bad_request", "A header is not right.", action), 422)
+        return JSONResponse(problem("bad_request", "A header is not right.", action), 422)
 
     @api.exception_handler(Exception)
     async def ours(request: Request, error: Exception) -> JSONResponse:
-        said = (
-            "internal",
-            "Manyways itself failed.",
-            "Try again; look into the log if it stays.",
-        )
-        return JSONResponse(_error(*said), 500)
-
-
-_HTTP = {
-    404: (
-        "not_found",
-        "There is nothing at this address.",
-        "See /autonomous/docs for what there is.",
-    ),
-    405: (
-        "method_not_allowed",
-        "This address does not take that method.",
-        "Use the method that the Allow header names.",
-    ),
-}
-
-
-def not_found() -> dict[str, Any]:
-    return _error(*_HTTP[404])
+        return JSONResponse(OURS, 500)
 
 
 async def _read(request: Request) -> PlanRequest:
@@ -442,11 +427,6 @@ async def _events(run: Run) -> AsyncIterator[str]:
 def _filters(request: Request) -> dict[str, list[str]]:
     query = request.query_params
     return {name: query.getlist(name) for name in query}
-
-
-def _error(kind: str, message: str, action: str) -> dict[str, Any]:
-    error = {"kind": kind, "message": message, "action": action}
-    return {"status": "error", "run_id": None, "error": error, "attempts": [], "skipped": []}
 
 
 def _docs_page(schema: Mapping[str, Any]) -> str:

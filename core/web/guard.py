@@ -25,7 +25,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.values.outcomes import ErrorKind
-from core.web.login import LOGIN_PATH, Login
+from core.web.login import FRONT, LOGIN_PATH, Login
+from core.web.problems import problem
 
 MAX_BODY = 2 * 1024 * 1024  # bytes
 
@@ -140,7 +141,7 @@ class Guard:
         self._app = app
         self._base = f"/{base.strip('/')}" if base.strip("/") else ""
         self._hosts = frozenset(host.strip().lower().strip("[]") for host in hosts)
-        self._login = Login(password, secret_file, base=self._base) if password else None
+        self._login = Login(password, secret_file) if password else None
         self._headers = {
             name.lower().encode(): value.encode() for name, value in response_headers().items()
         }
@@ -199,18 +200,25 @@ class Guard:
         raw = scope.get("raw_path") or path.encode()
         return {**scope, "path": inner, "raw_path": raw.removeprefix(self._base.encode())}
 
+    def _below_base(self, scope: Scope) -> str:
+        """The path as the browser wrote it, from the console's own front page."""
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        inner: str = path.removeprefix(self._base)
+        return inner if inner.startswith("/") else path
+
     def _unknown_caller(self, scope: Scope, headers: Headers) -> Response | None:
         login = self._login
         opened = scope["path"] in _OPEN or OPEN in scope
         if login is None or opened or _posts_password(scope):
             return None
         if login.knows(headers):
-            front = RedirectResponse(f"{self._base}/", 303)
-            return front if scope["path"] == LOGIN_PATH else None
+            return RedirectResponse(FRONT, 303) if scope["path"] == LOGIN_PATH else None
         if _for_programs(scope):
             return _wrong_token(login, scope, headers)
         if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}:
-            page = login.page(_wanted(scope))
+            here = self._below_base(scope)
+            front = "../" * (here.count("/") - 1)
+            page = login.page("/" if here == LOGIN_PATH else _with_query(here, scope), front=front)
             page.headers.update(NO_PASSWORD.headers)
             return page
         return _refuse(NO_PASSWORD, scope)
@@ -396,12 +404,9 @@ def _client(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-def _wanted(scope: Scope) -> str:
-    if scope["path"] == LOGIN_PATH:
-        return "/"
+def _with_query(path: str, scope: Scope) -> str:
     query: bytes = scope["query_string"]
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
-    return (path + (b"?" + query if query else b"")).decode("latin-1")
+    return f"{path}?{query.decode('latin-1')}" if query else path
 
 
 def _unmeasured(scope: Scope, headers: Headers) -> bool:
@@ -441,12 +446,8 @@ def _refuse(refusal: Refusal, scope: Scope) -> Response:
     if not _for_programs(scope):
         text = f"{refusal.message} {refusal.action}\n"
         return PlainTextResponse(text, refusal.status, headers)
-    error = {"kind": refusal.kind, "message": refusal.message, "action": refusal.action}
-    return JSONResponse(
-        {"status": "error", "run_id": None, "error": error, "attempts": []},
-        refusal.status,
-        headers,
-    )
+    body = problem(refusal.kind, refusal.message, refusal.action)
+    return JSONResponse(body, refusal.status, headers)
 
 
 async def _send_answer(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:

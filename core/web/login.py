@@ -24,12 +24,14 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 LOGIN_PATH = "/console/login"
+FRONT = "../"  # from there; a proxy may have taken away a part of the path that only browsers know
 SESSION = 30 * 24 * 3600  # seconds a browser stays signed in
 
 TRIES = 10  # wrong passwords a minute, per client
 TRIES_OVERALL = 100  # the same for all clients together: addresses are cheap
 MINUTE = 60.0
 
+_PAGE = Template((Path(__file__).parent / "login.html").read_text(encoding="utf-8"))
 _WRONG = "That is not the password. Please try again."
 _TOO_OFTEN = "Too many wrong passwords. Please wait a minute, then try again."
 
@@ -41,7 +43,7 @@ class Login:
 
     The key of the cookies is a file, so that open tabs survive a restart; the password is part
     of what is signed with, so that a new password ends every session. `clock` gives UTC seconds
-    since the epoch, `monotonic` seconds; `base` is what all paths begin with.
+    since the epoch, `monotonic` seconds.
     """
 
     def __init__(
@@ -49,11 +51,9 @@ class Login:
         password: str,
         secret_file: Path,
         *,
-        base: str = "",
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._base = base
         self._key = _read_or_make(secret_file)
         self._digest = self._digest_of(password.encode("utf-8", "surrogateescape"))
         self._clock = clock
@@ -94,10 +94,13 @@ class Login:
         self._tries.missed(client, guess)
         return False
 
-    def page(self, next_path: str, *, error: str = "", status: int = 401) -> Response:
+    def page(
+        self, next_path: str, *, front: str = FRONT, error: str = "", status: int = 401
+    ) -> Response:
+        """The form. `next_path` begins at the console's front page; `front` leads there."""
         alert = f'<p id="error" role="alert">{escape(error)}</p>' if error else ""
         html = _PAGE.substitute(
-            action=f"{escape(self._base)}{LOGIN_PATH}",
+            action=front + LOGIN_PATH[1:],
             next=escape(_local(next_path)),
             alert=alert,
             invalid='aria-invalid="true" aria-describedby="error"' if error else "",
@@ -114,7 +117,8 @@ class Login:
         if not hmac.compare_digest(self._digest_of(password), self._digest):
             self._tries.missed(client)
             return self.page(next_path, error=_WRONG)
-        answer = RedirectResponse(self._to(next_path), 303, {"Cache-Control": "no-store"})
+        there = FRONT + _local(next_path)[1:]
+        answer = RedirectResponse(there, 303, {"Cache-Control": "no-store"})
         answer.set_cookie(
             self._cookie,
             self._signer.dumps(int(self._clock()) + SESSION),
@@ -126,10 +130,6 @@ class Login:
             samesite="lax",
         )
         return answer
-
-    def _to(self, next_path: str) -> str:
-        path = _local(next_path)
-        return f"{self._base}/" if path == "/" else path
 
     def _digest_of(self, guess: bytes) -> bytes:
         # Digests are of one length, so that comparing them does not tell the password's.
@@ -218,85 +218,3 @@ def _make(secret_file: Path) -> bytes:
     with os.fdopen(descriptor, "wb") as file:
         file.write(key)
     return key
-
-
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Sign in · Manyways</title>
-<link rel="icon" href="data:,">
-<style>
-:root {
-  --page: #f7f8fc; --card: #fff; --line: #dfe2ea; --edge: #7d8798; --text: #161b26;
-  --soft: #545d6d; --field: #f7f8fc; --act: #1e3fa0; --over: #17327f; --bad: #a11a1a;
-  --bad-soft: #fcecec;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #0b0e16; --card: #12161f; --line: #2a303c; --edge: #6f7a8d; --text: #eceff5;
-    --soft: #a5adbb; --field: #1a202b; --act: #2f62f0; --over: #2754d6; --bad: #ffb0b0;
-    --bad-soft: #3a191c;
-  }
-}
-* { box-sizing: border-box; }
-body {
-  margin: 0; min-height: 100vh; min-height: 100dvh; padding: 1.25rem; display: grid;
-  place-items: center; background: var(--page); color: var(--text);
-  font: 1rem/1.5 "Source Sans 3", "Source Sans Pro", system-ui, sans-serif;
-}
-main {
-  width: min(24rem, 100%); padding: 2rem; background: var(--card);
-  border: 1px solid var(--line); border-radius: .75rem;
-}
-.name {
-  display: flex; align-items: center; gap: .6rem; margin: 0 0 1.5rem; font-weight: 600;
-}
-svg { width: 1.75rem; height: 1.75rem; }
-h1 { margin: 0 0 .25rem; font-size: 1.5rem; line-height: 1.25; }
-.hint { margin: 0 0 1.5rem; color: var(--soft); }
-label { display: block; margin-bottom: .375rem; font-weight: 600; }
-input, button {
-  width: 100%; min-height: 2.75rem; padding: .5rem .875rem; font: inherit; border-radius: .5rem;
-}
-input { color: inherit; background: var(--field); border: 1px solid var(--edge); }
-input[aria-invalid] { border-color: var(--bad); }
-button {
-  margin-top: 1rem; border: 0; background: var(--act); color: #fff; font-weight: 600;
-  cursor: pointer;
-}
-button:hover { background: var(--over); }
-:focus-visible { outline: 2px solid var(--act); outline-offset: 2px; }
-[role=alert] {
-  margin: 0 0 1rem; padding: .625rem .875rem; border-radius: .5rem; color: var(--bad);
-  background: var(--bad-soft);
-}
-@media (forced-colors: active) { button { border: 1px solid; } }
-</style>
-</head>
-<body>
-<main>
-<p class="name">
-<svg viewBox="0 0 28 28" fill="none" stroke-width="2.4" stroke-linecap="round" aria-hidden="true">
-<rect width="28" height="28" rx="7" fill="#2f5fe0"/>
-<path d="M6 20h16M8.5 20c6 0 5-11 11-11H22" stroke="#fff"/>
-</svg>
-Manyways
-</p>
-<h1>Sign in</h1>
-<p class="hint">Enter the password of this console.</p>
-<form method="post" action="$action">
-$alert
-<input type="hidden" name="next" value="$next">
-<input type="text" name="username" value="Manyways" autocomplete="username" hidden>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password"
- autocapitalize="none" spellcheck="false" required autofocus $invalid>
-<button>Sign in</button>
-</form>
-</main>
-</body>
-</html>
-""")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.values.history.figures import FEWEST, Summary
 from core.values.periods import Period
 from core.values.ports import Change
 from db.figures import counts
 from db.figures.figures import KINDS, SUMS
-from db.figures.quantiles import FEWEST, dense, told
+from db.figures.quantiles import dense, told
 from db.figures.stretches import Columns, Stretches
 from db.lists.queries import Archive
 
@@ -23,27 +23,8 @@ if TYPE_CHECKING:
     from db.figures.quantiles import Array
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Of calls that have ended. Latencies are of successes, in seconds; None: too few to tell."""
-
-    calls: int
-    ok: int
-    rated: int  # calls that say something of a provider's quality
-    success_rate: float | None  # 0..1, of those
-    p50: float | None
-    p95: float | None
-    p99: float | None
-    cost_usd: float | None  # of the calls whose price is known
-    unpriced: int  # calls that were answered, at an unknown price
-    runs: int
-    runs_ok: int
-    runs_saved: int  # completed, though a provider asked before the answerer failed
-    refused: int = 0  # calls that a provider declined to answer: they are not rated
-
-
 class Performance:
-    """Figures of a period, practice or real. Fire drills and calls under way are in none.
+    """`core.values.ports.Performance`, which says what the columns are.
 
     Counts are exact, percentiles within 1 %. Every method may be called from any thread, and
     raises HistoryUnavailable when the file cannot be read.
@@ -74,15 +55,6 @@ class Performance:
         )
 
     def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame:
-        """One row per provider with calls, by name.
-
-        Columns: provider (str), calls, ok, rated (int64), success_rate (float64, 0..1, of the
-        rated), p50, p95, p99, ttft (float64, seconds of successes; ttft is the median time to
-        the first token), tokens_per_second, cost_usd (float64), unpriced (int64, answers at an
-        unknown price), plans (int64, planning calls that gave one), plan_cost (float64, US
-        dollars a plan, invalid ones paid for included), valid_plan_rate (float64, 0..1). NaN
-        where unknown.
-        """
         some = self._calls(period, simulated=simulated)
         begins = _begins(some["provider"])
         frame = _by_whom(some, begins)
@@ -90,11 +62,6 @@ class Performance:
         return frame
 
     def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame:
-        """The same, one row per provider and model with calls, by their names.
-
-        More columns: model (str, after the provider), refused (int64, calls that it declined to
-        answer, which are not rated; after the rated).
-        """
         some = self._calls(period, simulated=simulated)
         frame = _by_whom(some)
         frame.insert(0, "provider", _texts(some["provider"]))
@@ -108,15 +75,6 @@ class Performance:
     def over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool, by_model: bool = False
     ) -> pd.DataFrame:
-        """One row per provider and bucket with calls, by time and provider.
-
-        A bucket goes from one of `edges` (UTC seconds, ascending) to the next, the last to the
-        period's end; none goes beyond the period.
-
-        Columns: provider (str), start (float64, its edge), calls, ok, rated (int64),
-        success_rate (float64, 0..1), p50, p95 (float64, seconds), cost_usd (float64). NaN where
-        unknown. With `by_model` one row per model, and a column more after the provider.
-        """
         some = self._over_time(period, edges, simulated=simulated)
         shown = ("provider", "model") if by_model else ("provider",)
         begins = _begins([*zip(*(some[name] for name in ("bucket", *shown)), strict=True)])
@@ -128,12 +86,6 @@ class Performance:
     def latency_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame:
-        """The latencies of a provider in neighbouring buckets that together can tell a p95.
-
-        One row per provider and so many buckets, by provider and time; `edges` as above.
-        Columns: provider (str), start, until (float64, UTC seconds), calls, ok, rated (int64),
-        p50, p95 (float64, seconds; NaN where unknown).
-        """
         import pandas as pd
 
         some = self._over_time(period, edges, simulated=simulated)
@@ -154,7 +106,6 @@ class Performance:
     def totals_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame:
-        """The same as over_time of all providers together: one row per bucket, without provider."""
         some = self._over_time(period, edges, simulated=simulated)
         return _over_time(some, edges, _begins(some["bucket"]))
 
@@ -166,11 +117,6 @@ class Performance:
         return _paid(some, simulated=simulated)
 
     def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame:
-        """How long successes took, by provider and latency.
-
-        Columns: provider (str), low, high (float64, seconds: above the one, up to the other;
-        2 % apart), calls (int64).
-        """
         import numpy as np
         import pandas as pd
 
@@ -197,10 +143,6 @@ class Performance:
         return [some["provider"][at] for at in begins], codes, _summed(often, begins)
 
     def failures(self, period: Period, *, simulated: bool) -> pd.DataFrame:
-        """Calls that failed, by provider and reason.
-
-        Columns: provider, error_kind (str), calls (int64).
-        """
         import pandas as pd
 
         providers, codes, often = self._counts(period, "outcomes", simulated=simulated)
@@ -219,11 +161,6 @@ class Performance:
     def saved_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame:
-        """One row per bucket with runs that have ended; `edges` as in over_time.
-
-        Columns: start (float64, its edge), runs, completed, saved (int64; saved: completed,
-        though a provider asked before the answerer failed).
-        """
         import pandas as pd
 
         rows = self._stretches.runs(period, edges, simulated=simulated)
@@ -238,7 +175,6 @@ class Performance:
         )
 
     def changes(self, period: Period) -> list[Change]:
-        """What was chosen in the period, oldest first."""
         rows = self._archive.rows(
             """
             SELECT key, old, new, changed_at

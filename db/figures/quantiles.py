@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from core.values.history.figures import FEWEST
 from db.figures import counts
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 PERCENTILES = (0.50, 0.95, 0.99)
-# How many calls each takes: of fewer none could be beyond it.
-FEWEST = {0.50: 1, 0.95: 20, 0.99: 100}
 
 
 def told(

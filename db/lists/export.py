@@ -13,9 +13,9 @@ from typing import Any
 
 from core.values.calls import Decision
 from core.values.errors import BadRequest
+from core.values.history.filters import Filter, filter_from, run_filter_from
 from core.values.texts import inert
-from db.lists import search, tally
-from db.lists.filters import Filter, filter_from, run_filter_from
+from db.lists import filters, search, tally
 from db.lists.lists import hits
 from db.sqlite.decisions import decisions_from, spelt_out
 from db.sqlite.readers import Readers
@@ -89,8 +89,8 @@ def _asked(asked: Mapping[str, Sequence[str]]) -> tuple[_View, Filter]:
     name = next(iter(asked.get("view", ())), "calls")
     if name not in _VIEWS:
         raise BadRequest("The filter “view” is calls or runs.")
-    filters = {key: values for key, values in asked.items() if key != "view"}
-    return _VIEWS[name], run_filter_from(filters) if name == "runs" else filter_from(filters)
+    given = {key: values for key, values in asked.items() if key != "view"}
+    return _VIEWS[name], run_filter_from(given) if name == "runs" else filter_from(given)
 
 
 def _csv(readers: Readers, view: _View, wanted: Filter, not_asked: InWords | None) -> Iterator[str]:
@@ -170,7 +170,7 @@ def _chunk(view: _View, wanted: Filter, names: Sequence[str]) -> tuple[str, list
     joined = view.joined if texts else ""
     columns = f"SELECT {', '.join((key, *names))} FROM {table} NOT INDEXED {joined}"
     if wanted.text is None:
-        where, values = wanted.where()
+        where, values = filters.where(wanted)
         sql = f"{columns} WHERE {where} AND {key} > ? AND {key} < ? ORDER BY {key} LIMIT {chunk}"
         return sql, values
     if (found := hits(view.source, wanted, newest_first=False)) is None:

@@ -10,15 +10,13 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from db.lists import marks, search, tally, words
-from db.lists.filters import CallFilter, Filter, RunFilter
+from core.values.history import marks, words
+from core.values.history.filters import COUNTED_TO, RANKED_AMONG, CallFilter, Filter, RunFilter
+from db.lists import filters, search, tally
 from db.sqlite.rows import CALL_COLUMNS, Row, attempt_from
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COUNTED_TO = 10_000  # where counting is costly, a larger count comes out as this
-RANKED_AMONG = 300  # the newest that hold the text
 
 _GOAL = 500  # characters of a goal in a list
 
@@ -117,7 +115,7 @@ def hits(
     terms = words.terms_of(wanted.text or "")
     if not terms:
         return None
-    where, values = wanted.where()
+    where, values = filters.where(wanted)
     # Row by row from the index: it holds what is wanted in order, the table does not.
     table = f"CROSS JOIN {source.table} ON {source.key} = {source.words}.rowid"
     order = "DESC" if newest_first else "ASC"
@@ -128,7 +126,7 @@ def hits(
            AND {source.words}.rowid > ? AND {source.words}.rowid < ?
          ORDER BY {source.words}.rowid {order}
         """,
-        [words.match_of(terms), *values],
+        [search.match_of(terms), *values],
     )
 
 

@@ -12,10 +12,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from core.values.calls import Attempt
+from core.values.history.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
+from core.values.ports import Database
 from core.values.runs import RunRecord
 from db.figures import rollup
 from db.lists import lists
-from db.lists.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
+from db.sqlite.about import database
 from db.sqlite.readers import Readers
 from db.sqlite.rows import (
     CALL_COLUMNS,
@@ -39,10 +41,13 @@ _COUNTED = """
 
 
 class Archive(Readers):
-    """`core.values.ports.Archive` and the pages' records; each method from any thread.
+    """`core.values.ports.Archive` and `Records`; each method from any thread.
 
     Each raises HistoryUnavailable when the file cannot be read.
     """
+
+    def database(self) -> Database:
+        return database()
 
     def first_figure(self, *, simulated: bool) -> float | None:
         """When the oldest stretch began that anything is counted in; None without one.
@@ -98,7 +103,6 @@ class Archive(Readers):
         return run_from(rows[0]) if rows else None
 
     def calls_of(self, run_id: str) -> list[Attempt]:
-        """In the order they were made."""
         rows = self.rows(f"SELECT {_CALL} FROM call WHERE run_id = ? ORDER BY ordinal, id", run_id)
         return [attempt_from(row) for row in rows]
 
@@ -131,7 +135,6 @@ class Archive(Readers):
         return attempt_from(rows[0]) if rows else None
 
     def call_text(self, call_id: int) -> tuple[str, str | None] | None:
-        """The messages as JSON text, and the answer if there was one."""
         rows = self.rows("SELECT request, response FROM call_text WHERE call_id = ?", call_id)
         return rows[0] if rows else None
 
@@ -143,20 +146,6 @@ class Archive(Readers):
         page: int = 1,
         ranked: bool = False,
     ) -> pd.DataFrame:
-        """The `page`th `limit` runs, newest first; `ranked`: those that match the text best.
-
-        Ranked are the newest `lists.RANKED_AMONG` that hold it; then there are no more pages.
-
-        Columns: id, goal (its first 500 characters), status, strategy, provider, model (who
-        answered), source, error_kind, error, snippet (where the wanted text was found, see
-        `db.lists.marks`; all str, empty where there is none), simulated (bool), started_at,
-        finished_at (float64, UTC seconds since the epoch, NaN while it runs), steps (Int64, of
-        its plan, NA without one), waits (bool, whether its plan waits for a reader), calls
-        (int64, sent), latency_ms (float64, the sum of its calls'), cost_usd (float64, NaN where
-        the price of an answer is unknown), attempts (its calls in order, each an Attempt), chain
-        (the same, each a list of provider, status, error_kind, step: the last two None where
-        there is none).
-        """
         with self.reading() as connection:
             return lists.page_of_runs(connection, wanted, limit=limit, page=page, ranked=ranked)
 
@@ -169,35 +158,20 @@ class Archive(Readers):
         before_id: int | None = None,
         ranked: bool = False,
     ) -> pd.DataFrame:
-        """The `page`th `limit` calls, newest first; of those with an id below `before_id`.
-
-        `ranked`: those that match the text best, among the newest `lists.RANKED_AMONG` that
-        hold it; then there are no more pages.
-
-        Columns: id, ordinal (int64), run_id, provider, model, strategy, status, error_kind,
-        message, config, request_id, snippet (where the wanted text was found, see `db.lists.marks`;
-        all str, empty where there is none), simulated, drilled (bool), step, http_status,
-        input_tokens, output_tokens, cached_tokens (Int64, NA where unknown), started_at (float64,
-        UTC seconds since the epoch), latency_ms, ttft_ms, cost_usd, retry_after (float64, NaN
-        where unknown).
-        """
         with self.reading() as connection:
             return lists.page_of_calls(
                 connection, wanted, limit=limit, page=page, before_id=before_id, ranked=ranked
             )
 
     def count_runs(self, wanted: RunFilter = EVERY_RUN) -> int:
-        """Where counting is costly up to `lists.COUNTED_TO`, which then means: or more."""
         with self.reading() as connection:
             return lists.count_runs(connection, wanted)
 
     def count_calls(self, wanted: CallFilter = EVERY_CALL) -> int:
-        """Where counting is costly up to `lists.COUNTED_TO`, which then means: or more."""
         with self.reading() as connection:
             return lists.count_calls(connection, wanted)
 
     def chains(self, run_ids: Sequence[str]) -> dict[str, list[list[Any]]]:
-        """Per run its calls in order, each [id, provider, status, step]; step None: planning."""
         rows = self.rows(
             f"""
             SELECT run_id, json_group_array(json_array(id, provider, status, step))
@@ -213,7 +187,6 @@ class Archive(Readers):
         return {run_id: json.loads(calls) for run_id, calls in rows}
 
     def steps_of(self, run_ids: Sequence[str]) -> dict[str, int]:
-        """How many steps the plans of these runs have; those without a plan are left out."""
         rows = self.rows(
             f"""
             SELECT id, json_array_length(plan, '$.steps')
@@ -226,7 +199,6 @@ class Archive(Readers):
         return {run_id: steps for run_id, steps in rows if steps is not None}
 
     def models(self) -> list[str]:
-        """Every model that was called, by name."""
         rows = self.rows("""
             SELECT model FROM call_total WHERE number > 0
              UNION

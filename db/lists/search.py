@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
 
-from db.lists.words import searchable
-from db.sqlite.rows import escaped
+from core.values.history.words import Term, searchable
+from core.values.texts import escaped
 
 _AT_ONCE = 64  # rows in one statement
 
@@ -160,6 +160,11 @@ def index_older(connection: sqlite3.Connection, rows: int) -> int:
             return len(some)
         _set_below(connection, source, None)
     return 0
+
+
+def match_of(terms: Iterable[Term]) -> str:
+    """What is asked for in the language of FTS5."""
+    return " AND ".join(f'"{" ".join(term.words)}"{" *" * term.begins}' for term in terms)
 
 
 def texts_of(

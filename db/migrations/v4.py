@@ -78,8 +78,8 @@ def tally(table: str, key: str, width: int) -> tuple[str, ...]:
 
 def _words(table: str, columns: str) -> tuple[str, ...]:
     # The texts are not kept a second time (content), nor their lengths (columnsize). Accents are
-    # gone before (`db.lists.words`), and the marks that are vowels in many scripts belong to their
-    # words. Merging late and in small steps keeps each commit short.
+    # gone before (`core.values.history.words`), and the marks that are vowels in many scripts
+    # belong to their words. Merging late and in small steps keeps each commit short.
     return (
         f"""
         CREATE VIRTUAL TABLE {table}_words USING fts5(

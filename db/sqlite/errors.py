@@ -42,8 +42,9 @@ class NotOurHistory(ManywaysError):
     """Something else is where the history should be; it is left untouched."""
 
     def __init__(self, path: Path) -> None:
+        what = "is a folder and so" if path.is_dir() else "is"
         super().__init__(
-            f"{path.name} is no history of Manyways's, so it was left as it is; "
+            f"{path.name or path} {what} no history of Manyways's, so it was left as it is; "
             "set DATABASE_URL to another file, or to one that is not there yet."
         )
 

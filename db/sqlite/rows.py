@@ -15,6 +15,7 @@ from typing import Any
 from core.values.calls import Attempt, Message, Usage
 from core.values.outcomes import ErrorKind
 from core.values.runs import RunRecord
+from core.values.texts import escaped
 from db.sqlite.decisions import decisions_from, decisions_text
 
 Row = tuple[Any, ...]
@@ -246,13 +247,6 @@ def _redacted(value: Any, redact: Redact) -> Any:
     if isinstance(value, dict):
         return {redact(name): _redacted(each, redact) for name, each in value.items()}
     return value
-
-
-def escaped(text: str) -> str:
-    r"""`text` with lone surrogates, which UTF-8 cannot hold, written as `\ud800`."""
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _count(tokens: int | None) -> int | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
+from core.values.history.filters import EVERY_CALL, EVERY_RUN, RunFilter
+from core.values.history.retention import HistorySize, Removal
 from db.lists import tally
-from db.lists.filters import EVERY_CALL, EVERY_RUN, RunFilter
 from db.sqlite import files
 from db.upkeep.removal import ends, first_since, goals_to_go
 
@@ -18,44 +18,12 @@ _INDEX = 0.4  # bytes of the index for each byte of text
 _NUMBERS = 600  # bytes of a call's row and of what points to it
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Moments in UTC seconds since the epoch, None without any. `text_bytes` are an estimate."""
-
-    path: Path
-    file_bytes: int
-    log_bytes: int  # what has yet to come into the file, beside it
-    text_bytes: int  # with their index
-    unused_bytes: int  # within the file: new calls fill them, or they are given back
-    disk_free_bytes: int
-    calls: int
-    texts: int  # calls whose text is kept
-    runs: int
-    oldest_call: float | None
-    oldest_text: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """What goes, or what went. `bytes` are an estimate before, and a fact after."""
-
-    texts: int = 0
-    calls: int = 0
-    runs: int = 0
-    goals: int = 0  # of runs that asked nobody
-    bytes: int = 0
-    oldest: float | None = None  # when the first call concerned began, UTC seconds
-
-    def __bool__(self) -> bool:
-        return bool(self.texts or self.calls or self.runs or self.goals)
-
-
-def usage_of(connection: sqlite3.Connection, path: Path) -> Usage:
+def usage_of(connection: sqlite3.Connection, path: Path) -> HistorySize:
     size, pages, unused = pages_of(connection)
     log = files.beside(path, "-wal")
     first_text = _first_text(connection)
     texts = tally.count(connection, tally.CALLS, EVERY_CALL, low=first_text)
-    return Usage(
+    return HistorySize(
         path=path,
         file_bytes=size * pages,
         log_bytes=log.stat().st_size if log.exists() else 0,

@@ -14,21 +14,22 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from math import ceil, inf
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from core.values.errors import HistoryUnavailable, ManywaysError
+from core.values.history.retention import HistorySize, Removal, RemovalProgress, RetentionPolicy
 from db.lists import search, tally
 from db.sqlite.readers import Readers
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup
 from db.upkeep.removal import DAY, Remove, Slice, remove_numbers, remove_texts
-from db.upkeep.size import Removal, Usage, pages_of, removal_by, usage_of
+from db.upkeep.size import pages_of, removal_by, usage_of
 
 _T = TypeVar("_T")
 _log = logging.getLogger("manyways")
@@ -39,42 +40,6 @@ _FIRST_ROWS, _MOST_ROWS = 20, 40
 _FIRST_PAGES, _MOST_PAGES = 32, 2_000  # given back to the disk in one slice
 _AFTER_START = 30.0  # seconds: the first pages matter more
 _EVERY = DAY
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What is kept; None: for good. `most_bytes` is for the file: the oldest texts go first."""
-
-    texts_days: float | None = None
-    numbers_days: float | None = None
-    most_bytes: int | None = None
-
-    @classmethod
-    def chosen(cls, value: Any) -> Policy:
-        """From the choice "retention"; what cannot be read there is kept for good."""
-        given = value if isinstance(value, Mapping) else {}
-        texts, numbers, most = (
-            _positive(given.get(name)) for name in ("texts_days", "numbers_days", "most_bytes")
-        )
-        return cls(texts, numbers, None if most is None else int(most))
-
-    def as_choice(self) -> dict[str, float | None]:
-        return {
-            "texts_days": self.texts_days,
-            "numbers_days": self.numbers_days,
-            "most_bytes": self.most_bytes,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`finished_at` is in UTC seconds, None before the first time; `error` is a sentence."""
-
-    running: bool = False
-    expected: Removal = field(default_factory=Removal)
-    done: Removal = field(default_factory=Removal)
-    finished_at: float | None = None
-    error: str | None = None
 
 
 class Chosen(Protocol):
@@ -95,20 +60,20 @@ class Upkeep:
         self._choices = choices
         self._clock = clock
         self._readers = Readers(history.path)
-        self._progress = Progress()
+        self._progress = RemovalProgress()
         self._starting = threading.Lock()
         self._stop = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
 
-    def usage(self) -> Usage:
+    def usage(self) -> HistorySize:
         with self._readers.reading() as connection:
             return usage_of(connection, self._history.path)
 
-    def policy(self) -> Policy:
-        """What was chosen: the choice "retention", see `Policy.as_choice`."""
-        return Policy.chosen(self._choices.get("retention"))
+    def policy(self) -> RetentionPolicy:
+        """What was chosen: the choice "retention", see `RetentionPolicy.as_choice`."""
+        return RetentionPolicy.chosen(self._choices.get("retention"))
 
-    def preview(self, policy: Policy) -> Removal:
+    def preview(self, policy: RetentionPolicy) -> Removal:
         """What the policy would remove now."""
         now = self._clock()
         with self._readers.reading() as connection:
@@ -119,18 +84,18 @@ class Upkeep:
                 most_bytes=policy.most_bytes,
             )
 
-    def start(self, policy: Policy) -> None:
+    def start(self, policy: RetentionPolicy) -> None:
         """Begin to remove what the policy does not keep, unless that is under way."""
         with self._starting:
             if self._progress.running or self._stop.is_set():
                 return
-            self._progress = Progress(running=True, finished_at=self._progress.finished_at)
+            self._progress = RemovalProgress(running=True, finished_at=self._progress.finished_at)
             self._run("upkeep", partial(self._apply, policy))
 
-    def progress(self) -> Progress:
+    def progress(self) -> RemovalProgress:
         return self._progress
 
-    def wait(self, timeout: float | None = None) -> Progress:
+    def wait(self, timeout: float | None = None) -> RemovalProgress:
         """Until what is under way has ended."""
         if thread := self._threads.get("upkeep"):
             thread.join(timeout)
@@ -169,10 +134,10 @@ class Upkeep:
             _log.warning("older texts will be indexed after the next start: %s", error)
         while not self._stop.wait(with_patience):
             with_patience = _EVERY
-            if (policy := self.policy()) != Policy():
+            if (policy := self.policy()) != RetentionPolicy():
                 self.start(policy)
 
-    def _apply(self, policy: Policy) -> None:
+    def _apply(self, policy: RetentionPolicy) -> None:
         error = None
         try:
             expected = self.preview(policy)
@@ -185,7 +150,7 @@ class Upkeep:
             self._progress, running=False, error=error, finished_at=self._clock()
         )
 
-    def _remove(self, policy: Policy) -> None:
+    def _remove(self, policy: RetentionPolicy) -> None:
         now = self._clock()
         for remove, days in (
             (remove_texts, policy.texts_days),
@@ -261,11 +226,6 @@ def _timed(
 ) -> tuple[_T, float]:
     begun = time.monotonic()
     return act(connection, few), time.monotonic() - begun
-
-
-def _positive(value: Any) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and 0 < value < inf else None
 
 
 _ABOUT = "Copy a history, put a copy in its place, or say how large it is."

@@ -33,11 +33,11 @@ from statistics import median
 from typing import Any
 
 from core.values.calls import Attempt, Message, Usage
+from core.values.history.filters import CallFilter
 from core.values.periods import Period, before, preset, scale
 from db.figures import quantiles, stretches
 from db.figures.performance import Performance
 from db.lists import search
-from db.lists.filters import CallFilter
 from db.lists.queries import Archive
 from db.sample.believable import believable
 from db.sample.fill import fill

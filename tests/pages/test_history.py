@@ -447,6 +447,26 @@ def test_a_plan_that_waits_for_its_reader_says_so_in_the_list_and_beside_it(engi
     assert labels.index("Run these steps") < labels.index("Run again")
 
 
+def test_what_one_call_cost_is_said_alike_in_the_list_and_in_its_drawer(engine, yard):
+    finished(engine)
+    with closing(sqlite3.connect(engine.history.path)) as connection, connection:
+        connection.execute("UPDATE call SET cost_usd = NULL")
+        (call,) = connection.execute("SELECT max(id) FROM call").fetchone()
+    page = shown(view="calls", call=str(call))
+    assert "unknown" in text(page)
+    assert cells(page, "cost")[0] == "unknown"
+    with closing(sqlite3.connect(engine.history.path)) as connection, connection:
+        connection.execute("UPDATE call SET status = 'failed', http_status = 500")
+    page = shown(view="calls", call=str(call))
+    assert cells(page, "cost")[0] is None
+    assert "$0" not in text(page)
+    with closing(sqlite3.connect(engine.history.path)) as connection, connection:
+        connection.execute("UPDATE call SET simulated = TRUE")
+        connection.execute("UPDATE run SET simulated = TRUE")
+    page = shown(view="calls", call=str(call), simulated="true")
+    assert cells(page, "cost")[0] == "practice"
+
+
 def test_of_a_run_that_was_killed_the_unknown_is_unknown(engine, yard):
     run_id = finished(engine)
     with closing(sqlite3.connect(engine.history.path)) as connection, connection:

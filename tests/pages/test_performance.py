@@ -23,13 +23,13 @@ from core.ui.performance.links import Scope
 from core.ui.performance.panels import PANELS
 from core.ui.performance.table import doubt
 from core.values import periods
+from core.values.history.filters import filter_from, run_filter_from
 from core.values.outcomes import ErrorKind
 from core.values.periods import Period
 from core.values.wording import day_in_words
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.figures.rollup import SHORTEST
-from db.lists.filters import filter_from, run_filter_from
 from db.lists.queries import Archive
 from db.sample.believable import believable
 from db.sample.fill import fill

@@ -13,11 +13,12 @@ from core.config.limits import LIMITS
 from core.config.settings import VARIABLES, read_settings
 from core.running.engine import Engine
 from core.ui import services
+from core.values.history.retention import RetentionPolicy
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.lists.queries import Archive
 from db.sqlite.writer import SqliteHistory
-from db.upkeep.upkeep import Policy, Upkeep
+from db.upkeep.upkeep import Upkeep
 from tests.pages.words import text
 from tests.standin import CANARIES
 
@@ -256,10 +257,10 @@ def test_retention_says_what_it_would_remove_before_it_does(engine):
     next(box for box in page.selectbox if box.label == "Texts").set_value(30.0).run()
     assert "This would remove the texts of 1 calls" in text(page)
     upkeep = services.services().upkeep
-    assert upkeep.policy() == Policy()  # nothing was done by looking
+    assert upkeep.policy() == RetentionPolicy()  # nothing was done by looking
     press(page, "Keep it so and remove the rest")
     upkeep.wait(10)
-    assert upkeep.policy() == Policy(texts_days=30)
+    assert upkeep.policy() == RetentionPolicy(texts_days=30)
     archive = Archive(engine.history.path)
     assert archive.call_text(1) is None
     assert archive.call(1) is not None

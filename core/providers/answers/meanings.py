@@ -52,6 +52,7 @@ _OUT_OF_MONEY = (
     r"exceeded.{0,30}budget|credits?\b.{0,30}(depleted|exhausted|expired|used up|ran out)",
     r"(out of|not enough|no remaining|more|purchase|buy|add)( \w+)? credits?\b",
     r"payment[_ -]required|past[_ ]due|unpaid|in arrears|arrearage|top up your|please recharge",
+    r"out of (extra usage|call volume quota)|draw from your extra usage",
     r"余额不足|欠费",
     # Google says so of each limit, and what it means in its codes.
     r"\A(?!.*resource_exhausted).*exceeded your current (token )?quota",
@@ -63,13 +64,14 @@ _TOO_LONG = (
     r"maximum (prompt|input|sequence|model) length|max_(model|prompt|seq|input)_(len|tokens)",
     r"reduce the length of|(prompt|input)\b.{0,60}too (long|large) (for|to)",
     r"token (count|length).{0,30}exceed|tokens?\b.{0,40}exceeds? the (model|maximum|limit)",
-    r"inputs?`? (tokens|must have less than)|payload size exceeds",
+    r"inputs?`? (tokens|must have less than)|payload size exceeds|range of input length",
+    r"(reduce|shorten) (your|the) (prompt|input|messages?)\b|more tokens\b.{0,40}context can hold",
 )
 _TOO_BUSY = (
     r"overloaded|degraded function|no healthy upstream|upstream connect error|high demand",
     r"(at|over|no|insufficient|out of|exceeded).{0,12} capacity|server (is )?(too )?busy",
     r"temporarily unavailable|service[_ ]unavailable|model is (still |currently )?loading",
-    r"loading model|insufficient_system_resource",
+    r"loading model|insufficient_system_resource|no healthy (deployments?|backend|instances?)",
 )
 _BAD_KEY = (
     r"api_key_invalid|invalid_api_key|key_expired|invalid_token|expired_token|token (has )?expired",
@@ -99,7 +101,7 @@ _NO_SUCH_MODEL = (
     r"invalid model name|not a (valid|chat) model|no models? (are |is )?(currently )?loaded",
     r"deployment\b.{0,60}(not exist|not found)|no endpoints found|no available channel",
     r"model_not_(available|supported)|invalid_model|unknown_model|not found for account",
-    r"reached (its|the) end of life",
+    r"reached (its|the) end of life|model identifier is invalid|模型不存在",
 )
 _DECLINED = (
     r"content[_ ]?(filter|policy|management|blocked|moderation|safety)|responsible_?ai",
@@ -108,7 +110,7 @@ _DECLINED = (
     r"violat(e|es|ed|ing|ion)\b.{0,60}(polic|guideline|terms)",
     r"(inappropriate|sensitive|unsafe|harmful|prohibited) content",
     r"safety (system|filter|reasons|policy|settings|guidelines)",
-    r"blocked by.{0,30}(safety|filter|policy)",
+    r"blocked by.{0,30}(safety|filter|policy)|敏感内容|违规",
 )
 _NO_SUCH_ADDRESS = (
     r"invalid url|url[._ ]not[._ ]found|unrecogni[sz]ed request url|unexpected endpoint",
@@ -120,7 +122,7 @@ _NO_SUCH_ADDRESS = (
 RULES = (
     Rule(ErrorKind.BILLING, _OUT_OF_MONEY),
     Rule(ErrorKind.BILLING, statuses=(402,)),
-    Rule(ErrorKind.CONTEXT_TOO_LONG, _TOO_LONG, (0, 400, 413, 422, 500)),
+    Rule(ErrorKind.CONTEXT_TOO_LONG, _TOO_LONG, (0, 400, 413, 422, 424, 500)),
     Rule(ErrorKind.CONTEXT_TOO_LONG, (r"request too large",), (429,)),
     Rule(ErrorKind.OVERLOADED, _TOO_BUSY, (0, *range(400, 404), *range(405, 600))),
     Rule(ErrorKind.AUTH, _BAD_KEY, (0, 400, 401, 403)),
@@ -156,10 +158,10 @@ RULES = (
 # The status that an error inside a 200 would have had, by its type or code.
 _STATUSES: tuple[tuple[str, int], ...] = (
     (r"overloaded|unavailable", 503),
-    (r"rate_?limit|too_?many_?requests|resource_?exhausted|throttl", 429),
+    (r"rate_?limit|too_?many_?requests|resource_?exhausted|throttl|quota", 429),
     (r"authentication|unauthenticated|unauthori[sz]ed|api_key", 401),
     (r"permission|forbidden", 403),
-    (r"billing|payment|insufficient_quota", 402),
+    (r"billing|payment", 402),
     (r"not_?found", 404),
     (r"too_?large", 413),
     (r"timeout|deadline", 504),

@@ -29,7 +29,8 @@ _ALSO = {
 }
 _ORDINARY = ("stream",)  # words that say nothing by themselves
 
-# What of a request is about what is asked, by the names that the vendors have for it.
+# What of a request is about what is asked, by the names that the vendors have for it. How much may
+# be written, say, is not: each model has limits of its own.
 _FIELDS = {
     "messages": "messages",
     "contents": "messages",
@@ -38,10 +39,6 @@ _FIELDS = {
     "input": "messages",
     "system": "system",
     "systeminstruction": "system",
-    "temperature": "temperature",
-    "maxtokens": "max_tokens",
-    "maxcompletiontokens": "max_tokens",
-    "maxoutputtokens": "max_tokens",
 }
 
 
@@ -66,7 +63,7 @@ def refused_parameter(
 
 
 def field_of(complaint: Complaint) -> str | None:
-    """What of the goal or of how it is asked the vendor objects to, in one name for all vendors."""
+    """What of the goal the vendor objects to, in one name for all vendors."""
     parts = (_squeezed(part) for part in re.split(r"[.\[\]/ ]+", complaint.field or ""))
     return next((_FIELDS[part] for part in parts if part in _FIELDS), None)
 

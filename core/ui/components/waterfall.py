@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from core.running.budget import is_unpriced
 from core.running.run import Run
+from core.running.totals import call_cost
 from core.values.calls import Attempt
 from core.values.registry import label_of
 from core.values.statuses import STATUSES
-from core.values.wording import attempt_in_words, money, seconds_in_words, step_in_words
+from core.values.wording import attempt_in_words, seconds_in_words, step_in_words
 
 _HERE = Path(__file__)
 
@@ -74,7 +74,7 @@ def _row(attempt: Attempt, start: float, now: float, steps: int | None) -> dict[
         "silent": lasts if ttft is None else min(ttft / 1000, lasts),  # until its first words
         "took": seconds_in_words(lasts),
         "tokens": _tokens(attempt),
-        "cost": _cost(attempt),
+        "cost": call_cost(attempt) or "–",
     }
 
 
@@ -100,10 +100,3 @@ def _tokens(attempt: Attempt) -> str:
     if told == (None, None):
         return "–"
     return " → ".join("?" if count is None else f"{count:,}" for count in told)
-
-
-def _cost(attempt: Attempt) -> str:
-    if attempt.simulated:
-        return "practice"
-    nothing = attempt.cost_usd is None and not is_unpriced(attempt)
-    return "–" if nothing else money(attempt.cost_usd)

@@ -8,9 +8,9 @@ import streamlit as st
 
 from core.ui import show
 from core.values.errors import BadRequest
+from core.values.history.filters import run_filter_from
 from core.values.registry import label_of
 from core.values.wording import seconds_in_words
-from db.lists.filters import run_filter_from
 
 OF_FIGURES = ("counted", "slower_than", "up_to", "saved")
 Filters = Mapping[str, Sequence[str]]

@@ -11,15 +11,16 @@ from typing import Any
 import streamlit as st
 
 from core.routing.strategies import STRATEGIES
-from core.running.budget import is_unpriced
 from core.running.run import Run
-from core.running.totals import totals
+from core.running.totals import call_cost
 from core.ui import show
 from core.ui.components.marked_text import marked_text
 from core.ui.components.passed_over import passed_over_view
 from core.ui.run import again
 from core.ui.services import services
 from core.values.calls import Attempt
+from core.values.history import marks
+from core.values.history.words import terms_of
 from core.values.outcomes import OUTCOMES
 from core.values.registry import label_of
 from core.values.runs import RunRecord
@@ -33,8 +34,6 @@ from core.values.wording import (
     seconds_in_words,
     step_in_words,
 )
-from db.lists import marks
-from db.lists.words import terms_of
 
 _LONGEST, _LONGEST_PAGE = 20_000, 400_000  # characters of one text, in a drawer and on its page
 
@@ -151,7 +150,7 @@ def _call_facts(call: Attempt, run: RunRecord | None) -> Mapping[str, str | None
         "Tokens in": _count(usage.input_tokens),
         "of these cached": _count(usage.cached_tokens),
         "Tokens out": _count(usage.output_tokens),
-        "Cost": totals([call], simulated=call.simulated).short_cost,
+        "Cost": call_cost(call),
         "Strategy": STRATEGIES[call.strategy].label
         if call.strategy in STRATEGIES
         else call.strategy,
@@ -260,8 +259,8 @@ def _call_line(call: Attempt, steps: int | None) -> None:
         figures.append(f"{seconds_in_words(max(0.0, time.time() - call.started_at))} so far")
     if call.usage.output_tokens is not None:
         figures.append(f"{call.usage.output_tokens:,} tokens out")
-    if call.cost_usd is not None or is_unpriced(call):
-        figures.append(totals([call], simulated=call.simulated).short_cost)
+    if cost := call_cost(call):
+        figures.append(cost)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":{status.colour}[{status.sign}] {show.plain(attempt_in_words(call))}")
         st.caption(show.plain(" · ".join(figures)))

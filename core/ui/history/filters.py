@@ -27,10 +27,7 @@ from core.ui.history.rows import (
 )
 from core.ui.services import services
 from core.values.errors import HistoryUnavailable
-from core.values.periods import EARLIEST, LATEST, PRESETS, midnight, preset, zone
-from core.values.registry import PROVIDERS, label_of
-from core.values.wording import exact_time, sentence
-from db.lists.filters import (
+from core.values.history.filters import (
     CHOICES,
     YES_OR_NO,
     CallFilter,
@@ -38,6 +35,9 @@ from db.lists.filters import (
     filter_from,
     run_filter_from,
 )
+from core.values.periods import EARLIEST, LATEST, PRESETS, midnight, preset, zone
+from core.values.registry import PROVIDERS, label_of
+from core.values.wording import exact_time, sentence
 
 View = Literal["runs", "calls"]
 PERIODS = {name: f"Last {row.label}" for name, row in PRESETS.items() if row.days}

@@ -16,11 +16,11 @@ from core.ui.components.removed import removed_in_words
 from core.ui.history import details, filters, rows
 from core.ui.history.filters import Asked
 from core.ui.history.table import table
-from core.ui.services import Records, services
+from core.ui.services import services
 from core.values.errors import BadRequest, HistoryUnavailable
+from core.values.history.filters import COUNTED_TO, EVERY_CALL, EVERY_RUN, RANKED_AMONG, CallFilter
 from core.values.periods import Period, zone
-from db.lists.filters import EVERY_CALL, EVERY_RUN, CallFilter
-from db.lists.lists import COUNTED_TO, RANKED_AMONG
+from core.values.ports import Records
 
 if TYPE_CHECKING:
     import pandas as pd

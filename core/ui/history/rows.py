@@ -10,12 +10,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from core.routing.strategies import STRATEGIES
-from core.running.totals import totals
+from core.running.totals import call_cost, totals
 from core.ui.history.table import Column, Row
+from core.values.calls import Attempt
+from core.values.history.marks import pieces
+from core.values.outcomes import ErrorKind
 from core.values.registry import label_of
 from core.values.statuses import STATUSES, Status, phase
-from core.values.wording import REASONS, exact_time, money, seconds_in_words, step_in_words
-from db.lists.marks import pieces
+from core.values.wording import REASONS, exact_time, seconds_in_words, step_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +154,7 @@ def call_rows(
             {"since": call["started_at"]} if running else _milliseconds(call["latency_ms"]),
             _count(call["input_tokens"]),
             _count(call["output_tokens"]),
-            None if running else _cost(call["cost_usd"], simulated=call["simulated"]),
+            None if running else call_cost(_attempt(call)),
         ]
         name = f"call {call['id']}, {label_of(call['provider'])}"
         rows.append(Row(str(call["id"]), f"{how.address}{call['id']}", name, cells))
@@ -255,7 +257,11 @@ def _count(value: int | None) -> str | None:
     return None if value is None else f"{value:,}"
 
 
-def _cost(dollars: float | None, *, simulated: bool) -> str | None:
-    if simulated:
-        return "practice"
-    return None if dollars is None else money(dollars)
+def _attempt(call: Mapping[str, Any]) -> Attempt:
+    """As much of a call as tells what it cost."""
+    kind = call["error_kind"]
+    same = ("id", "ordinal", "provider", "model", "strategy", "started_at", "simulated", "status")
+    return Attempt(
+        **{name: call[name] for name in (*same, "http_status", "cost_usd", "drilled")},
+        error_kind=ErrorKind(kind) if kind in set(ErrorKind) else None,
+    )

@@ -12,6 +12,7 @@ from core.routing.ranking import PROVEN, wilson
 from core.ui import show
 from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
+from core.values.history.figures import FEWEST
 from core.values.outcomes import OUTCOMES, ErrorKind
 from core.values.wording import (
     cost_parts,
@@ -21,10 +22,9 @@ from core.values.wording import (
     seconds_in_words,
     sentence,
 )
-from db.figures.quantiles import FEWEST
 
 if TYPE_CHECKING:
-    from db.figures.performance import Summary
+    from core.values.history.figures import Summary
 
 Colour = Literal["green", "red", "gray"]
 
@@ -82,7 +82,11 @@ def _said(delta: Delta) -> str:
 def _success(reading: Reading, scope: Scope) -> Card:
     now = reading.summary
     rated = [kind for kind in reading.failures if OUTCOMES[ErrorKind(kind)].rated]
-    links = [scope.calls(now.rated - now.ok, thing="failure", status="failed", error_kind=rated)]
+    links = []
+    if rated:  # no reasons to choose by would be any reason
+        links = [
+            scope.calls(now.rated - now.ok, thing="failure", status="failed", error_kind=rated)
+        ]
     if now.refused:
         refused = ErrorKind.REFUSED.value
         links.append(scope.calls(now.refused, thing="refusal", error_kind=refused))

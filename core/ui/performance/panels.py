@@ -13,9 +13,9 @@ from core.insight.chart_parts import Chart, Mark
 from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
 from core.ui.performance.table import IN_COLUMN, in_words
+from core.values.history.figures import FEWEST
 from core.values.outcomes import ErrorKind
 from core.values.wording import REASONS
-from db.figures.quantiles import FEWEST
 
 Lead = Callable[[Mark, Scope], Link]
 
@@ -67,14 +67,16 @@ def _answers_of_bucket(mark: Mark, scope: Scope) -> Link:
 
 
 def _latencies(mark: Mark, scope: Scope) -> Link:
+    # The shortest bar counts those that took no time at all, too.
+    above = {"slower_than": repr(mark["low"])} if mark["low"] else {}
     return scope.calls(
         mark["calls"],
         f" of {mark['label']}, {mark['took']}",
         thing="answer",
         provider=mark["provider"],
         status="ok",
-        slower_than=repr(mark["low"]),
         up_to=repr(mark["high"]),
+        **above,
     )
 
 

@@ -20,7 +20,7 @@ from core.ui.run import again, forecast
 from core.ui.run.editing import editor
 from core.ui.run.going_on import carry_on, fault_view
 from core.ui.services import services
-from core.ui.settings.limit_form import CEILINGS, ceiling
+from core.ui.settings.limit_form import CEILINGS, ceiling, not_whole
 from core.values.registry import label_of
 from core.values.statuses import STATUSES
 from core.values.wording import attempt_in_words, seconds_in_words
@@ -88,10 +88,14 @@ def _limits() -> Limits:
     return Limits(seconds=_PATIENCE) if unset else engine.limits
 
 
-def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
+def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits | None:
     """The four limits as fields. `kept`: each becomes the choice for every run as soon as it is
-    changed, and one that is set is taken away by a button; else an empty one is none."""
+    changed, and one that is set is taken away by a button; else an empty one is none.
+
+    None: a number cannot be meant, which stands beside its field.
+    """
     left, right = st.columns(2)
+    faults: list[str] = []
 
     def field(where: Any, name: str, label: str, *, unit: float = 1, **how: Any) -> Any:
         """`unit`: how much of the limit is one of the field's."""
@@ -106,18 +110,22 @@ def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
             with where:
                 ceiling(name, label, known, keep, key=own, unit=unit, **how)
             return known
-        kind = int if row.whole else float
         amount = where.number_input(
             label,
-            min_value=kind(min(row.least, known or row.least) / unit),
-            value=None if known is None else kind(known / unit),
+            min_value=float(min(row.least, known or row.least) / unit),
+            value=None if known is None else float(known / unit),
             key=own,
-            **{"format": "%d" if row.whole else "%.4g", "placeholder": "No limit", **how},
+            **{"format": "%.10g" if row.whole else "%.4g", "placeholder": "No limit", **how},
         )
-        return amount and amount * unit
+        if amount is None or not row.whole:
+            return amount and amount * unit
+        if fault := not_whole(amount):
+            where.error(f"{fault}.", icon=":material/error:")
+            faults.append(fault)
+        return int(amount)
 
     patience = services().engine.policy.run_timeout / 60
-    return Limits(
+    limits = Limits(
         field(
             left,
             "seconds",
@@ -127,7 +135,7 @@ def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
             format="%.4g",
             placeholder=f"{patience:.2g}, as for any run",
         ),
-        field(right, "calls", "Calls"),
+        field(right, "calls", "Calls", step=1.0),
         field(
             left,
             "usd",
@@ -143,6 +151,7 @@ def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits:
             help="All runs together, since midnight on the computer that Manyways runs on.",
         ),
     )
+    return None if faults else limits
 
 
 # -- the run
@@ -296,12 +305,17 @@ def _go_on(run: Run, steps: Sequence[StepView]) -> None:
         said = f"{left} step{'' if left == 1 else 's'}" if left else "Only the final answer"
         if steps:
             st.markdown(f"**{said} to go.** What is done is kept and asked of nobody again.")
-        limits = None
-        if run.error is not None and run.error.kind == "limit":
-            limits = limit_fields(_raised(run), key=f"raise {run_id}")
+        limited = run.error is not None and run.error.kind == "limit"
+        limits = limit_fields(_raised(run), key=f"raise {run_id}") if limited else None
         bar = st.container(horizontal=True, vertical_alignment="bottom")
         label = "Try again" if failed else "Continue"
-        if bar.button(label, type="primary", icon=":material/play_arrow:", key="go on"):
+        if bar.button(
+            label,
+            type="primary",
+            icon=":material/play_arrow:",
+            key="go on",
+            disabled=limited and limits is None,
+        ):
             carry_on(run_id, limits=limits)
         if failed:
             _with_another(run, bar)

@@ -102,12 +102,17 @@ def number(
         st.error(show.plain(fault), icon=":material/error:")
 
 
+def not_whole(value: float) -> str | None:
+    whole = value == int(value)
+    return None if whole else f"This must be a whole number, and {value:g} is none"
+
+
 def _kept(value: float, keep: Callable[[float], object], *, whole: bool) -> str | None:
     """Why it was not; None if it was."""
     if not whole:
         return acting.why_not(keep, value)
-    if value != int(value):
-        return f"This must be a whole number, and {value:g} is none; nothing was changed."
+    if fault := not_whole(value):
+        return f"{fault}; nothing was changed."
     return acting.why_not(keep, int(value))
 
 

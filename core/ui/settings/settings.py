@@ -17,7 +17,6 @@ from core.ui.services import services
 from core.ui.settings import limit_form, upkeep_panel
 from core.values.errors import HistoryUnavailable
 from core.values.wording import ago, exact_time
-from db.sqlite.about import sqlite_note, sqlite_version
 
 _SHOWN = 15  # changes at first
 
@@ -107,15 +106,16 @@ def _changes() -> None:
 
 
 def _about() -> None:
-    found = {**versions(), "SQLite": sqlite_version()}
+    database = services().records.database()
+    found = {**versions(), database.name: database.version}
     st.table(
         pd.DataFrame({"What": list(found), "Version": list(found.values())}),
         border="horizontal",
         hide_index=True,
         width="content",
     )
-    if note := sqlite_note():
-        st.info(show.plain(note), icon=":material/info:")
+    if database.note:
+        st.info(show.plain(database.note), icon=":material/info:")
 
 
 _TABS: dict[str, Callable[[], None]] = {

@@ -9,11 +9,11 @@ import streamlit as st
 
 from core.ui import show
 from core.ui.actions import done
-from core.ui.services import Upkeep, services
+from core.ui.services import services
 from core.values.errors import HistoryUnavailable
+from core.values.history.retention import HistorySize, Removal, RemovalProgress, RetentionPolicy
+from core.values.ports import Upkeep
 from core.values.wording import ago, bytes_in_words, exact_time
-from db.upkeep.size import Removal, Usage
-from db.upkeep.upkeep import Policy, Progress
 
 _LOOK_EVERY = 1.0  # seconds between two looks at how far a removal is
 _FOR_GOOD = 0.0  # not None, which a choice shows as nothing chosen
@@ -47,7 +47,7 @@ def panel() -> None:
         st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
 
 
-def _size(usage: Usage) -> None:
+def _size(usage: HistorySize) -> None:
     oldest = "none yet"
     if usage.oldest_call is not None:
         oldest = ago(time.time() - usage.oldest_call)
@@ -88,7 +88,7 @@ def _keep(upkeep: Upkeep) -> None:
         texts = _choice("Texts", _DAYS, chosen.texts_days)
         numbers = _choice("Numbers", _DAYS, chosen.numbers_days)
         most = _choice("The whole file", _BYTES, chosen.most_bytes)
-    wanted = Policy(texts, numbers, None if most is None else int(most))
+    wanted = RetentionPolicy(texts, numbers, None if most is None else int(most))
     removal = upkeep.preview(wanted)
     st.markdown(show.plain(_would_go(removal, same=wanted == chosen)))
     st.caption(
@@ -104,8 +104,8 @@ def _keep(upkeep: Upkeep) -> None:
     _progress()
 
 
-def _as_choice(policy: Policy) -> dict[str, float | None] | None:
-    return None if policy == Policy() else policy.as_choice()
+def _as_choice(policy: RetentionPolicy) -> dict[str, float | None] | None:
+    return None if policy == RetentionPolicy() else policy.as_choice()
 
 
 def _choice(label: str, usual: Mapping[float, str], kept: float | None) -> float | None:
@@ -161,7 +161,7 @@ def _progress() -> None:
         )
 
 
-def _how_far(now: Progress) -> None:
+def _how_far(now: RemovalProgress) -> None:
     expected, done_ = (
         some.texts + some.calls + some.runs + some.goals for some in (now.expected, now.done)
     )

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from db.sqlite.rows import escaped
+from core.values.texts import escaped
 
 _MOST_WORDS = 32
 # Thai, Lao, Myanmar, Khmer, kana, ideographs, Hangul; then symbols and pictures, each by its code.
@@ -50,11 +50,6 @@ def terms_of(text: str) -> tuple[Term, ...]:
         if words := tuple(_words(quoted or bare)):
             found.append(Term(words, bool(star) or bare.endswith("*")))
     return tuple(found[:_MOST_WORDS])
-
-
-def match_of(terms: Iterable[Term]) -> str:
-    """The same in the language of FTS5."""
-    return " AND ".join(f'"{" ".join(term.words)}"{" *" * term.begins}' for term in terms)
 
 
 def searchable(text: str | None) -> str:

@@ -11,17 +11,14 @@ have.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, pairwise
 from math import inf
-from pathlib import Path
 from typing import Any, TypeVar
 
 from db.figures import counts
@@ -416,26 +413,3 @@ _CALLS = _Source(
 _RUNS = _Source(
     "runs", "run INDEXED BY run_newest WHERE status <> 'running'", _RUN, _RUN_KEY, RUN_SUMS
 )
-
-
-def main() -> None:
-    from db.sqlite import files  # which migrates, for which rollups are built
-
-    parser = argparse.ArgumentParser(
-        prog="python -m db.figures.rollup",
-        description="Build a history's rollups anew from its calls.",
-    )
-    parser.add_argument("database", type=Path)
-    path = parser.parse_args().database
-    if not path.is_file():
-        parser.error(f"there is no file {path}")
-    lock = files.hold(path)
-    with closing(files.connect(path, busy_timeout=5.0)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        rebuild(connection)
-        connection.execute("COMMIT")
-    os.close(lock)
-
-
-if __name__ == "__main__":
-    main()

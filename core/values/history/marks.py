@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from db.lists.words import ALONE, PICTURE, PICTURES, Term
+from core.values.history.words import ALONE, PICTURE, PICTURES, Term
 
 # Around each hit of a snippet. Nothing else in a snippet is one of them.
 HIT, END = "\ue000", "\ue001"

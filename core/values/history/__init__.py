@@ -1,0 +1,1 @@
+"""What is asked of the history: filters, words to find, figures, and what of it is kept."""

@@ -1,0 +1,36 @@
+"""One page of Performance, asked for and gone through."""
+
+import csv
+import io
+import time
+
+from core.ui.performance.links import Scope
+from core.ui.performance.panels import PANELS
+from core.values.periods import Period
+from db.lists.export import export_csv
+from tests.truth import definitions as truth
+from tests.truth.definitions import Rows
+from tests.truth.performance import Asked, faults, lead_astray
+
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"]
+_PERFORMANCE = "performance/performance.py"
+
+
+def audited(path, page, query, *, rows=None, since=None, until=None, name="7d", simulated=False):
+    """What the page says that is not so. `rows`: those that figures count, if some are removed."""
+    rows, left = rows or Rows.of(path), Rows.of(path)
+    while True:
+        begun = time.time()
+        page.open(_PERFORMANCE, {**query, "simulated": str(simulated).lower()})
+        if begun // 60 == time.time() // 60:
+            break
+    if since is None:
+        first = rows.first_figure(simulated=simulated)
+        since, until = truth.period(name, now=begun, zone=page.zone, first=first)
+
+    def export(filters):
+        return [*csv.DictReader(io.StringIO("".join(export_csv(path, filters))))]
+
+    asked = Asked(rows, left, since, until, page.zone, simulated, name != "all", export)
+    scope = Scope(Period(since, until), simulated)
+    return [*faults(page, asked), *lead_astray(PANELS, scope, page, asked)]
