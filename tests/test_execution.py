@@ -554,7 +554,7 @@ def test_a_private_run_is_refused_where_bitnet_is_not_set_up(desk: Desk, yard: Y
 
 
 def test_a_private_run_is_refused_where_bitnet_is_elsewhere(tmp_path: Path, yard: Yard) -> None:
-    from core.running.privacy import why_not_private
+    from core.running.eligibility import why_not_private
 
     elsewhere = read_settings({"BITNET_BASE_URL": "http://192.0.2.1:8080/v1"}, None)
     said = why_not_private(elsewhere, able=["bitnet"], practising=False)

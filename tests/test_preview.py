@@ -6,9 +6,9 @@ import random
 import pytest
 
 from core.routing.breaker import Policy
-from core.routing.preview import in_a_sentence, passed_over, standing, who_would_answer
 from core.routing.ranking import PROVEN
 from core.routing.strategies import EXPLORED, STRATEGIES
+from core.running.preview import in_a_sentence, passed_over, standing, who_would_answer
 from core.values.calls import Skip
 from core.values.errors import RunError
 from core.values.outcomes import ErrorKind

@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
+from core.insight.suggest import suggest
 from core.routing.health import Health
 from core.routing.ranking import Record, evidence, ranked, reasons, worse
 from core.routing.strategies import best_performance
-from core.routing.suggest import suggest
 
 GOOGLE = Record(8912, 9000, 5.0)
 

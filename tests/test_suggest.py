@@ -4,8 +4,8 @@ from random import Random
 
 import pytest
 
+from core.insight.suggest import suggest
 from core.routing.ranking import Record
-from core.routing.suggest import suggest
 
 ORDER = ("a", "b", "c", "d")
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Container, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from core.config.settings import Settings
 from core.routing.strategies import STRATEGIES
-from core.running.privacy import PRIVATE, why_not_private
 from core.values.calls import Skip, SkipReason
 from core.values.errors import BadRequest, NoProviderConfigured
 from core.values.ports import Choices
 from core.values.registry import PROVIDERS
+
+# Whom a private run may ask: models on this computer.
+PRIVATE = tuple(name for name, spec in PROVIDERS.items() if spec.runs_here)
 
 
 class Lineup:
@@ -146,3 +150,32 @@ def check(strategy: str, priority: Sequence[str] | None) -> None:
             raise BadRequest(
                 f"There is no provider “{name[:40]}”; there are {', '.join(PROVIDERS)}."
             )
+
+
+def why_not_private(settings: Settings, *, able: Sequence[str], practising: bool) -> str | None:
+    """Why a private run cannot be had, in a sentence; None if it can. `able` may be asked now."""
+    if not set(PRIVATE) & set(able):
+        return (
+            "A private run asks BitNet on this computer and nobody else, and BitNet is not set up."
+            " Start its server, or point BITNET_MODEL_PATH at a model file."
+        )
+    if practising or settings.bitnet_model_path is not None:
+        return None
+    for name in PRIVATE:
+        address = settings.base_urls.get(name) or PROVIDERS[name].base_url
+        if not _on_this_computer(address):
+            return (
+                f"A private run stays on this computer, and {PROVIDERS[name].base_url_env} points"
+                " at another one."
+            )
+    return None
+
+
+def _on_this_computer(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

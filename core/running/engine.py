@@ -26,10 +26,9 @@ from core.routing.breaker import Policy
 from core.routing.drill import Drills
 from core.routing.router import MultiProviderStrategy
 from core.running.budget import Limits, Meter, out_of_time, working_seconds
-from core.running.eligibility import Lineup, check
+from core.running.eligibility import PRIVATE, Lineup, check
 from core.running.ledger import Ledger
 from core.running.orchestrator import AutonomousOrchestrator, Work
-from core.running.privacy import PRIVATE
 from core.running.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Terms
 from core.running.provider_actions import Control
 from core.running.routers import Routers

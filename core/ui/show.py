@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from core.planning.plan import Plan
-from core.routing.preview import Standing
+from core.running.preview import Standing
 from core.ui.components.plan_graph import plan_graph
 from core.ui.services import services
 from core.values.registry import label_of
@@ -72,7 +72,7 @@ def practice_bar() -> None:
             )
 
 
-# How a provider stands: Material symbol and colour, by the kinds of core.routing.preview.Standing.
+# How a provider stands: Material symbol and colour, by the kinds of core.running.preview.Standing.
 STANDINGS = {
     "ready": ("check_circle", "green"),
     "back": ("restart_alt", "orange"),

@@ -26,7 +26,7 @@ _component = st.components.v2.component(
 class Row:
     name: str
     label: str
-    kind: str  # of core.routing.preview.Standing
+    kind: str  # of core.running.preview.Standing
     icon: str  # a Material symbol's name
     state: str  # in words
 

@@ -6,7 +6,8 @@ import time
 
 import streamlit as st
 
-from core.routing.preview import (
+from core.routing.strategies import STRATEGIES
+from core.running.preview import (
     NEVER_ASKED,
     Candidate,
     Standing,
@@ -15,7 +16,6 @@ from core.routing.preview import (
     standing,
     who_would_answer,
 )
-from core.routing.strategies import STRATEGIES
 from core.ui import show
 from core.ui.services import services
 from core.values.registry import label_of

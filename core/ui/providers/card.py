@@ -13,8 +13,8 @@ from streamlit.delta_generator import DeltaGenerator
 from core.providers import retired as models
 from core.providers.model_list import Found, found_in_words
 from core.routing.health import Health
-from core.routing.preview import standing
 from core.routing.ranking import PROVEN
+from core.running.preview import standing
 from core.ui import show
 from core.ui.actions import done
 from core.ui.providers.evidence import Evidence, Today

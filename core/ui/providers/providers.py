@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.insight.suggest import suggest
 from core.routing.ranking import Record, evidence, reasons
 from core.routing.strategies import STRATEGIES
-from core.routing.suggest import suggest
 from core.ui import show
 from core.ui.actions import done
 from core.ui.components import who
