@@ -282,6 +282,13 @@ def test_a_filter_is_read_from_an_address():
     assert len(filter_from({"text": ["x" * 5_000]}).text) == 1_000
 
 
+@pytest.mark.parametrize("name", ["since", "until", "slower_than", "up_to"])
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1e400"])
+def test_no_number_is_no_moment_and_no_length_of_time(name, text):
+    with pytest.raises(BadRequest, match=f"The filter “{name}” is "):
+        filter_from({name: [text]})
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -112,8 +112,7 @@ class Failure:
 
 def begin(order: Sequence[str], view: View, *, deadline: float) -> Route:
     """The route of those in `order`, first to last."""
-    found = ((name, why_not(name, view)) for name in order)
-    skipped = {name: skip for name, skip in found if skip}
+    skipped = {name: skip for name in order if (skip := why_not(name, view))}
     return Route(tuple(order), deadline, tuple(order), skipped=skipped)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -121,10 +123,10 @@ def _seconds(name: str, text: str) -> float:
 
 
 def _number(text: str, said: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise BadRequest(said) from None
+    with suppress(ValueError):
+        if math.isfinite(number := float(text)):
+            return number
+    raise BadRequest(said)
 
 
 def _text(_: str, text: str) -> str:
