@@ -1,1 +1,7 @@
-"""Everything that knows SQL: the store behind the ports of `core.values.ports`."""
+"""Everything that knows SQL: the store behind the ports of `core.values.ports`.
+
+Why it is as it is:
+
+- One process per history. A second one is told so and does not start: two would each have a
+  circuit of their own and ask a dead provider twice as often.
+"""

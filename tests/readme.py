@@ -12,6 +12,7 @@ from core.routing.strategies import STRATEGIES
 from core.values.errors import RATED
 from core.values.outcomes import OUTCOMES
 from core.values.registry import PROVIDERS
+from tests.test_imports import ROOMS
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -24,13 +25,14 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def providers() -> str:
     return _table(
-        ("Provider", "Best for", "Key", "Default model"),
+        ("Provider", "Best for", "Key", "Model, and its default", "Address"),
         (
             (
                 spec.label,
                 spec.best_for,
                 " or ".join(f"`{name}`" for name in spec.key_env) or "none needed",
-                f"`{spec.model}`",
+                f"`{spec.model_env}`: `{spec.model}`",
+                f"`{spec.base_url_env}`",
             )
             for spec in PROVIDERS.values()
         ),
@@ -45,11 +47,18 @@ def strategies() -> str:
 
 
 def variables() -> str:
+    """Without those that stand in the table of providers."""
+    listed = {
+        name
+        for spec in PROVIDERS.values()
+        for name in (*spec.key_env, spec.model_env, spec.base_url_env)
+    }
     return _table(
         ("Variable", "Default", "Meaning"),
         (
             (f"`{row.name}`", f"`{row.default}`" if row.default else "none", row.meaning)
             for row in VARIABLES
+            if row.name not in listed
         ),
     )
 
@@ -78,16 +87,19 @@ def outcomes() -> str:
     )
 
 
-def files() -> str:
-    """Every module, with the first line of its docstring."""
+def rooms() -> str:
+    """Each room, with the first line of its docstring; in the order of the arrows."""
     root = README.parent
-    modules = [root / "console_app.py"]
-    modules += sorted(path for folder in ("core", "db") for path in (root / folder).rglob("*.py"))
+    found = [path.parent for path in (root / "core").glob("*/__init__.py")]
     rows = []
-    for path in modules:
-        said = ast.get_docstring(ast.parse(path.read_text())) or ""
-        rows.append((f"`{path.relative_to(root)}`", said.splitlines()[0].rstrip(".")))
-    return _table(("File", "What it is for"), rows)
+    for folder in [*sorted(found, key=_place), root / "db"]:
+        said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+        rows.append((f"`{folder.relative_to(root)}`", said.splitlines()[0].rstrip(".")))
+    return _table(("Room", "What it holds"), rows)
+
+
+def _place(folder: Path) -> int:
+    return ROOMS.index(f"core.{folder.name}")
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -95,7 +107,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "strategies": strategies,
     "variables": variables,
     "outcomes": outcomes,
-    "files": files,
+    "rooms": rooms,
 }
 
 

@@ -1,6 +1,7 @@
 """Imports point one way; nothing that runs text as code or shows it as HTML is anywhere."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,11 @@ def test_a_room_imports_only_those_before_it():
 def test_every_module_is_in_a_room_or_is_a_door():
     rooms = {"core", *DOORS}
     assert [m for m in TREES if m not in rooms and not room_of(m) and not within(m, "db")] == []
+
+
+def test_no_room_is_crowded():
+    rooms = Counter(path.parent.relative_to(ROOT) for path in FILES)
+    assert {str(room): files for room, files in rooms.items() if files > 14} == {}
 
 
 def test_nobody_comes_in_by_a_door():
