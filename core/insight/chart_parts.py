@@ -45,9 +45,12 @@ _LOOKS = (
     Look("#ec2f76", (4, 2), "triangle-down"),
     Look("#8a8a00", (10, 3), "cross"),
     Look("#808799", (1, 3), "triangle-right"),
+    Look("#0e8fa3", (12, 2, 2, 2), "triangle-left"),
+    Look("#a05a2c", (5, 5), "stroke"),
 )
-LOOKS = dict(zip(PROVIDERS, _LOOKS, strict=True))
-STRANGER = Look("#808080", (3, 5), "triangle-left")  # in the history, but no longer known
+# In the order of the providers' rows; whoever comes after the last looks like a stranger.
+LOOKS = dict(zip(PROVIDERS, _LOOKS, strict=False))
+STRANGER = Look("#808080", (3, 5), "arrow")  # in the history, but no longer known
 NEUTRAL = "#7b849a"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.practice.wire import ANTHROPIC, GOOGLE, OPENAI, Wire
+from core.values.registry import PROVIDERS, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ _GATEWAY = (
     "<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body>\n</html>\n"
 )
 
-CHARACTERS: dict[str, Character] = {
+_OWN: dict[str, Character] = {
     "anthropic": Character(
         ANTHROPIC, (0.5, 0.9), 2_600, 3.6,
         ("claude-sonnet-5-5", "claude-haiku-5-5"),
@@ -79,3 +80,13 @@ CHARACTERS: dict[str, Character] = {
         ("bitnet-local",), (Fault(503, {"error": _LOADING}),), health="/health",
     ),
 }  # fmt: skip
+
+_WIRES = {"anthropic": ANTHROPIC, "google": GOOGLE, "openai": OPENAI}
+
+
+def _newcomer(spec: Spec) -> Character:
+    """Of a provider for which nobody has written one."""
+    return Character(_WIRES[spec.wire], (0.3, 0.6), 3_000, 4.0, (spec.model,), ())
+
+
+CHARACTERS = {name: _OWN.get(name) or _newcomer(spec) for name, spec in PROVIDERS.items()}

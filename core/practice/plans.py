@@ -81,16 +81,16 @@ class Goal:
 
 def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
     """A plan for the goal in `text`; the same for the same three inputs."""
-    style, goal = STYLES[provider], read_goal(text)
+    style, goal = STYLES.get(provider) or STYLES["openai"], read_goal(text)
     done: dict[str, float] = {}  # seconds, if steps wait only for what they need
     for role, needed in style.shape.items():
         start = max((done[each] for each in needed), default=0.0)
-        done[role] = start + ROLES[role].seconds * DATA["slowness"][provider]
+        done[role] = start + ROLES[role].seconds * DATA["slowness"].get(provider, 1.0)
     named = len(
         goal.facts.keys() & {"place", "time", "people", "money", "when", "deadline", "thing"}
     )
     vague = 0.17 if len(goal.text.split()) < 3 and len(goal.text) < 12 else 0.02
-    sure = DATA["confidence"][provider] + min(named, 4) * 0.02 - vague
+    sure = DATA["confidence"].get(provider, 0.7) + min(named, 4) * 0.02 - vague
     doubt = Random(f"{seed}/{provider}/{goal.text}").uniform(-0.02, 0.02)
     given = style.given.format_map(goal.facts) if "fixed" in goal.facts else style.ungiven
     why = f"{goal.fill(goal.kind.why)} {given}" if goal.text else "The plan is a general one."

@@ -76,5 +76,9 @@ PROFILES: dict[str, tuple[Profile, ...]] = {
 }
 
 
+_NEWCOMER = (Profile(r"", json_mode="object"),)  # a provider without rows of its own
+
+
 def profile_of(provider: str, model: str) -> Profile:
-    return next(row for row in PROFILES[provider] if re.search(row.pattern, model))
+    rows = PROFILES.get(provider, _NEWCOMER)
+    return next(row for row in rows if re.search(row.pattern, model))

@@ -9,12 +9,19 @@ import math
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Annotated, Any, BinaryIO, Literal, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -37,7 +44,19 @@ _EXPORTS = 3  # at once
 _SILENCE = 10.0  # seconds without an event, after which proxies begin to take a stream for dead
 
 _T = TypeVar("_T")
-StrategyName = Literal["round_robin", "best_performance", "random", "priority"]
+
+
+def _known(strategy: str) -> str:
+    if strategy not in STRATEGIES:
+        raise ValueError(f"there are {', '.join(STRATEGIES)}")
+    return strategy
+
+
+StrategyName = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema({"type": "string", "enum": list(STRATEGIES)}),
+]
 _STATUS = {
     "no_provider_configured": 503,
     "all_providers_failed": 503,
