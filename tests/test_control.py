@@ -109,13 +109,13 @@ def test_the_default_is_chosen_by_choosing_nothing(engine):
     ],
 )
 def test_what_is_no_model_is_neither_asked_nor_kept(name, said, engine, tmp_path):
-    before = engine.routers()[0].providers["openai"].model
+    before = engine.router(simulated=False).providers["openai"].model
     name = name.format(own=engine.settings.keys["openai"].reveal())
     with pytest.raises(BadRequest, match=said) as refused:
         engine.control.choose_model("openai", name)
     assert name.strip() not in str(refused.value)
     assert engine.choices.get("models") is None
-    assert engine.routers()[0].providers["openai"].model == before
+    assert engine.router(simulated=False).providers["openai"].model == before
 
 
 def test_practice_providers_take_the_chosen_model_too(practice):
