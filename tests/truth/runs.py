@@ -114,7 +114,7 @@ def _call_cells(cells: Mapping[str, Any], call: Row) -> Iterator[str]:
         good["cost"] = (
             cells["cost"] == "practice"
             if call["simulated"]
-            else cells["cost"] is None
+            else cells["cost"] == ("unknown" if truth.run_cost([call])[1] else None)
             if known is None
             else says_money(cells["cost"], known)
         )
@@ -214,8 +214,11 @@ def status(shown: Mapping[str, Any], rows: Rows, *, simulated: bool) -> Iterator
         said = shown["providers"].get(name, {})
         if {key: said.get(key) for key in expected} != expected:
             yield f"{name}: {said}, not {expected}"
-        average = sum(took) / len(took) if took else 0.0
-        if abs(float(said.get("avg_latency", "nan").removesuffix("s")) - average) > 0.00501:
-            yield f"{name}: {said.get('avg_latency')}, not {average}"
+        average, told = sum(took) / len(took) if took else None, said.get("avg_latency")
+        if average is None or told is None:
+            if told is not average:
+                yield f"{name}: {told}, not {average}"
+        elif abs(float(told.removesuffix("s")) - average) > 0.00501:
+            yield f"{name}: {told}, not {average}"
     if shown["total_calls"] != total:
         yield f"{shown['total_calls']} in all, not {total}"
