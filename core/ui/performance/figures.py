@@ -139,12 +139,7 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
         "success": charts.success_over_time(
             of.over_time(period, edges, simulated=simulated), cut, zone=there, changes=changes
         ),
-        **{
-            name: charts.latency_over_time(
-                latencies, cut, zone=there, changes=changes, percentile=name
-            )
-            for name in ("p95", "p50")
-        },
+        **charts.latencies_over_time(latencies, cut, zone=there, changes=changes),
         "distribution": charts.latency_distribution(
             of.latency_distribution(period, simulated=simulated)
         ),
