@@ -51,11 +51,11 @@ def _tips(**titles: str) -> list[alt.Tooltip]:
 def _said(**titles: str) -> dict[str, Any]:
     """A tooltip of these fields; the same words for who cannot see it."""
     words = " + '; ' + ".join(f"'{title}: ' + datum['{name}']" for name, title in titles.items())
-    return {"tooltip": _tips(**titles), "description": alt.value({"expr": words})}
+    return {"tooltip": _tips(**titles), "description": alt.DescriptionValue({"expr": words})}
 
 
-def _unless_picked(usual: float) -> Any:
-    return alt.when(_PICK).then(alt.value(usual)).otherwise(alt.value(0.35))
+def _unless_picked(usual: float) -> alt.OpacityValue:
+    return alt.OpacityValue(0.35, condition={"param": "pick", "value": usual})
 
 
 def _picked(chart: alt.Chart, **encodings: Any) -> alt.Chart:
@@ -63,7 +63,7 @@ def _picked(chart: alt.Chart, **encodings: Any) -> alt.Chart:
 
 
 def _made(*layers: alt.Chart, **more: Any) -> Spec:
-    whole = alt.layer(*layers, data=alt.NamedData("marks"), **more).to_dict()
+    whole = alt.layer(*layers, data=alt.NamedData("marks"), **more).to_dict(validate=False)
     del whole["$schema"]  # the page knows
     return {**whole, "config": {"view": {"stroke": None}}}  # instead of Altair's own sizes
 
@@ -72,20 +72,20 @@ def _changed() -> list[alt.Chart]:
     """A rule at each change, and a flag to point at."""
     changes = alt.Chart(alt.NamedData("changes")).encode(
         x=alt.X("ms", type="temporal"),
-        color=alt.value(NEUTRAL),
+        color=alt.ColorValue(NEUTRAL),
         tooltip=_tips(said="Changed", when="When"),
         description=alt.Description("said", type="nominal"),
     )
     flag = changes.mark_point(shape="triangle-down", filled=True, size=110)
     return [
         changes.mark_rule(strokeDash=[3, 3], strokeWidth=1.5),
-        flag.encode(y=alt.value(0), opacity=alt.value(1)),
+        flag.encode(y=alt.YValue(0), opacity=alt.OpacityValue(1)),
     ]
 
 
 def _lines(y: alt.Y, **titles: str) -> Spec:
     """A line a provider; a point is hollow where its calls are few or its bucket is cut off."""
-    lit = alt.when(_LIT).then(alt.value(1)).otherwise(alt.value(0.12))
+    lit = alt.OpacityValue(0.12, condition={"param": "lit", "value": 1})
     both = alt.Chart().encode(x=_time(), y=y, color=_colour(_LEGEND), opacity=lit)
     # By another field than the colour: the legend's symbols would be dashed, too.
     dashes = alt.Scale(domain=["$providers"], range=["$dashes"])
@@ -97,7 +97,7 @@ def _lines(y: alt.Y, **titles: str) -> Spec:
         both.mark_point(filled=False, strokeWidth=1.5, cursor="pointer"),
         fill=alt.Fill("ink", type="nominal", scale=None, legend=None),
         shape=alt.Shape("label", type="nominal", scale=shapes, legend=_LEGEND),
-        size=alt.when(_PICK, empty=False).then(alt.value(160)).otherwise(alt.value(34)),
+        size=alt.SizeValue(34, condition={"param": "pick", "empty": False, "value": 160}),
         **_said(**titles),
     )
     return _made(*_changed(), line.add_params(_LIT), point)
@@ -115,9 +115,9 @@ def _distribution() -> Spec:
     bars = _picked(
         alt.Chart().mark_rect(cursor="pointer"),
         x=alt.X("from", type="quantitative", title=None, scale=scale, axis=axis),
-        x2="to",
+        x2=alt.X2("to"),
         y=_number("base", rows, values=["$rows"], labelExpr="$names", grid=False, **_BARE),
-        y2="top",
+        y2=alt.Y2("top"),
         color=_colour(),
         opacity=_unless_picked(0.85),
         **_said(label="Provider", took="Took", share="Share", calls="Answers"),
@@ -147,10 +147,10 @@ def _saved() -> Spec:
     bars = _picked(
         alt.Chart().mark_rect(cursor="pointer", cornerRadius=2),
         x=_time("from"),
-        x2="to",
+        x2=alt.X2("to"),
         y=_number("saved", tickMinStep=1, format="d", tickCount=5),
-        y2=alt.datum(0),
-        color=alt.value(SAVED),
+        y2=alt.Y2Datum(0),
+        color=alt.ColorValue(SAVED),
         opacity=_unless_picked(0.9),
         **_said(when="When", saved="Saved", runs="Of runs"),
     )
@@ -166,10 +166,11 @@ def _spark(*, bars: bool = False) -> Spec:
     both = alt.Chart().encode(x=_time(axis=None), y=y, tooltip=tips)
     shown = both.mark_line(interpolate="linear", strokeWidth=1.5)
     if bars:
-        shown = both.mark_rect().encode(x=_time("from", axis=None), x2="to", y2=alt.datum(0))
+        rect = both.mark_rect().encode(x=_time("from", axis=None), x2=alt.X2("to"))
+        shown = rect.encode(y2=alt.Y2Datum(0))
     # To point at, wherever one is: a line is as thin as its values are near the axis.
     points = both.mark_point(opacity=0, size=80, filled=True)
-    return _made(shown.encode(color=alt.value(NEUTRAL)), points)
+    return _made(shown.encode(color=alt.ColorValue(NEUTRAL)), points)
 
 
 _RATE = alt.Scale(domain=["$rates"])
