@@ -116,14 +116,12 @@ def drawn(
 
 
 def _filled(part: Any, values: Spec) -> Any:
-    match part:
-        case dict():
-            return {name: _filled(inner, values) for name, inner in part.items()}
-        case [str(name)] | str(name) if name.startswith("$"):
-            return values[name[1:]]
-        case list():
-            return [_filled(inner, values) for inner in part]
-    return part
+    if isinstance(part, dict):
+        return {name: _filled(inner, values) for name, inner in part.items()}
+    name = part[0] if isinstance(part, list) else part
+    if isinstance(name, str) and name[:1] == "$":
+        return values[name[1:]]
+    return [_filled(inner, values) for inner in part] if isinstance(part, list) else part
 
 
 def _table(rows: Sequence[Mark]) -> Any:

@@ -143,7 +143,7 @@ def _latency_said(marks: Sequence[Mark], name: str) -> str:
 
 def latency_distribution(frame: pd.DataFrame) -> Chart:
     """How long answers took: a row of bars a provider, as high as its share of answers."""
-    marks = _wider(rows_of(frame))
+    marks = _wider(frame)
     providers = known_first(mark["provider"] for mark in marks)
     rows = {name: len(providers) - place for place, name in enumerate(providers)}
     total = Counter[str]()
@@ -168,18 +168,19 @@ def latency_distribution(frame: pd.DataFrame) -> Chart:
     )
 
 
-def _wider(rows: Sequence[Mark]) -> list[Mark]:
+def _wider(frame: pd.DataFrame) -> list[Mark]:
     """Fine bars joined to few; each keeps the exact bounds of what it counts."""
     wide: dict[tuple[str, int], Mark] = {}
-    for row in rows:
-        place = math.floor(math.log(row["high"]) / math.log(_STEP))
-        mark = wide.get((row["provider"], place))
-        if mark is None:
-            wide[row["provider"], place] = {**row, "place": place}
+    rows = zip(
+        *(frame[name].tolist() for name in ("provider", "low", "high", "calls")), strict=True
+    )
+    for provider, low, high, calls in rows:
+        place = math.floor(math.log(high) / math.log(_STEP))
+        if (mark := wide.get((provider, place))) is None:
+            wide[provider, place] = {"provider": provider, "low": low, "high": high, "calls": calls}
         else:
-            mark["low"] = min(mark["low"], row["low"])
-            mark["high"] = max(mark["high"], row["high"])
-            mark["calls"] += row["calls"]
+            mark["low"], mark["high"] = min(mark["low"], low), max(mark["high"], high)
+            mark["calls"] += calls
     for (provider, place), mark in wide.items():
         mark["id"] = f"{provider} {place}"
         mark["label"] = short(provider)
@@ -219,13 +220,16 @@ def failures_by_reason(frame: pd.DataFrame) -> Chart:
 
 
 def share_of_answers(frame: pd.DataFrame) -> Chart:
-    """A bar for each provider: its share of all answers. `frame` as by_provider gives it."""
-    rows = {row["provider"]: row for row in rows_of(frame) if row["ok"]}
-    marks = [rows[name] for name in known_first(rows)]
-    total = sum(mark["ok"] for mark in marks)
+    """A bar for each provider: its share of all answers. `frame` as by_model gives it."""
+    answers = Counter[str]()
+    for name, ok in zip(frame["provider"].tolist(), frame["ok"].tolist(), strict=True):
+        answers[name] += ok
+    marks: list[Mark] = [
+        {"provider": name, "id": name, "label": short(name), "ok": answers[name]}
+        for name in known_first(+answers)
+    ]
     for mark in marks:
-        mark["label"], mark["id"] = short(mark["provider"]), mark["provider"]
-        mark["share"] = mark["ok"] / total
+        mark["share"] = mark["ok"] / answers.total()
         mark["number"] = percent(mark["share"])
     told = "; ".join(f"{mark['label']} {mark['number']}" for mark in marks) or "no answers"
     return _bars("share", f"Share of answers by provider: {told}.", marks, "label")

@@ -94,14 +94,16 @@ class Performance:
         begins = _enough(some)
         ends = [*edges[1:], period.until]
         last = [at - 1 for at in [*begins[1:], len(order)] if at]
+        shared = _shared(some, ("p50", "p95"), begins)
+        del shared["success_rate"]
         return pd.DataFrame(
             {
                 "provider": _texts([some["provider"][at] for at in begins]),
                 "start": _floats([edges[some["bucket"][at]] for at in begins]),
                 "until": _floats([ends[some["bucket"][at]] for at in last]),
-                **_shared(some, ("p50", "p95"), begins),
+                **shared,
             }
-        ).drop(columns="success_rate")
+        )
 
     def totals_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool

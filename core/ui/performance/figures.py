@@ -132,7 +132,6 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
         before = of.summary(periods.before(period), simulated=simulated)
     latencies = of.latency_over_time(period, edges, simulated=simulated)
     saved = of.saved_over_time(period, edges, simulated=simulated)
-    failures = of.failures(period, simulated=simulated)
     models = of.by_model(period, simulated=simulated)
     changes = _changes(period, name)
     drawn = {
@@ -143,8 +142,8 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
         "distribution": charts.latency_distribution(
             of.latency_distribution(period, simulated=simulated)
         ),
-        "failures": charts.failures_by_reason(failures),
-        "share": charts.share_of_answers(of.by_provider(period, simulated=simulated)),
+        "failures": charts.failures_by_reason(of.failures(period, simulated=simulated)),
+        "share": charts.share_of_answers(models),
         "saved": charts.saved_over_time(saved, cut, zone=there, changes=changes),
     }
     return Reading(
@@ -154,7 +153,7 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
         before,
         _compared(now, period, None if whole else first, there),
         models,
-        _by_reason(failures),
+        _by_reason(drawn["failures"].marks),
         _trends(drawn["success"].marks)
         if models["provider"].is_unique
         else _trends(
@@ -195,10 +194,10 @@ def _changes(period: Period, name: str | None) -> list[Mark]:
     ]
 
 
-def _by_reason(failures: pd.DataFrame) -> Counter[str]:
+def _by_reason(marks: Sequence[Mark]) -> Counter[str]:
     found = Counter[str]()
-    for row in rows_of(failures):
-        found[row["error_kind"]] += row["calls"]
+    for mark in marks:
+        found[mark["error_kind"]] += mark["calls"]
     return found
 
 
