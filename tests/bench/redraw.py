@@ -30,19 +30,10 @@ from db.figures.performance import Performance
 from db.lists.queries import Archive
 
 ZONE = "Europe/Berlin"
-FILLED_IN = [
-    "times",
-    "labels",
-    "providers",
-    "colours",
-    "dashes",
-    "shapes",
-    "rates",
-    "reach",
-    "rows",
-    "names",
-    "numbers",
-]
+FILLED_IN = (
+    *("times", "labels", "providers", "colours", "dashes", "shapes"),
+    *("rates", "reach", "rows", "names", "numbers"),
+)
 
 
 def read_anew(path: Path, archive: Archive, name: str) -> Reading:
