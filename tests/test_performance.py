@@ -75,9 +75,6 @@ FRAMES = {
         "start": "float64",
         **NUMBERS,
         "success_rate": "float64",
-        "p50": "float64",
-        "p95": "float64",
-        "cost_usd": "float64",
     },
     "totals_over_time": {
         "start": "float64",
@@ -198,7 +195,7 @@ def test_a_percentile_that_no_answer_can_tell_is_not_told(number, p95, p99, hist
     found = performance.summary(ALL, simulated=False)
     assert [found.p95 is not None, found.p99 is not None] == [p95, p99]
     assert found.p50 is not None
-    for name in ("by_provider", "by_model", "over_time", "totals_over_time"):
+    for name in ("by_provider", "by_model", "totals_over_time"):
         (row,) = rows(asked(performance, name))
         assert math.isnan(row["p95"]) != p95
     (row,) = rows(performance.by_provider(ALL, simulated=False))
@@ -282,9 +279,8 @@ def test_practice_costs_nothing_whatever_is_written_of_it(history, performance):
     for name in ("by_provider", "by_model"):
         (row,) = rows(asked(performance, name, simulated=True))
         assert (row["cost_usd"], row["plan_cost"]) == (0.0, 0.0)
-    for name in ("over_time", "totals_over_time"):
-        (row,) = rows(asked(performance, name, simulated=True))
-        assert row["cost_usd"] == 0.0
+    (row,) = rows(performance.totals_over_time(ALL, (0.0,), simulated=True))
+    assert row["cost_usd"] == 0.0
 
 
 def test_practice_stands_apart_and_fire_drills_nowhere(history, performance):
@@ -406,16 +402,21 @@ def ranked(took, part):
     return took[max(0, math.ceil(part * len(took) / 100) - 1)]
 
 
-def agrees(frame, path, edges, period):
-    expected = {}
+def agrees(performance, path, edges, period):
+    """Counts by provider, and percentiles of all together."""
+    expected, together = {}, {}
     for low, high in pairwise([*edges, period.until]):
         found = counted(path, max(low, period.since), min(high, period.until))
-        expected |= {(low, provider): some for provider, some in found.items()}
-    assert {*zip(frame["start"], frame["provider"], strict=True)} == expected.keys()
-    for row in frame.itertuples():
-        calls, took = expected[row.start, row.provider]
-        assert (row.calls, row.ok) == (calls, len(took))
-        if took:
+        expected |= {(low, name): (calls, len(took)) for name, (calls, took) in found.items()}
+        if found:
+            together[low] = sorted(seconds for _, took in found.values() for seconds in took)
+    frame = performance.over_time(period, edges, simulated=True)
+    found = {(row.start, row.provider): (row.calls, row.ok) for row in frame.itertuples()}
+    assert found == expected
+    totals = performance.totals_over_time(period, edges, simulated=True)
+    assert totals["start"].tolist() == [*together]
+    for row in totals.itertuples():
+        if took := together[row.start]:
             exact = [ranked(took, part) if len(took) >= least else math.nan for part, least in SAID]
             assert [row.p50, row.p95] == pytest.approx(exact, rel=0.0101, nan_ok=True)
 
@@ -437,8 +438,7 @@ def test_days_are_those_of_the_viewer_also_when_clocks_change(zone, first, hours
     lengths = {(after - before) / 3600 for before, after in pairwise(edges)}
     assert lengths == {24, hours}
     period = Period(edges[0], edges[-1])
-    frame = Performance(filled).over_time(period, edges[:-1], simulated=True)
-    agrees(frame, filled, edges[:-1], period)
+    agrees(Performance(filled), filled, edges[:-1], period)
 
 
 def test_all_providers_together_are_their_sums_and_the_percentiles_of_all(filled):
@@ -464,8 +464,8 @@ def test_a_period_may_begin_and_end_anywhere(seed, filled):
     edges = sorted(rng.uniform(since - 4000, until) for _ in range(rng.randrange(1, 6)))
     edges[0] = min(edges[0], since)
     performance = Performance(filled)
-    agrees(performance.over_time(period, edges, simulated=True), filled, edges, period)
-    agrees(performance.over_time(period, [since], simulated=True), filled, [since], period)
+    agrees(performance, filled, edges, period)
+    agrees(performance, filled, [since], period)
 
     summary = performance.summary(period, simulated=True)
     expected = counted(filled, since, until)

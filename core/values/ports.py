@@ -246,8 +246,8 @@ class Performance(Protocol):
         period's end; none goes beyond the period.
 
         Columns: provider (str), start (float64, its edge), calls, ok, rated (int64),
-        success_rate (float64, 0..1), p50, p95 (float64, seconds), cost_usd (float64). NaN where
-        unknown. With `by_model` one row per model, and a column more after the provider.
+        success_rate (float64, 0..1, NaN where unknown). With `by_model` one row per model, and a
+        column more after the provider.
         """
         ...
 
@@ -265,7 +265,10 @@ class Performance(Protocol):
     def totals_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame:
-        """The same as over_time of all providers together: one row per bucket, without provider."""
+        """The same of all providers together: one row per bucket, without provider.
+
+        More columns: p50, p95 (float64, seconds), cost_usd (float64). NaN where unknown.
+        """
         ...
 
     def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame:

@@ -75,13 +75,18 @@ class Performance:
     def over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool, by_model: bool = False
     ) -> pd.DataFrame:
+        import pandas as pd
+
         some = self._over_time(period, edges, simulated=simulated)
         shown = ("provider", "model") if by_model else ("provider",)
         begins = _begins([*zip(*(some[name] for name in ("bucket", *shown)), strict=True)])
-        frame = _over_time(some, edges, begins)
-        for place, name in enumerate(shown):
-            frame.insert(place, name, _texts([some[name][at] for at in begins]))
-        return frame
+        return pd.DataFrame(
+            {
+                **{name: _texts([some[name][at] for at in begins]) for name in shown},
+                "start": _floats([edges[some["bucket"][at]] for at in begins]),
+                **_shared(some, (), begins),
+            }
+        )
 
     def latency_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
@@ -108,8 +113,18 @@ class Performance:
     def totals_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame:
+        import pandas as pd
+
         some = self._over_time(period, edges, simulated=simulated)
-        return _over_time(some, edges, _begins(some["bucket"]))
+        begins = _begins(some["bucket"])
+        cost, priced = (_summed(some[name], begins) for name in ("cost_usd", "priced"))
+        return pd.DataFrame(
+            {
+                "start": _floats([edges[some["bucket"][at]] for at in begins]),
+                **_shared(some, ("p50", "p95"), begins),
+                "cost_usd": _where(priced > 0, cost),
+            }
+        )
 
     def _over_time(self, period: Period, edges: Sequence[float], *, simulated: bool) -> Columns:
         sums = ("calls", "ok", "rated", "cost_usd", "priced")
@@ -256,19 +271,6 @@ def _refused(some: Columns) -> Array:
     return found
 
 
-def _over_time(some: Columns, edges: Sequence[float], begins: Sequence[int]) -> pd.DataFrame:
-    import pandas as pd
-
-    cost, priced = (_summed(some[name], begins) for name in ("cost_usd", "priced"))
-    return pd.DataFrame(
-        {
-            "start": _floats([edges[some["bucket"][at]] for at in begins]),
-            **_shared(some, ("p50", "p95"), begins),
-            "cost_usd": _where(priced > 0, cost),
-        }
-    )
-
-
 def _shared(
     some: Mapping[str, Sequence[Any]],
     percentiles: Sequence[str],
@@ -276,12 +278,12 @@ def _shared(
 ) -> dict[str, Any]:
     """With `begins` as in `quantiles`."""
     parts = [int(name[1:]) / 100 for name in percentiles]
-    seconds = told(tuple(some["latencies"]), parts, begins=begins)
     sums = {name: _summed(some[name], begins) for name in ("calls", "ok", "rated")}
+    seconds = told(tuple(some["latencies"]), parts, begins=begins).T if parts else ()
     return {
         **{name: values.astype("int64") for name, values in sums.items()},
         "success_rate": _ratio(sums["ok"], sums["rated"]),
-        **{name: seconds[:, place] for place, name in enumerate(percentiles)},
+        **dict(zip(percentiles, seconds, strict=True)),
     }
 
 
