@@ -58,7 +58,7 @@ class Reading:
     compared: str  # what it is compared with, or why not
     models: pd.DataFrame
     failures: Mapping[str, int]  # per reason
-    # Per provider (None), and per model of one that has several: success rates of whole buckets.
+    # Per provider (None), or per model of one that has several: success rates of whole buckets.
     trends: Mapping[tuple[str, str | None], list[float]]
     sparks: Mapping[str, Chart | None]  # per card: its figure in each whole bucket
     charts: Mapping[str, Chart]
@@ -146,11 +146,11 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
         "share": charts.share_of_answers(models),
         "saved": charts.saved_over_time(saved, cut, zone=there, changes=changes),
     }
-    several = models["provider"][models["provider"].duplicated()]
-    of_models: list[Mark] = []
-    if len(several):
-        rates = of.over_time(period, edges, simulated=simulated, by_model=True)
-        of_models = charts.rates_over_time(rates[rates["provider"].isin(several)], cut, zone=there)
+    several = {*models["provider"][models["provider"].duplicated()]}
+    rates = [mark for mark in drawn["success"].marks if mark["provider"] not in several]
+    if several:
+        frame = of.over_time(period, edges, simulated=simulated, by_model=True)
+        rates += charts.rates_over_time(frame[frame["provider"].isin(several)], cut, zone=there)
     return Reading(
         question,
         cut,
@@ -159,7 +159,7 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
         _compared(now, period, None if whole else first, there),
         models,
         _by_reason(drawn["failures"].marks),
-        _trends([*drawn["success"].marks, *of_models]),
+        _trends(rates),
         _sparks(of.totals_over_time(period, edges, simulated=simulated), saved, cut, there),
         drawn,
         changes,
