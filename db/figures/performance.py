@@ -54,20 +54,29 @@ class Performance:
             refused=int(_refused(some).sum()),
         )
 
-    def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame:
-        some = self._calls(period, simulated=simulated)
-        begins = _begins(some["provider"])
-        frame = _by_whom(some, begins)
-        frame.insert(0, "provider", _texts([some["provider"][at] for at in begins]))
-        return frame
-
     def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        import pandas as pd
+
         some = self._calls(period, simulated=simulated)
-        frame = _by_whom(some)
-        frame.insert(0, "provider", _texts(some["provider"]))
-        frame.insert(1, "model", _texts(some["model"]))
-        frame.insert(5, "refused", _refused(some))
-        return frame
+        sums = {name: _floats(some[name]) for name in SUMS}
+        plans, paid = sums["plans"], _where(sums["plans_unpriced"] == 0, sums["plan_cost_usd"])
+        return pd.DataFrame(
+            {
+                "provider": _texts(some["provider"]),
+                "model": _texts(some["model"]),
+                **_shared(some, ("p50", "p95", "p99")),
+                "refused": _refused(some),
+                "ttft": told(tuple(some["ttfts"]), (0.50,))[:, 0],
+                "tokens_per_second": _ratio(sums["told_tokens"], sums["told_ms"] / 1000),
+                "cost_usd": _where(sums["priced"] > 0, sums["cost_usd"]),
+                "unpriced": sums["unpriced"].astype("int64"),
+                "plans": plans.astype("int64"),
+                "plan_cost": _ratio(
+                    _where(sums["plans_unpriced"] == 0, sums["plan_cost_usd"]), plans
+                ),
+                "valid_plan_rate": _ratio(plans, plans + sums["invalid_plans"]),
+            }
+        )
 
     def _calls(self, period: Period, *, simulated: bool) -> Columns:
         return _paid(self._stretches.calls(period, simulated=simulated), simulated=simulated)
@@ -242,27 +251,6 @@ def _enough(some: Columns) -> list[int]:
             own.pop()
         begins += own
     return begins
-
-
-def _by_whom(some: Columns, begins: Sequence[int] | None = None) -> pd.DataFrame:
-    """With `begins` as in `quantiles`."""
-    import pandas as pd
-
-    sums = {name: _summed(some[name], begins) for name in SUMS}
-    plans = sums["plans"]
-    ttfts = told(tuple(some["ttfts"]), (0.50,), begins=begins)
-    return pd.DataFrame(
-        {
-            **_shared(some, ("p50", "p95", "p99"), begins),
-            "ttft": ttfts[:, 0],
-            "tokens_per_second": _ratio(sums["told_tokens"], sums["told_ms"] / 1000),
-            "cost_usd": _where(sums["priced"] > 0, sums["cost_usd"]),
-            "unpriced": sums["unpriced"].astype("int64"),
-            "plans": plans.astype("int64"),
-            "plan_cost": _ratio(_where(sums["plans_unpriced"] == 0, sums["plan_cost_usd"]), plans),
-            "valid_plan_rate": _ratio(plans, plans + sums["invalid_plans"]),
-        }
-    )
 
 
 def _refused(some: Columns) -> Array:
