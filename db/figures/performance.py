@@ -71,9 +71,7 @@ class Performance:
                 "cost_usd": _where(sums["priced"] > 0, sums["cost_usd"]),
                 "unpriced": sums["unpriced"].astype("int64"),
                 "plans": plans.astype("int64"),
-                "plan_cost": _ratio(
-                    _where(sums["plans_unpriced"] == 0, sums["plan_cost_usd"]), plans
-                ),
+                "plan_cost": _ratio(paid, plans),
                 "valid_plan_rate": _ratio(plans, plans + sums["invalid_plans"]),
             }
         )
