@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from core.values.calls import Attempt
 from core.values.errors import LimitReached
 from core.values.outcomes import ErrorKind
+from core.values.runs import Limits
 from core.values.wording import count, money, seconds_in_words
 
 _ACTION = "Raise this limit and continue; what is done is kept."
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """None: no limit. Money counts calls whose price is known."""
-
-    seconds: float | None = None  # of work: the time that a plan waits for its reader is free
-    calls: int | None = None  # requests sent, failed ones too
-    usd: float | None = None  # for one run
-    usd_per_day: float | None = None  # for all runs together, since midnight on this computer
-
-    @classmethod
-    def read(cls, known: Mapping[str, Any] | None) -> Limits:
-        """From JSON; what is no positive number is no limit."""
-        names = (field.name for field in fields(cls))
-        return cls(**{name: _positive((known or {}).get(name)) for name in names})
-
-    def as_json(self) -> dict[str, float]:
-        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 class Meter:
@@ -124,11 +104,6 @@ def stretches(
         else:
             found.append((start, end))
     return found
-
-
-def _positive(value: object) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number and value > 0 else None  # type: ignore[operator] # a number, by the line above
 
 
 def _end(attempt: Attempt, now: float | None) -> float:

@@ -19,6 +19,7 @@ from core.ui.run.going_on import asked, fault_view
 from core.ui.services import services
 from core.values.errors import BadRequest, HistoryUnavailable, KeyFound, RunError
 from core.values.registry import label_of
+from core.values.runs import RunRequest
 from core.values.wording import story, ticker
 
 _EVERY = 0.5  # seconds between two looks at runs under way
@@ -58,7 +59,7 @@ def _form() -> None:
 
 def _begin(goal: str, chosen: Sequence[str], keys: Keys = "refuse") -> None:
     try:
-        ids = services().engine.compare(goal, chosen, keys=keys)
+        ids = services().engine.compare(RunRequest(goal, source="ui"), chosen, keys=keys)
     except KeyFound:
         again.ask_about_key("compare", partial(_begin, goal, chosen))
     except BadRequest as error:
@@ -73,7 +74,7 @@ def _begin(goal: str, chosen: Sequence[str], keys: Keys = "refuse") -> None:
 def _compared(ids: Sequence[str]) -> None:
     engine = services().engine
     try:
-        found = [engine.run(run_id) or engine.stored_run(run_id) for run_id in ids]
+        found = [engine.runs.find(run_id) for run_id in ids]
     except HistoryUnavailable as error:
         st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
         return
@@ -121,7 +122,7 @@ def _differences(runs: Sequence[Run], alone: Sequence[set[int]]) -> str:
 
 
 def _name(run: Run) -> str:
-    asked_for = run.record.options.get("priority") or [run.record.provider or ""]
+    asked_for = run.record.request.priority or [run.record.provider or ""]
     return label_of(asked_for[0])
 
 
@@ -161,9 +162,9 @@ def _plan(run: Run, alone: set[int]) -> None:
 
 def _pick(run: Run) -> None:
     run_id = run.record.id
-    label = "Open this run" if run.terms.begun else "Run this plan"
+    label = "Open this run" if run.progress.begun else "Run this plan"
     if st.button(label, icon=":material/play_arrow:", key=f"pick {run_id}", width="stretch") and (
-        run.terms.begun or asked(run_id, services().engine.carry_on, run_id)
+        run.progress.begun or asked(run_id, services().engine.carry_on, run_id)
     ):
         st.switch_page("run/run_plan.py", query_params={"run": run_id})
 

@@ -154,10 +154,9 @@ def _patience(key: str) -> None:
 
 def _side_by_side() -> None:
     engine = services().engine
-    chosen = engine.choices.get("side_by_side")
     number(
         "Steps side by side",
-        chosen if isinstance(chosen, int) else SIDE_BY_SIDE,
+        engine.side_by_side,
         lambda value: engine.control.choose(
             "side_by_side", None if value == SIDE_BY_SIDE else value
         ),
