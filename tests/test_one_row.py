@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from tests.process import ROOT, Console
+from tests.running.desk import plan_text
 from tests.standin import StandIn, answer, status
-from tests.test_execution import plan_text
 
 # The rows, added before anything reads them.
 ROWS = """

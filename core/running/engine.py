@@ -199,7 +199,7 @@ class Engine:
         for name in names:
             if name not in able:
                 raise BadRequest(f"{label_of(name)} cannot be asked: it is not set up.")
-        request = replace(request, strategy="priority", approve=True)
+        request = replace(request, strategy="priority", approve=True, idempotency_key=None)
         return tuple(self.submit(replace(request, priority=(name,)), keys=keys) for name in names)
 
     def cancel(self, run_id: str) -> bool:

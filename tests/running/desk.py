@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import subprocess
@@ -13,13 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from core.config.settings import read_settings
 from core.running.engine import Engine
 from core.running.run import Run
 from core.values.runs import RunRequest
-from core.web.api import make_api
 from db.choices import Choices
 from db.lists.queries import Archive
 from db.sqlite.writer import SqliteHistory
@@ -134,23 +130,6 @@ def desk_of(path: Path, yard: Yard, *names: str, **environ: str) -> Iterator[Des
         closing(Archive(path / "console.db")) as archive,
     ):
         yield Desk(engine, archive)
-
-
-def answer_of(engine: Engine, method: str, path: str, **more: Any) -> httpx2.Response:
-    """What the API says to it."""
-    api = make_api(
-        lambda: engine,
-        export_csv=lambda filters: iter(()),
-        export_jsonl=lambda filters: iter(()),
-        backup=lambda copy: 0,
-    )
-
-    async def ask() -> httpx2.Response:
-        transport = httpx2.ASGITransport(app=api)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await client.request(method, path, timeout=60, **more)
-
-    return asyncio.run(ask())
 
 
 _ALONE = """

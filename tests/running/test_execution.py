@@ -30,12 +30,12 @@ from core.values.runs import Limits, RunRequest
 from core.values.texts import CAPPED, MAX_ANSWER
 from core.web.run_documents import as_html, as_json, as_markdown, steps_as_csv
 from tests import standin
+from tests.running.asking import answer_of
 from tests.running.desk import (
     GOAL,
     LAST,
     WIRES,
     Desk,
-    answer_of,
     asked_for,
     desk_of,
     killed,
@@ -97,15 +97,17 @@ def path_over_critical_path(run: Run) -> float:
 def test_a_plan_takes_as_long_as_its_critical_path_and_every_request_is_a_row(
     name: str, tmp_path: Path, yard: Yard
 ) -> None:
-    yard[name].script = worker(lambda step: standin.answer(f"Result {step}.", delay=0.5))
+    yard[name].script = worker(
+        lambda step: standin.answer(f"Result {step}.", delay=0.5), needs=[[], [], [0, 1]]
+    )
     with desk_of(tmp_path, yard, name) as desk:
         desk.ran("A first run, so that the SDK is there", execute=False)
         run = desk.ran()
         assert run.error is None
         assert path_over_critical_path(run) < 1.1
-        assert states(run) == ["done"] * (LAST + 1)
+        assert states(run) == ["done"] * 4
         calls = desk.archive.calls_of(run.record.id)
-        assert sorted(call.step for call in calls if call.step is not None) == [*range(LAST + 1)]
+        assert sorted(call.step for call in calls if call.step is not None) == [0, 1, 2, 3]
         assert len(yard[name].requests) == desk.archive.count_calls()
 
 
@@ -426,11 +428,11 @@ def test_a_limit_of_money_for_a_day_counts_what_earlier_runs_spent(
 
 def test_a_limit_of_time_stops_it_and_says_so(desk: Desk, yard: Yard) -> None:
     for name in WIRES:
-        yard[name].script = worker(lambda step: standin.answer("Done.", delay=0.6))
-    run = desk.ran(limits=Limits(seconds=1.0))
+        yard[name].script = worker(lambda step: standin.answer("Done.", delay=0.3))
+    run = desk.ran(limits=Limits(seconds=0.5))
     assert run.error is not None
     assert run.error.kind == "limit"
-    assert "worked for 1 s, its limit" in run.error.message
+    assert "worked for 0.5 s, its limit" in run.error.message
     again = desk.went_on(run, limits=Limits(seconds=60))
     assert again.record.status == "completed"
 
@@ -636,7 +638,7 @@ def test_an_answer_of_thinking_alone_is_none_and_the_next_provider_is_asked(
 def test_while_a_step_is_written_its_thinking_is_not_shown_as_its_result(
     desk: Desk, yard: Yard
 ) -> None:
-    slowly = standin.answer(f"{THOUGHT}{'Result. ' * 40}", interval=0.05)
+    slowly = standin.answer(f"{THOUGHT}{'Result. ' * 15}", interval=0.05)
     for name in WIRES:
         yard[name].script = worker(lambda step: slowly)
     run_id = desk.start()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.routing.ask import Ask
@@ -34,7 +34,8 @@ from db.sqlite.decisions import decisions_from, decisions_text
 from db.sqlite.rows import run_row
 from db.sqlite.writer import SqliteHistory
 from tests import standin
-from tests.running.desk import answer_of, killed, ran, running
+from tests.running.asking import answer_of
+from tests.running.desk import killed, ran, running
 from tests.standin import PLAN
 from tests.test_router import HELLO, Clock, Scripted, call, made
 
@@ -438,6 +439,7 @@ def test_it_takes_about_150_bytes_a_run():
     assert len(told) <= 110
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.builds(
