@@ -62,12 +62,13 @@ class Lineup:
     def switched_off(self) -> tuple[str, ...]:
         return tuple(name for name in self._choices.get("switched_off") or () if name in PROVIDERS)
 
-    def set_up(self, *, simulated: bool) -> tuple[str, ...]:
+    def set_up(self, *, simulated: bool | None = None) -> tuple[str, ...]:
         """Who could be asked if it is not switched off, in priority order.
 
-        That is who has what it needs: a key, or for BitNet a server that is up or a file.
+        That is who has what it needs: a key, or for BitNet a server that is up or a file. Of a
+        run that started now, unless it is said whether it is `simulated`.
         """
-        if simulated:
+        if self.practising if simulated is None else simulated:
             return self.priority
         here, connected = self._settings.bitnet_model_path is not None, self._connected()
         return tuple(
@@ -76,8 +77,8 @@ class Lineup:
             if name in connected and (name != "bitnet" or here or self.bitnet_up)
         )
 
-    def eligible(self, *, simulated: bool) -> tuple[str, ...]:
-        """Who may be asked, in priority order."""
+    def eligible(self, *, simulated: bool | None = None) -> tuple[str, ...]:
+        """Who may be asked, in priority order, as with `set_up`."""
         off = self.switched_off
         return tuple(name for name in self.set_up(simulated=simulated) if name not in off)
 

@@ -195,7 +195,7 @@ class Engine:
         names = tuple(dict.fromkeys(providers))
         if not 2 <= len(names) <= 3:
             raise BadRequest("Choose two or three providers to compare.")
-        able = self.lineup.eligible(simulated=self.lineup.practising)
+        able = self.lineup.eligible()
         for name in names:
             if name not in able:
                 raise BadRequest(f"{label_of(name)} cannot be asked: it is not set up.")
@@ -225,9 +225,14 @@ class Engine:
         chosen = self.choices.get("side_by_side")
         return chosen if isinstance(chosen, int) else SIDE_BY_SIDE
 
-    def router(self, *, simulated: bool) -> MultiProviderStrategy:
-        """What is known of the providers. Read it only; the engine's loop advances it."""
-        return self._routers.of(simulated=simulated)
+    def router(self, *, simulated: bool | None = None) -> MultiProviderStrategy:
+        """What is known of the providers. Read it only; the engine's loop advances it.
+
+        Of those that a run started now would ask, unless it is said.
+        """
+        return self._routers.of(
+            simulated=self.lineup.practising if simulated is None else simulated
+        )
 
     def complaint(self) -> str | None:
         """What is not as it should be, in one sentence; None when all is well."""
@@ -239,8 +244,7 @@ class Engine:
         """Import the SDKs that a first run will need, on a thread of its own."""
 
         def load() -> None:
-            practising = self.lineup.practising
-            router = self.router(simulated=practising)
+            router = self.router()
             for name in self.lineup.priority:
                 if name in router.providers and not self.stopping.is_set():
                     # One that cannot be imported is told as its first request's failure.

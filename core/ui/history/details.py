@@ -101,7 +101,7 @@ def run_view(run: RunRecord) -> None:
 def run_again(run: RunRecord, *, after: str | None = None) -> None:
     """Offer the same run once more, the same way or with a chosen provider first."""
     engine = services().engine
-    able = engine.lineup.eligible(simulated=engine.lineup.practising)
+    able = engine.lineup.eligible()
     chosen = st.menu_button(
         "Run again",
         ["", *dict.fromkeys(name for name in (after, *able) if name in able)],

@@ -81,7 +81,7 @@ def run_again(run: Run, *, first: str | None = None, max_tokens: int | None = No
     if max_tokens is not None:
         request = replace(request, max_tokens=max_tokens)
     if first is not None:
-        able = engine.lineup.eligible(simulated=engine.lineup.practising)
+        able = engine.lineup.eligible()
         order = (first, *(name for name in able if name != first))
         request = replace(request, strategy="priority", priority=order)
     start(engine.submit, request)
@@ -92,11 +92,7 @@ def again_buttons(run: Run) -> None:
     engine = services().engine
     if st.button("Run again", icon=":material/replay:", key="again"):
         run_again(run)
-    others = [
-        name
-        for name in engine.lineup.eligible(simulated=engine.lineup.practising)
-        if name != run.record.provider
-    ]
+    others = [name for name in engine.lineup.eligible() if name != run.record.provider]
     if others and not run.record.request.private:
         first = st.menu_button(
             "Another first",

@@ -28,7 +28,7 @@ _MOST = 3  # plans side by side
 
 def _form() -> None:
     engine = services().engine
-    able = engine.lineup.eligible(simulated=engine.lineup.practising)
+    able = engine.lineup.eligible()
     if len(able) < 2:
         st.info("Comparing takes two providers that can be asked. Set up another one first.")
         st.page_link("providers/providers.py", label="Providers", icon=":material/dns:")
@@ -148,16 +148,7 @@ def _plan(run: Run, alone: set[int]) -> None:
     if run.record.status != "running":
         _pick(run)
     st.markdown(show.plain(run.plan.reasoning))
-    for index, step in enumerate(run.plan.steps):
-        with st.container(border=True, gap="xsmall"):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.markdown(
-                    f"**{index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch"
-                )
-                if index in alone:
-                    st.badge("Only here", icon=":material/difference:", color="orange")
-            st.markdown(show.plain(step.description))
-            st.caption(show.step_facts(step.dependencies, step.tool_name))
+    show.plan_steps(run.plan, only_here=alone)
 
 
 def _pick(run: Run) -> None:

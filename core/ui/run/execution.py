@@ -61,7 +61,7 @@ def reading(run: Run) -> None:
 
 def _folded(run: Run, view: StepView) -> None:
     assert view.step is not None
-    label = f"{view.index + 1}. {show.plain(show.agent(view.step.agent_type))}"
+    label = show.step_name(view.index, view.step)
     status = STATUSES[view.state]
     if view.state != "done":
         label += f" ({status.word.lower()})"
@@ -252,9 +252,7 @@ def _step(run: Run, view: StepView) -> None:
     status = STATUSES[view.state]
     with st.container(border=True, gap="small"):
         head = st.container(horizontal=True, vertical_alignment="center", gap="small")
-        head.markdown(
-            f"**{view.index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch"
-        )
+        head.markdown(f"**{show.step_name(view.index, step)}**", width="stretch")
         _who(view, head)
         head.badge(status.word, icon=status.material, color=status.colour)
         st.markdown(show.plain(step.description))
