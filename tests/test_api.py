@@ -10,7 +10,7 @@ from core.planning.planner import LLMPlanner
 from core.providers.connect import connect
 from core.routing.router import MultiProviderStrategy
 from core.running.engine import Engine
-from core.running.orchestrator import AutonomousOrchestrator
+from core.running.steps.orchestrator import AutonomousOrchestrator
 from core.values.errors import BadRequest
 from core.values.runs import RunRequest
 from core.web.api import make_api

@@ -21,13 +21,13 @@ from core.planning.plan import Plan, json_text
 from core.routing.breaker import Policy
 from core.routing.drill import Drills
 from core.routing.router import MultiProviderStrategy
+from core.running.budget import Ledger
 from core.running.eligibility import Lineup, check
-from core.running.ledger import Ledger
-from core.running.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Progress
 from core.running.provider_actions import Control
 from core.running.routers import Routers
 from core.running.run import Run
 from core.running.runs import Runs
+from core.running.steps.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Progress
 from core.running.worker import Worker
 from core.values.errors import BadRequest, RunError
 from core.values.ports import Archive, Choices, History

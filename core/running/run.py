@@ -13,9 +13,9 @@ from core.planning.plan import Plan, json_text
 from core.planning.planner import Planned
 from core.routing.ask import Answer
 from core.running.feed import Feed, attempt_as_json
-from core.running.progress import Progress, StepView, results_of, status_of, steps_of
 from core.running.remedies import what_helps
-from core.running.step_prompt import SKIPPED, Cut, briefing, needed
+from core.running.steps.progress import Progress, StepView, results_of, status_of, steps_of
+from core.running.steps.step_prompt import SKIPPED, Cut, briefing, needed
 from core.running.totals import Pause, Totals, pauses, totals
 from core.values.calls import Attempt, Decision
 from core.values.errors import RunError

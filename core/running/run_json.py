@@ -6,8 +6,8 @@ from typing import Any
 
 from core.routing.skips import passed_over
 from core.running.feed import attempt_as_json
-from core.running.progress import StepView
 from core.running.run import Run
+from core.running.steps.progress import StepView
 from core.values.calls import Skip
 from core.values.wording import skip_in_words
 

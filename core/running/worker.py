@@ -11,14 +11,13 @@ from dataclasses import replace
 
 from core.planning.planner import LLMPlanner
 from core.routing.ask import Ask
-from core.running.budget import Meter, out_of_time, working_seconds
+from core.running.budget import Ledger, Meter, out_of_time, working_seconds
 from core.running.eligibility import PRIVATE, Lineup
-from core.running.ledger import Ledger
-from core.running.orchestrator import AutonomousOrchestrator, Work
-from core.running.progress import SIDE_BY_SIDE
 from core.running.routers import Routers
 from core.running.run import Run
 from core.running.run_json import run_as_json
+from core.running.steps.orchestrator import AutonomousOrchestrator, Work
+from core.running.steps.progress import SIDE_BY_SIDE
 from core.values.calls import Decision, Request, Skip
 from core.values.errors import NoProviderConfigured, RunCancelled, RunError
 from core.values.ports import History

@@ -96,7 +96,7 @@ class RunRecord:
     error_kind: str | None = None
     error: str | None = None
     plan: str | None = None  # JSON text
-    execution: Mapping[str, Any] | None = None  # core.running.progress.Progress as JSON
+    execution: Mapping[str, Any] | None = None  # core.running.steps.progress.Progress as JSON
     decisions: tuple[Decision, ...] = ()
 
     @property

@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from core.running.progress import StepView
 from core.running.run import Run
 from core.running.run_json import run_as_json
+from core.running.steps.progress import StepView
 from core.values.registry import label_of
 from core.values.statuses import STATUSES
 from core.values.texts import inert

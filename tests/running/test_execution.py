@@ -21,10 +21,10 @@ from core.planning.planner import LLMPlanner
 from core.planning.prompts import EXAMPLE_GOAL, PLAN_EXAMPLE
 from core.providers.connect import connect
 from core.routing.router import MultiProviderStrategy
-from core.running.orchestrator import AutonomousOrchestrator, Outcome
 from core.running.run import Run
 from core.running.run_json import run_as_json
-from core.running.step_prompt import SKIPPED
+from core.running.steps.orchestrator import AutonomousOrchestrator, Outcome
+from core.running.steps.step_prompt import SKIPPED
 from core.values.errors import BadRequest
 from core.values.runs import Limits, RunRequest
 from core.values.texts import CAPPED, MAX_ANSWER

@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from core.running.budget import cost_of, working_seconds
-from core.running.progress import StepView
 from core.running.run import Run
+from core.running.steps.progress import StepView
 from core.ui import show
 from core.ui.components.markdown import read_view
 from core.ui.components.plan_graph import plan_graph

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.planning.estimate import Estimate, Typical, estimate, in_a_row, needs_of
-from core.running.progress import SIDE_BY_SIDE
 from core.running.run import Run
+from core.running.steps.progress import SIDE_BY_SIDE
 from core.ui.services import services
 from core.values.errors import HistoryUnavailable
 from core.values.periods import Period

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.running.progress import MOST_SIDE_BY_SIDE
+from core.running.steps.progress import MOST_SIDE_BY_SIDE
 from core.ui import actions as acting
 from core.ui import show
 from core.ui.run import forecast

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.config import limits
 from core.config.limits import LIMITS
-from core.running.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE
+from core.running.steps.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE
 from core.ui import actions as acting
 from core.ui import show
 from core.ui.actions import done

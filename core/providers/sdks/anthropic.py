@@ -9,11 +9,11 @@ from typing import Any
 from core.providers.answers import failures
 from core.providers.answers.endings import cut_off
 from core.providers.answers.frames import DONE
-from core.providers.sdk import Heard, SdkProvider
+from core.providers.sdks.base import Heard, PostingProvider
 from core.values.calls import Reply, Request, Usage
 
 
-class Anthropic(SdkProvider):
+class Anthropic(PostingProvider):
     """One model of Anthropic's."""
 
     package, client = "anthropic", "AsyncAnthropic"

@@ -9,11 +9,11 @@ from typing import Any
 from core.providers.answers import failures
 from core.providers.answers.endings import cut_off
 from core.providers.answers.frames import DONE
-from core.providers.sdk import Heard, SdkProvider
+from core.providers.sdks.base import Heard, PostingProvider
 from core.values.calls import Reply, Request, Usage
 
 
-class OpenAICompatible(SdkProvider):
+class OpenAICompatible(PostingProvider):
     """One model behind the OpenAI wire format, by way of the openai SDK."""
 
     package, client = "openai", "AsyncOpenAI"

@@ -10,8 +10,8 @@ from typing import Protocol
 from core.planning.plan import Plan
 from core.planning.planner import LLMPlanner, Planned
 from core.routing.ask import Answer, Ask
-from core.running.progress import SIDE_BY_SIDE
-from core.running.step_prompt import SKIPPED, briefing, needed
+from core.running.steps.progress import SIDE_BY_SIDE
+from core.running.steps.step_prompt import SKIPPED, briefing, needed
 from core.values.calls import Request
 from core.values.errors import RunError, StepFailed
 from core.values.runs import RunRequest
