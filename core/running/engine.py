@@ -70,17 +70,11 @@ class Engine:
             self.lineup,
             self._routers,
             drills,
-            loop=self._loop,
-            active=self.runs.active,
-            wall=time.time,
+            self._loop,
+            self.runs.active,
         )
-        self._worker = Worker(
-            history,
-            self.lineup,
-            self._routers,
-            Ledger(archive.cost_since),
-            stopping=self.stopping.is_set,
-        )
+        ledger = Ledger(archive.cost_since)
+        self._worker = Worker(history, self.lineup, self._routers, ledger, self.stopping.is_set)
         self._thread = threading.Thread(target=self._serve, name="manyways-engine", daemon=True)
         self._thread.start()
 

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.planning.planner import LLMPlanner
 from core.routing.ask import Ask
@@ -26,28 +26,19 @@ from core.values.runs import Limits, RunRecord, RunStatus
 _log = logging.getLogger("manyways")
 
 
+@dataclass(frozen=True, slots=True)
 class Worker:
     """Does its work on the engine's loop."""
 
-    def __init__(
-        self,
-        history: History,
-        lineup: Lineup,
-        routers: Routers,
-        ledger: Ledger,
-        *,
-        stopping: Callable[[], bool],
-    ) -> None:
-        """`stopping`: whether it is Manyways that stops a run, and not a person."""
-        self._history = history
-        self._lineup = lineup
-        self._routers = routers
-        self._ledger = ledger
-        self._stopping = stopping
+    history: History
+    lineup: Lineup
+    routers: Routers
+    ledger: Ledger
+    stopping: Callable[[], bool]  # whether it is Manyways that stops a run, and not a person
 
     async def carry_out(self, run: Run) -> None:
         try:
-            await self._history.begin_run(run.record)
+            await self.history.begin_run(run.record)
             run.started()
             await self._do(run)
             await self._finish(run, run.succeeded())
@@ -58,7 +49,7 @@ class Worker:
                 if run.progress.begun
                 else "Run it again when you like.",
             )
-            status: RunStatus = "interrupted" if self._stopping() else "cancelled"
+            status: RunStatus = "interrupted" if self.stopping() else "cancelled"
             await self._finish(run, run.failed_with(stopped, status=status))
         except RunError as error:
             await self._finish(run, run.failed_with(error))
@@ -71,10 +62,10 @@ class Worker:
         """Plan, if there is no plan yet, and carry it out, if that is wanted."""
         record, asked = run.record, run.record.request
         limits = asked.limits or Limits()
-        router = self._routers.of(simulated=record.simulated)
+        router = self.routers.of(simulated=record.simulated)
         orchestrator = AutonomousOrchestrator(LLMPlanner(router))
         if limits.usd_per_day is not None:
-            await asyncio.to_thread(self._ledger.begin)
+            await asyncio.to_thread(self.ledger.begin)
         deadline = router.clock() + self._seconds(run, limits.seconds)
         order, absent = self._lineup_of(run)
         ask = Ask(
@@ -84,17 +75,17 @@ class Worker:
             absent=absent,
             chosen=asked.priority is not None and not asked.private,
             decided=lambda decision: self._note(run, decision),
-            deadline=min(deadline, router.clock() + self._routers.policy.run_timeout),
+            deadline=min(deadline, router.clock() + self.routers.policy.run_timeout),
             run_id=record.id,
-            ordinals=Meter(limits, run.attempts, spent_today=self._ledger.today),
-            watcher=self._ledger.noting(run),
+            ordinals=Meter(limits, run.attempts, spent_today=self.ledger.today),
+            watcher=self.ledger.noting(run),
         )
         try:
             if run.plan is None:
                 run.planned(await orchestrator.plan(asked, ask))
             if run.plan is not None and run.executing:
                 run.begin_steps()
-                await self._history.begin_run(run.record)  # so that it can go on after a kill
+                await self.history.begin_run(run.record)  # so that it can go on after a kill
                 work = Work(
                     run.plan,
                     run.results(),
@@ -112,9 +103,9 @@ class Worker:
         """Whom it asks, and whom it does not, and why."""
         asked, simulated = run.record.request, run.record.simulated
         how = {"private": asked.private, "simulated": simulated}
-        absent = self._lineup.absent(asked.priority, **how)
+        absent = self.lineup.absent(asked.priority, **how)
         try:
-            order = self._lineup.order(asked.priority, **how)
+            order = self.lineup.order(asked.priority, **how)
         except NoProviderConfigured:
             self._note(run, Decision(run.record.strategy, (), absent))
             raise
@@ -122,7 +113,7 @@ class Worker:
 
     def _note(self, run: Run, decision: Decision) -> None:
         run.decided(decision)
-        self._history.decided(run.record)
+        self.history.decided(run.record)
 
     def _seconds(self, run: Run, limit: float | None) -> float:
         """How long it may work from now on."""
@@ -131,11 +122,11 @@ class Worker:
         if limit is not None and run.executing:
             left = limit - working_seconds(run.attempts)
             return min(left, timeout or left) - waited
-        return (timeout or self._routers.policy.run_timeout) - waited
+        return (timeout or self.routers.policy.run_timeout) - waited
 
     def _for_step(self, step: int, ask: Ask, run: Run, deadline: float) -> Ask:
-        router = self._routers.of(simulated=run.record.simulated)
-        until = router.clock() + self._routers.policy.run_timeout
+        router = self.routers.of(simulated=run.record.simulated)
+        until = router.clock() + self.routers.policy.run_timeout
         ask = replace(ask, deadline=min(deadline, until))
         first = run.first
         if step not in run.retried or first is None or first not in router.providers:
@@ -148,7 +139,7 @@ class Worker:
 
     async def _finish(self, run: Run, ended: RunRecord) -> None:
         """Write down how it ended and say so, whoever wants to stop it meanwhile."""
-        writing = asyncio.ensure_future(self._history.end_run(ended))
+        writing = asyncio.ensure_future(self.history.end_run(ended))
         while not writing.done():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([writing])

@@ -22,7 +22,7 @@ _FROM = {"default": "the default", "environment": "from the environment", ".env"
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """One field of core.running.budget.Limits; without a value there is no limit."""
+    """One field of core.values.runs.Limits; without a value there is no limit."""
 
     label: str
     help: str
