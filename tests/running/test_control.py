@@ -34,7 +34,7 @@ def practice(tmp_path):
 
 def test_a_test_is_kept_for_the_choice_of_a_model_and_moves_nothing(engine, yard):
     yard["openai"].listing = standin.status(401)
-    found = engine.control.check("openai").result(10)
+    found = engine.control.check("openai").result(60)
     assert found.error_kind is ErrorKind.AUTH
     assert engine.control.found("openai") == found
     assert engine.control.found("google") is None
@@ -44,7 +44,7 @@ def test_a_test_is_kept_for_the_choice_of_a_model_and_moves_nothing(engine, yard
 
 
 def test_a_practice_provider_can_be_tested_as_well(practice):
-    found = practice.control.check("anthropic").result(10)
+    found = practice.control.check("anthropic").result(60)
     assert found.served
     assert "claude-sonnet-5-5" in found.models
 

@@ -105,10 +105,10 @@ def test_after_a_drill_the_provider_is_asked_again_at_once(engine):
 
 def test_a_test_during_a_drill_reaches_no_vendor_either(engine, yard):
     engine.control.drills.start("anthropic")
-    found = engine.control.check("anthropic").result(10)
+    found = engine.control.check("anthropic").result(60)
     assert (found.error_kind, found.message) == (ErrorKind.CONNECTION, SAID)
     assert yard["anthropic"].listings == []
-    tried = engine.control.try_now("anthropic").result(10)
+    tried = engine.control.try_now("anthropic").result(60)
     assert tried.drilled
     assert yard["anthropic"].requests == []
 
