@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from tests.process import ROOT, Console
+from tests.running.desk import plan_text
 from tests.standin import StandIn, answer, status
-from tests.test_execution import plan_text
 
 # The rows, added before anything reads them.
 ROWS = """
@@ -57,7 +57,7 @@ def test_a_script_asks_the_new_provider_by_the_new_strategy(console, standin):
         "success", "mistral", "last_first",
     )  # fmt: skip
     assert standin.requests[0].body["model"] == "mistral-large"
-    alone = console.plan("Plan a picnic", priority=["mistral"]).json()
+    alone = console.plan("Plan a picnic", priority=("mistral",)).json()
     assert alone["provider_used"] == "mistral"
     status_of = console.client.get("/autonomous/status").json()["llm_providers"]
     assert status_of["providers"]["mistral"]["successful_calls"] == 2
@@ -112,6 +112,7 @@ from streamlit.testing.v1 import AppTest
 from core.config.settings import read_settings
 from core.running.engine import Engine
 from core.ui.services import Services, provide
+from core.values.runs import RunRequest
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.lists.queries import Archive
@@ -122,9 +123,10 @@ history = SqliteHistory.open(path)
 archive = Archive(path)
 engine = Engine(read_settings({}, None), history, archive, Choices(history))
 provide(Services(engine, archive, Performance(archive)))
-run_id = engine.submit("Plan a picnic", source="ui", strategy="last_first", priority=["mistral"])
-assert engine.run(run_id).done.wait(30)
-print(engine.run(run_id).record.status, engine.run(run_id).record.provider)
+request = RunRequest("Plan a picnic", strategy="last_first", priority=("mistral",))
+run_id = engine.submit(request)
+assert engine.runs.get(run_id).done.wait(30)
+print(engine.runs.get(run_id).record.status, engine.runs.get(run_id).record.provider)
 for page in (None, "history/history.py", "performance/performance.py", "providers/providers.py",
              "settings/settings.py", "run/compare.py"):
     shown = AppTest.from_file("core/ui/main.py", default_timeout=60)

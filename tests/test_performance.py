@@ -15,7 +15,7 @@ from core.values.calls import Usage
 from core.values.history.figures import Summary
 from core.values.outcomes import OUTCOMES, ErrorKind
 from core.values.periods import Period
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 from db.choices import Choices
 from db.figures.figures import KINDS
 from db.figures.performance import Performance
@@ -101,7 +101,7 @@ QUARTER = START // SHORTEST * SHORTEST
 
 
 def a_run(run_id, status="completed", **changes):
-    return replace(RunRecord(run_id, "goal", "random", "ui", False, START, {}, status), **changes)
+    return replace(RunRecord(run_id, RunRequest("goal"), "random", False, START, status), **changes)
 
 
 def asked(performance, name, period=ALL, *, edges=(0.0,), simulated=False):
