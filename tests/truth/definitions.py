@@ -13,10 +13,11 @@ first token, p50.
 Speed: tokens of the answers that told how many they were, by the seconds that these took.
 Valid plans: answers to a goal among those and the answers that held no valid plan. Cost per plan:
 what both cost, by plan; unknown where a price is.
-Cost: the sum of the known prices. Where an answer, valid or not, has no price: at least that sum,
-and how many. Practice costs nothing.
-A run's cost: the same of all its calls, save that whatever may have been charged for counts as
-without a price: not what a vendor refused (4xx, 5xx), never got, or is still answering.
+Cost, of a period and of a run: the sum of the known prices. Where calls have none that may have
+been charged for: at least that sum, and how many. Such are answers, valid or not, and what was cut
+off after it was sent (out of time, stopped, killed, broken off once words had come). Such are not:
+what a vendor turned away (4xx, 5xx, or in words) or never got, what is still under way, and what
+ran on this computer (BitNet). Practice costs nothing.
 Saved by fallback: runs that completed, in which a provider failed and another one, asked later for
 the same thing, answered.
 Took: the time in which at least one call of a run was under way, so not what a person read.
@@ -193,9 +194,9 @@ def plans(calls: Iterable[Row]) -> tuple[int, int]:
 
 def plan_cost(calls: Iterable[Row]) -> float | None:
     some = _planning(calls)
-    if not ok(some) or any(call["cost_usd"] is None for call in some):
+    if not ok(some) or any(map(_may_have_cost, some)):
         return None
-    return sum(call["cost_usd"] for call in some) / len(ok(some))
+    return sum(call["cost_usd"] or 0 for call in some) / len(ok(some))
 
 
 def _planning(calls: Iterable[Row]) -> list[Row]:
@@ -207,13 +208,24 @@ def _planning(calls: Iterable[Row]) -> list[Row]:
 
 
 def cost(calls: Iterable[Row]) -> tuple[float | None, int]:
-    """US dollars, None where no price is known; and how many answers have none."""
+    """US dollars, None where no price is known; and how many may have cost more than is known."""
     some = list(calls)
     known = [call["cost_usd"] for call in some if call["cost_usd"] is not None]
-    answered = [
-        call for call in some if call["status"] == "ok" or call["error_kind"] == "invalid_plan"
-    ]
-    return (sum(known) if known else None), sum(call["cost_usd"] is None for call in answered)
+    return (sum(known) if known else None), sum(map(_may_have_cost, some))
+
+
+TURNED_AWAY = {
+    "connection", "auth", "permission", "billing", "model_not_found", "bad_request",
+    "context_too_long", "rate_limited", "overloaded",
+}  # fmt: skip
+
+
+def _may_have_cost(call: Row) -> bool:
+    if call["cost_usd"] is not None or call["simulated"] or call["provider"] == "bitnet":
+        return False
+    if call["status"] == "failed" and call["ttft_ms"] is None:
+        return (call["http_status"] or 0) < 400 and call["error_kind"] not in TURNED_AWAY
+    return bool(call["status"] != "running")
 
 
 def by(calls: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
@@ -258,15 +270,8 @@ def worked(calls: Iterable[Row]) -> float:
 
 def run_cost(calls: Iterable[Row]) -> tuple[float, int]:
     """US dollars as far as prices are known, and how many calls may have cost more."""
-    some = sent(calls)
-    return sum(call["cost_usd"] or 0 for call in some), sum(map(_may_have_cost, some))
-
-
-def _may_have_cost(call: Row) -> bool:
-    if call["cost_usd"] is not None or call["simulated"] or call["status"] == "running":
-        return False
-    turned_away = (call["http_status"] or 0) >= 400 or call["error_kind"] == "connection"
-    return not (call["status"] == "failed" and turned_away)
+    dollars, unpriced = cost(sent(calls))
+    return dollars or 0, unpriced
 
 
 # -- periods

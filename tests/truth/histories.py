@@ -99,6 +99,7 @@ class Teller:
         http = rng.choice((None, 429, 503))
         return call | {
             "status": "failed", "error_kind": kind, "cost_usd": priced, "http_status": http,
+            "ttft_ms": 30.0 if rng.random() < 0.1 else None,  # it broke off
         }  # fmt: skip
 
     def write(self, path: Path) -> None:
