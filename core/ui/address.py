@@ -15,16 +15,20 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 _Address = dict[str, list[str]]
 _CHANGED = "address changed"
 _DRAWN = "address drawn"
+_ON = "page drawn"
 
 
 def go_to(asked: Mapping[str, Sequence[str] | str]) -> None:
     """Make `asked` all that the address asks for. In one go: each change is a step of Back.
 
-    Not if it asks for that already: a look with the older address may bring along what a widget
-    said that has gone since, and Streamlit takes this for a choice.
+    Not if it asks for that already, or for another page than the one that was drawn: a look with
+    the older address, or one that comes together with a click that leads elsewhere, may bring along
+    what a widget said that has gone since, and Streamlit takes this for a choice.
     """
     before = now()
-    if before == {name: [v] if isinstance(v, str) else [*v] for name, v in asked.items()}:
+    if _left() or before == {
+        name: [v] if isinstance(v, str) else [*v] for name, v in asked.items()
+    }:
         return
     st.query_params.from_dict(asked)
     st.session_state[_CHANGED] = (before, now())
@@ -34,8 +38,9 @@ def go_to(asked: Mapping[str, Sequence[str] | str]) -> None:
 def drawing() -> Iterator[None]:
     """While a page is drawn: with the address that it changed to, if it did."""
     before, after = st.session_state.pop(_CHANGED, (None, None))
-    if before is not None and before == now() != after and not _gone_back():
+    if before is not None and before == now() != after and not (_gone_back() or _left()):
         st.query_params.from_dict(after)
+    st.session_state[_ON] = _page()
     try:
         yield
     finally:
@@ -52,6 +57,16 @@ def _gone_back() -> bool:
     """Whether the browser's Back or Forward asked for the page: it means the older address."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation
+
+
+def _left() -> bool:
+    """Whether another page is asked for than the one that was drawn last."""
+    return bool(st.session_state.get(_ON, _page()) != _page())
+
+
+def _page() -> str | None:
+    context = get_script_run_ctx()
+    return context.page_script_hash if context else None
 
 
 def now() -> _Address:
