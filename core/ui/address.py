@@ -15,18 +15,17 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 _Address = dict[str, list[str]]
 _CHANGED = "address changed"
 _DRAWN = "address drawn"
-_ON = "page drawn"
 
 
-def go_to(asked: Mapping[str, Sequence[str] | str]) -> None:
+def go_to(asked: Mapping[str, Sequence[str] | str], *, of: str | None = None) -> None:
     """Make `asked` all that the address asks for. In one go: each change is a step of Back.
 
-    Not if it asks for that already, or for another page than the one that was drawn: a look with
-    the older address, or one that comes together with a click that leads elsewhere, may bring along
-    what a widget said that has gone since, and Streamlit takes this for a choice.
+    Not if it asks for that already, or for another page than the one `of` this path: a look that
+    comes late, or together with a click that leads elsewhere, may bring along what a widget said
+    that has gone since, and Streamlit takes this for a choice.
     """
     before = now()
-    if _left() or before == {
+    if _left(of) or before == {
         name: [v] if isinstance(v, str) else [*v] for name, v in asked.items()
     }:
         return
@@ -35,12 +34,12 @@ def go_to(asked: Mapping[str, Sequence[str] | str]) -> None:
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """While a page is drawn: with the address that it changed to, if it did."""
+def drawing(path: str = "") -> Iterator[None]:
+    """While the page of that path is drawn: with the address that it changed to, if it did."""
+    st.session_state[f"page {path}"] = _page()
     before, after = st.session_state.pop(_CHANGED, (None, None))
-    if before is not None and before == now() != after and not (_gone_back() or _left()):
+    if before is not None and before == now() != after and not _gone_back():
         st.query_params.from_dict(after)
-    st.session_state[_ON] = _page()
     try:
         yield
     finally:
@@ -59,9 +58,9 @@ def _gone_back() -> bool:
     return context is not None and context.is_history_navigation
 
 
-def _left() -> bool:
-    """Whether another page is asked for than the one that was drawn last."""
-    return bool(st.session_state.get(_ON, _page()) != _page())
+def _left(path: str | None) -> bool:
+    """Whether another page is asked for than that one, which was drawn before."""
+    return path is not None and bool(st.session_state.get(f"page {path}", _page()) != _page())
 
 
 def _page() -> str | None:
