@@ -15,14 +15,15 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 _Address = dict[str, list[str]]
 _CHANGED = "address changed"
 _DRAWN = "address drawn"
+_ON = "page drawn"
 
 
 def go_to(asked: Mapping[str, Sequence[str] | str], *, of: str | None = None) -> None:
     """Make `asked` all that the address asks for. In one go: each change is a step of Back.
 
-    Not if it asks for that already, or for another page than the one `of` this path: a look that
-    comes late, or together with a click that leads elsewhere, may bring along what a widget said
-    that has gone since, and Streamlit takes this for a choice.
+    Not if it asks for that already, nor when the page `of` this path was left: a look that comes
+    late, or together with a click that leads elsewhere, may bring along what a widget said that has
+    gone since, and Streamlit takes this for a choice.
     """
     before = now()
     if _left(of) or before == {
@@ -36,7 +37,7 @@ def go_to(asked: Mapping[str, Sequence[str] | str], *, of: str | None = None) ->
 @contextmanager
 def drawing(path: str = "") -> Iterator[None]:
     """While the page of that path is drawn: with the address that it changed to, if it did."""
-    st.session_state[f"page {path}"] = _page()
+    st.session_state[_ON] = (path, _page())
     before, after = st.session_state.pop(_CHANGED, (None, None))
     if before is not None and before == now() != after and not _gone_back():
         st.query_params.from_dict(after)
@@ -59,8 +60,9 @@ def _gone_back() -> bool:
 
 
 def _left(path: str | None) -> bool:
-    """Whether another page is asked for than that one, which was drawn before."""
-    return path is not None and bool(st.session_state.get(f"page {path}", _page()) != _page())
+    """Whether that page is not the one that was drawn last, or not the one that is asked for."""
+    drawn = st.session_state.get(_ON)
+    return None not in (path, drawn) and drawn != (path, _page())
 
 
 def _page() -> str | None:
