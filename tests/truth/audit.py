@@ -9,16 +9,16 @@ from core.ui.performance.panels import PANELS
 from core.values.periods import Period
 from db.lists.export import export_csv
 from tests.truth import definitions as truth
-from tests.truth.definitions import Rows
 from tests.truth.performance import Asked, faults, lead_astray
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"]
 _PERFORMANCE = "performance/performance.py"
 
 
-def audited(path, page, query, *, rows=None, since=None, until=None, name="7d", simulated=False):
+def audited(opened, query, *, rows=None, since=None, until=None, name="7d", simulated=False):
     """What the page says that is not so. `rows`: those that figures count, if some are removed."""
-    rows, left = rows or Rows.of(path), Rows.of(path)
+    path, page, left = opened.path, opened.page, opened.rows
+    rows = rows or left
     while True:
         begun = time.time()
         page.open(_PERFORMANCE, {**query, "simulated": str(simulated).lower()})
