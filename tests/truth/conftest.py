@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class Opened:
     path: Path
     given: services.Services
     page: Page
+    exported: dict[str, set[str]] = field(default_factory=dict)  # ids, by what was asked
 
     @cached_property
     def rows(self):
@@ -67,7 +68,7 @@ class Opened:
         return {name: lineup.model_of(name, simulated=simulated) for name in lineup.priority}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def _consoles(tmp_path_factory):
     folder, made = tmp_path_factory.mktemp("truth"), {}
     with ExitStack() as stack:

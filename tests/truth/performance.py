@@ -32,7 +32,7 @@ _HISTOGRAM = 0.0101  # how far a percentile that is read from one may be off
 _DAYS = {"hour": 2.1, "half day": 10.1, "day": 100, "week": 700}
 _TAKEN = 2  # marks of a chart whose links are followed
 
-Export = Callable[[Mapping[str, Sequence[str]]], list[Row]]
+Export = Callable[[Mapping[str, Sequence[str]]], set[str]]  # filters -> ids
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ def _leads_to(
     runs = query["view"][0] == "runs"
     there = {row["id"] for row in (asked.left.runs if runs else asked.left.calls)}
     wanted = {str(row["id"]) for row in behind if row["id"] in there}
-    found = {str(row["id"]) for row in asked.export(query)}
+    found = asked.export(query)
     if runs:
         # What saved a run cannot be seen any more where its calls were removed.
         wanted = {name for name in wanted if asked.left.calls_by_run.get(name)}

@@ -114,7 +114,7 @@ def test_of_an_empty_history_nothing_is_claimed(console):
     assert (len(table.text.splitlines()), lines.text) == (1, "")
 
 
-@pytest.mark.parametrize("name", ["months", "clocks", "failures", "refusals", "drills"])
+@pytest.mark.parametrize("name", ["months", "plans", "failures", "refusals", "drills"])
 def test_status(name, console):
     opened = console(name)
     (answer,) = opened.got("/status")

@@ -62,8 +62,7 @@ def alike(tmp_path_factory):
 def test_a_figure_that_is_not_of_its_rows_is_noticed(what, alike):
     services.provide(alike.given)
     with changed(alike.path, CHANGES[what]):
-        alike.__dict__.pop("rows", None)
-        found = audited(alike, {"period": "7d"})
+        found = audited(Opened(alike.path, alike.given, alike.page), {"period": "7d"})
     services.provide(None)
     assert bool(found) == (what != "nothing")
 
