@@ -158,7 +158,9 @@ class CallRollup(SQLModel, table=True):
     told_ms: float = Field(sa_type=REAL)  # what these took
     cost_usd: float = Field(sa_type=REAL)
     priced: int  # calls whose cost is known
-    unpriced: int  # calls that were answered, at an unknown price
+    # Calls without a price, see `core.values.calls.may_have_cost`. What schema 11 rolled up
+    # counts answers alone; `python -m db.figures.rollup` builds it anew from the calls still kept.
+    unpriced: int
     plans: int  # successes of planning
     invalid_plans: int
     plan_cost_usd: float = Field(sa_type=REAL)  # of both

@@ -257,6 +257,16 @@ def test_a_damaged_history_of_ours_is_known_by_its_header_or_its_lock(tmp_path):
             assert aside.name in history.notice
 
 
+def test_a_damaged_file_that_took_its_place_is_not_taken_for_it(tmp_path):
+    path, other = tmp_path / "console.db", tmp_path / "other"
+    SqliteHistory.open(path).close()
+    other.write_bytes(b"?" * 9000)
+    other.replace(path)  # the lock beside it names the one before
+    with pytest.raises(NotOurHistory):
+        SqliteHistory.open(path)
+    assert path.read_bytes() == b"?" * 9000
+
+
 # -- one history, one console
 
 HOLD = """

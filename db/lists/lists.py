@@ -210,8 +210,8 @@ def _totals(packed: Any) -> Row:
     attempts = [attempt_from(row) for row in rows]
     sent = [each for each in attempts if not each.drilled]
     latency = sum(each.latency_ms or 0.0 for each in sent)
-    unpriced = any(each.cost_usd is None and each.status == "ok" for each in sent)
-    cost = None if unpriced else sum(each.cost_usd or 0.0 for each in sent)
+    unknown = any(each.unpriced for each in sent)
+    cost = None if unknown else sum(each.cost_usd or 0.0 for each in sent)
     chain = [[each.provider, each.status, each.error_kind, each.step] for each in attempts]
     return (len(sent), latency, cost, attempts, chain)
 

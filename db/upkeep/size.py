@@ -33,7 +33,7 @@ def usage_of(connection: sqlite3.Connection, path: Path) -> HistorySize:
         calls=tally.count(connection, tally.CALLS, EVERY_CALL),
         texts=texts,
         runs=tally.count(connection, tally.RUNS, EVERY_RUN),
-        oldest_call=_began(connection, 0),
+        oldest_call=_oldest(connection),
         oldest_text=_began(connection, first_text) if texts else None,
     )
 
@@ -93,6 +93,17 @@ def _ended(connection: sqlite3.Connection, low: int, high: float) -> int:
 def _first_text(connection: sqlite3.Connection) -> int:
     (first,) = connection.execute("SELECT min(call_id) FROM call_text").fetchone()
     return tally.MOST - 1 if first is None else int(first)
+
+
+def _oldest(connection: sqlite3.Connection) -> float | None:
+    """When the first call began, by the clock: it may have been set back since."""
+    begins = connection.execute(
+        """
+        SELECT (SELECT min(started_at) FROM call WHERE status <> 'running'),
+               (SELECT min(started_at) FROM call WHERE status = 'running')
+        """
+    ).fetchone()
+    return min((moment for moment in begins if moment is not None), default=None)
 
 
 def _began(connection: sqlite3.Connection, key: int) -> float | None:
