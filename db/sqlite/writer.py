@@ -28,8 +28,7 @@ from core.values.errors import HistoryUnavailable
 from core.values.runs import RunRecord
 from db.figures import rollup
 from db.lists import queries, search
-from db.migrations import MIGRATIONS
-from db.sqlite import files, ours, precedence, spool
+from db.sqlite import files, ours, precedence, spool, versions
 from db.sqlite.errors import in_words, is_locked, is_the_disks, unavailable
 from db.sqlite.records import Record, put, settle
 from db.sqlite.rows import (
@@ -115,7 +114,7 @@ class SqliteHistory:
         Raises:
             HistoryInUse: another process writes to it.
             HistoryNotLockable: nothing can be locked where it lies.
-            HistoryTooNew: a later version wrote it.
+            HistoryTooNew, HistoryTooOld: a version wrote it that this one cannot read.
             NotOurHistory: something else is there, and is left as it is.
         """
         history = cls(Path(path), redact)
@@ -357,7 +356,7 @@ class SqliteHistory:
                 if record.act:
                     record.result = record.act(connection)
             if not records:  # a trial: does the disk take a page again?
-                connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+                connection.execute(f"PRAGMA user_version = {versions.CURRENT}")
             connection.execute("COMMIT")
             self._commits += 1
         except BaseException:

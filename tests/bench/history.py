@@ -35,7 +35,7 @@ from typing import Any
 from core.values.calls import Attempt, Message, Usage
 from core.values.history.filters import CallFilter
 from core.values.periods import Period, before, preset, scale
-from db.figures import quantiles, stretches
+from db.figures import quantiles, spans
 from db.figures.performance import Performance
 from db.lists import search
 from db.lists.queries import Archive
@@ -143,7 +143,7 @@ def edges_of(period: Period) -> Sequence[float]:
 def ask_page(archive: Archive, period: Period) -> None:
     """All that the Performance page asks for, with nothing remembered from before."""
     quantiles.dense.cache_clear()
-    stretches.pieces.cache_clear()
+    spans.pieces.cache_clear()
     asked = Performance(archive)
     edges = edges_of(period)
     with archive.one_moment():
