@@ -79,8 +79,8 @@ class Call(SQLModel, table=True):
             "latency_ms",
             sqlite_where=text("status <> 'running'"),
         ),
-        # Which models were ever called? And lists of one that is rarely asked.
-        Index("call_by_model", "model"),
+        # Which models were ever called, and at whom? And lists of one that is rarely asked.
+        Index("call_by_model", "model", "provider"),
         # What has no outcome yet?
         Index("call_unfinished", "id", sqlite_where=text("status = 'running'")),
         # Did a call of this run fail?

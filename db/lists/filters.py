@@ -45,10 +45,16 @@ def asked(wanted: RunFilter) -> tuple[str, list[Any]]:
     """A condition on `run_asked`, which is in the order of providers; empty if anybody will do."""
     if not (wanted.provider or wanted.model):
         return "", []
-    terms = [f"provider IN ({marks(wanted.provider) or _ANYBODY})"]
-    if wanted.model:
-        terms.append(f"model IN ({marks(wanted.model)})")
-    return " AND ".join(terms), [*wanted.provider, *wanted.model]
+    if not wanted.model:
+        return f"provider IN ({marks(wanted.provider)})", [*wanted.provider]
+    models = f"model IN ({marks(wanted.model)})"
+    if wanted.provider:
+        return f"provider IN ({marks(wanted.provider)}) AND {models}", [
+            *wanted.provider,
+            *wanted.model,
+        ]
+    whose = f"SELECT provider FROM call INDEXED BY call_by_model WHERE {models} GROUP BY provider"
+    return f"provider IN ({whose}) AND {models}", [*wanted.model, *wanted.model]
 
 
 def each(column: str, table: str) -> str:
@@ -67,9 +73,6 @@ def each(column: str, table: str) -> str:
 
 def marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
-
-
-_ANYBODY = each("provider", "run_asked")
 
 
 def _of_calls(wanted: CallFilter) -> tuple[list[str], list[Any]]:

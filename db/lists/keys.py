@@ -55,8 +55,13 @@ def page(
 ) -> list[int]:
     """The keys below `before`, newest first, without the first `offset`."""
     found, values = _found(connection, listed, wanted, before)
-    sql = f"{found} ORDER BY {listed.key} DESC LIMIT ? OFFSET ?"
-    return keys_of(connection, sql, (*values, limit, offset))
+    sql = f"{found} ORDER BY {listed.key}"
+    if offset and before == MOST and wanted == type(wanted)():
+        behind = count(connection, listed, wanted) - offset
+        if behind < offset:  # from the nearer end
+            some = (max(0, min(limit, behind)), max(0, behind - limit))
+            return keys_of(connection, f"{sql} LIMIT ? OFFSET ?", (*values, *some))[::-1]
+    return keys_of(connection, f"{sql} DESC LIMIT ? OFFSET ?", (*values, limit, offset))
 
 
 def keys_of(connection: sqlite3.Connection, sql: str, values: Sequence[Any]) -> list[int]:
@@ -137,13 +142,13 @@ def _source(connection: sqlite3.Connection, wanted: Filter) -> tuple[str, list[A
 
 def _rare(wanted: Filter) -> Iterator[tuple[str, str, list[Any]]]:
     """Indexes that may lead to few calls."""
-    if wanted.model:
-        yield "call_by_model", f"model IN ({filters.marks(wanted.model)})", [*wanted.model]
-    if wanted.provider or wanted.simulated is not None:
+    asked = f" AND provider IN ({filters.marks(wanted.provider)})" if wanted.provider else ""
+    if models := wanted.model:
+        where = f"model IN ({filters.marks(models)}){asked}"
+        yield "call_by_model", where, [*models, *wanted.provider]
+    if asked or wanted.simulated is not None:
         simulated = (0, 1) if wanted.simulated is None else (wanted.simulated,)
-        where = f"simulated IN ({filters.marks(simulated)})"
-        if wanted.provider:
-            where += f" AND provider IN ({filters.marks(wanted.provider)})"
+        where = f"simulated IN ({filters.marks(simulated)}){asked}"
         yield "call_by_provider", where, [*simulated, *wanted.provider]
 
 

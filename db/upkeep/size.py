@@ -23,7 +23,8 @@ def usage_of(connection: sqlite3.Connection, path: Path) -> HistorySize:
     size, pages, unused = pages_of(connection)
     log = files.beside(path, "-wal")
     first_text = _first_text(connection)
-    texts = _calls(connection, first_text, inf)
+    calls = keys.count(connection, keys.CALLS, EVERY_CALL)
+    texts = calls - _calls(connection, 0, first_text)
     return HistorySize(
         path=path,
         file_bytes=size * pages,
@@ -31,7 +32,7 @@ def usage_of(connection: sqlite3.Connection, path: Path) -> HistorySize:
         text_bytes=int(texts * _bytes_a_text(connection)),
         unused_bytes=size * unused,
         disk_free_bytes=shutil.disk_usage(path.parent).free,
-        calls=keys.count(connection, keys.CALLS, EVERY_CALL),
+        calls=calls,
         texts=texts,
         runs=keys.count(connection, keys.RUNS, EVERY_RUN),
         oldest_call=_began(connection, 0),

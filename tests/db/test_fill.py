@@ -24,7 +24,7 @@ from db.sample.fill import fill
 from db.sqlite.writer import SqliteHistory
 from tests.indexing import indexed
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 UNTIL = 1_790_000_000.0
 DAY = 86_400.0
 

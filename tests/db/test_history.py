@@ -26,7 +26,7 @@ from db.sqlite.errors import HistoryInUse
 from db.sqlite.writer import SqliteHistory
 
 resource = pytest.importorskip("resource")  # a full disk is made with it
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HELLO = (Message("system", "You plan."), Message("user", "Plan this task"))
 
 
