@@ -92,7 +92,7 @@ def header_alone(path):
 
 
 def our_own_source(path):
-    shutil.copy(ROOT / "db" / "migrations" / "v1.py", path)
+    shutil.copy(ROOT / "db" / "schema.py", path)
 
 
 def zeros(path):
