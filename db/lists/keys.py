@@ -17,7 +17,7 @@ from db.lists import filters
 
 MOST = (1 << 63) - 1  # more than any key
 _FEW = 30_000  # rows that an index may lead to
-_CLOCK = 24 * 3600.0  # seconds that the computer's clock may have been wrong by
+_CLOCK = 7 * 24 * 3600.0  # seconds; twice what a computer's clock may have been wrong by
 
 
 @dataclass(frozen=True, slots=True)
