@@ -27,7 +27,7 @@ from core.values.errors import HistoryUnavailable
 from core.values.runs import RunRecord
 from db.figures import rollup
 from db.lists import queries, search
-from db.sqlite import files, ours, precedence, spool, versions
+from db.sqlite import files, ours, spool, versions
 from db.sqlite.errors import in_words, is_locked, is_the_disks, unavailable
 from db.sqlite.records import Record, put, settle
 from db.sqlite.rows import (
@@ -253,7 +253,6 @@ class SqliteHistory:
 
     def _index_words(self) -> None:
         """Of some that have ended; what cannot be done now is done with the next that end."""
-        precedence.give_way()
         record = Record(
             act=lambda connection: search.index_new(connection, _WORDS_AT_ONCE), outcome=False
         )
@@ -265,7 +264,6 @@ class SqliteHistory:
         arrived: list[Record | None] = []
         try:
             arrived.append(self._queue.get(timeout=patience))
-            precedence.give_way()
             # Many at once share a commit: it costs the loop's thread more than it costs the disk.
             if len(self._requests) > _FEW:
                 self._gather()

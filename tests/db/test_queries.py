@@ -18,7 +18,6 @@ from core.values.runs import RunRecord
 from db.figures.rollup import SHORTEST
 from db.lists import export
 from db.lists.queries import Archive
-from db.sqlite import precedence
 from db.sqlite.rows import CALL_COLUMNS
 from db.sqlite.writer import SqliteHistory
 from tests.indexing import indexed
@@ -512,20 +511,6 @@ def test_what_is_asked_in_one_moment_is_as_it_was_then(history, archive):
     with pytest.raises(ValueError, match="within"), archive.one_moment():
         raise ValueError("within")
     assert ids(archive) == [2, 1]
-
-
-def test_who_writes_gives_way_to_a_page_that_is_read(history, archive, monkeypatch):
-    monkeypatch.setattr(precedence, "_AT_MOST", 60.0)
-    with archive.one_moment():
-        written = history.submit(lambda connection: None)
-        with pytest.raises(TimeoutError):
-            written.result(timeout=0.2)
-    written.result(timeout=30)
-
-
-def test_who_writes_does_not_give_way_for_long(history, archive):
-    with archive.one_moment():
-        history.submit(lambda connection: None).result(timeout=30)
 
 
 def test_the_version_rises_with_what_is_recorded_and_with_nothing_else(history, archive):
