@@ -19,7 +19,7 @@ from db.sqlite.errors import NotOurHistory
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup
 from tests.db.old_files import SCHEMA_9
-from tests.process import ROOT, Console
+from tests.process import ROOT, STREAMLIT, Console
 
 PROSE = "Dear diary, this is no database.\n" * 200
 
@@ -296,7 +296,8 @@ def test_where_files_cannot_be_locked_it_says_so(tmp_path):
         text=True,
         check=True,
     )
-    with Console(tmp_path, {"LD_PRELOAD": str(library)}, wait=False) as console:
+    preloaded = {"LD_PRELOAD": str(library)}
+    with Console(tmp_path, preloaded, wait=False, command=STREAMLIT) as console:
         assert console.process.wait(60) == 1
         said = console.log.read_text()
     assert "cannot be locked" in said
