@@ -12,9 +12,10 @@ holds a file that was brought up and a new one together.
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from typing import ClassVar
 
-from sqlalchemy import REAL, Index, Table, Text, text
+from sqlalchemy import REAL, Index, Text, text
 from sqlalchemy.dialects.sqlite.base import SQLiteDDLCompiler, SQLiteDialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import Field, SQLModel
@@ -263,14 +264,8 @@ _ASKED = (
 
 def make(connection: sqlite3.Connection) -> None:
     """Whatever is not there yet. In a transaction of the caller's."""
-    dialect = SQLiteDialect()
-    for table in SQLModel.metadata.sorted_tables:
-        parts: list[CreateTable | CreateIndex] = [
-            CreateTable(table, if_not_exists=True),
-            *(CreateIndex(index, if_not_exists=True) for index in _in_order(table)),
-        ]
-        for part in parts:
-            connection.execute(str(SQLiteDDLCompiler(dialect, part)))
+    for statement in _of_models():
+        connection.execute(statement)
     for source, columns in (("call", "asked, answered"), ("run", "goal, plan")):
         connection.execute(_WORDS.format(source, columns))
         for option, value in _MERGES:
@@ -280,5 +275,11 @@ def make(connection: sqlite3.Connection) -> None:
         connection.execute(trigger)
 
 
-def _in_order(table: Table) -> list[Index]:
-    return sorted(table.indexes, key=lambda index: str(index.name))
+@cache
+def _of_models() -> list[str]:
+    parts: list[CreateTable | CreateIndex] = []
+    for table in SQLModel.metadata.sorted_tables:
+        parts.append(CreateTable(table, if_not_exists=True))
+        in_order = sorted(table.indexes, key=lambda index: str(index.name))
+        parts += [CreateIndex(index, if_not_exists=True) for index in in_order]
+    return [str(SQLiteDDLCompiler(SQLiteDialect(), part)).strip() for part in parts]

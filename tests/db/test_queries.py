@@ -433,12 +433,12 @@ def test_an_export_of_nothing_is_a_heading(history):
 
 def test_an_export_stays_small_however_long_it_is(history, monkeypatch):
     monkeypatch.setattr(export, "_CHUNK_OF_TEXTS", 10)
-    fill(history, *({"said": "x" * 20_000} for _ in range(300)))
+    fill(history, *({"said": "x" * 20_000} for _ in range(150)))
     tracemalloc.start()
     size = sum(len(piece) for piece in export.export_jsonl(history.path, {}))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert size > 6_000_000
+    assert size > 3_000_000
     assert peak < 1_500_000
 
 
@@ -475,9 +475,9 @@ def test_ten_times_as_many_calls_are_exported_in_the_same_memory(write, history)
         tracemalloc.stop()
         return lines, peak
 
-    copies(1_000)
+    copies(600)
     few, little = export_all()
-    copies(10_000)
+    copies(6_000)
     many, much = export_all()
     assert many - few == 9_000
     assert much < 1.5 * little
