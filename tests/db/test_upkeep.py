@@ -22,6 +22,7 @@ from core.values.history.retention import RetentionPolicy
 from core.values.outcomes import ErrorKind
 from core.values.runs import RunRecord
 from db.choices import Choices
+from db.lists.keys import CALLS, first_since
 from db.lists.queries import Archive
 from db.sqlite import files
 from db.sqlite.errors import HistoryInUse, HistoryTooNew
@@ -434,12 +435,12 @@ def test_a_file_from_before_can_shrink_too(path):
 def test_the_first_row_since_a_moment_is_found_among_gaps(tmp_path):
     with closing(sqlite3.connect(tmp_path / "x.db")) as connection:
         connection.execute("CREATE TABLE call (id INTEGER PRIMARY KEY, started_at REAL)")
-        assert removal.first_since(connection, "call", "id", 5.0) == 0
+        assert first_since(connection, CALLS, 5.0) == 0
         rows = [(3, 1.0), (4, 2.0), (90, 3.0), (91, 3.0), (1_000, 7.0)]
         connection.executemany("INSERT INTO call VALUES (?, ?)", rows)
         for moment in (0.0, 1.0, 1.5, 2.0, 3.0, 3.5, 7.0, 8.0, float("inf")):
             wanted = [key for key, began in rows if began < moment]
-            first = removal.first_since(connection, "call", "id", moment)
+            first = first_since(connection, CALLS, moment)
             assert [key for key, _ in rows if key < first] == wanted
 
 
