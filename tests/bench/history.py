@@ -88,6 +88,8 @@ FIGURES = (
     *map(performance, PERIODS),
     *(STATUS, WRITE, COMMIT),
 )
+# A page by its number is counted down to.
+EVEN = tuple(figure for figure in FIGURES if figure != NUMBERED)
 
 
 @dataclass(slots=True)
@@ -466,8 +468,8 @@ BARS = (
     Bar("a filter", 30, "ms", lambda r: 1e3 * r.of(FILTER)),
     Bar("percentiles, off the exact ones", 1, "%", lambda r: 100 * r.error),
     Bar(
-        "from the smallest history to the largest, any figure", 2, "x",
-        lambda r: r.worst(FIGURES, lambda figure: r.of(figure) / r.of(figure, r.sizes[0])),
+        "from the smallest history to the largest, any figure but that page", 2, "x",
+        lambda r: r.worst(EVEN, lambda figure: r.of(figure) / r.of(figure, r.sizes[0])),
     ),
     Bar(f"one call written, {GROUP} at a time", 100, "µs", lambda r: 1e6 * r.of(WRITE)),
     Bar("a SQLModel session's commit, of all that", 8, "x", times(WRITE, SESSION), True),
