@@ -41,8 +41,8 @@ class Filter:
 
     @property
     def costly(self) -> bool:
-        """Whether each has to be looked at: then they are counted as far as a person cares."""
-        return self.text is not None
+        """Whether any has to be looked at: then they are counted as far as a person cares."""
+        return self != type(self)()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,6 @@ class RunFilter(Filter):
 
     answered_by: tuple[str, ...] = ()
     saved: bool | None = None
-
-    @property
-    def costly(self) -> bool:
-        return self.text is not None or bool(self.provider or self.model)
 
 
 _F = TypeVar("_F", bound=Filter)
