@@ -379,7 +379,7 @@ def error_mid_stream(code: int = 503, *, message: str = "Try later", after: int 
     """So many pieces of text and then the vendor's error event; a plain 200 with an error."""
 
     def play(exchange: Exchange) -> None:
-        error = WIRES[exchange.wire].error(code, message)
+        error = _error(exchange.wire, code, message)
         if not exchange.received.stream:
             exchange.send_whole((_dump(error),))
             return
@@ -398,7 +398,7 @@ def status(
     """An error in the vendor's own shape, or with this body (text is sent as it is)."""
 
     def play(exchange: Exchange) -> None:
-        shaped = WIRES[exchange.wire].error(code, message) if body is None else body
+        shaped = _error(exchange.wire, code, message) if body is None else body
         sent = shaped.encode() if isinstance(shaped, str) else _dump(shaped)
         exchange.respond(code, sent, headers=headers or {})
 
@@ -597,9 +597,30 @@ async def _forever(exchange: Exchange) -> None:
 # The three wires.
 
 WIRES = {"anthropic": wires.ANTHROPIC, "openai": wires.OPENAI, "google": wires.GOOGLE}
+_WORDS: dict[Wire, dict[int, str]] = {  # of an error: those that practice never needs
+    "anthropic": {
+        402: "billing_error",
+        403: "permission_error",
+        413: "request_too_large",
+        429: "rate_limit_error",
+        503: "overloaded_error",
+        504: "timeout_error",
+    },
+    "google": {403: "PERMISSION_DENIED", 429: "RESOURCE_EXHAUSTED", 504: "DEADLINE_EXCEEDED"},
+    "openai": {429: "rate_limit_exceeded"},
+}
+_WORD: dict[Wire, str] = {"anthropic": "type", "google": "status", "openai": "code"}
+_BEFORE_TEXT: dict[Wire, int] = {"anthropic": 2, "google": 0, "openai": 1}  # events
 
 
-def events_of(said: Said, wire: Wire) -> wires.Events:
+def _error(wire: Wire, code: int, message: str) -> Any:
+    body = WIRES[wire].error(code, message)
+    if word := _WORDS[wire].get(code):
+        body["error"][_WORD[wire]] = word
+    return body
+
+
+def events_of(said: Said, wire: Wire) -> list[bytes]:
     """The answer as server-sent events, its text in four pieces."""
     text = said.text or ""
     size = max(1, -(-len(text) // 4))
@@ -608,7 +629,7 @@ def events_of(said: Said, wire: Wire) -> wires.Events:
 
 
 def whole(said: Said, wire: Wire, *, stream: bool) -> tuple[bytes, ...]:
-    return events_of(said, wire).all if stream else (_dump(WIRES[wire].whole(said)),)
+    return (*events_of(said, wire),) if stream else (_dump(WIRES[wire].whole(said)),)
 
 
 def _said(exchange: Exchange, text: str = HELLO) -> Said:
@@ -619,9 +640,8 @@ def _whole(exchange: Exchange) -> tuple[bytes, ...]:
     return whole(_said(exchange), exchange.wire, stream=exchange.received.stream)
 
 
-def _start(exchange: Exchange, pieces: int) -> tuple[bytes, ...]:
-    events = events_of(_said(exchange), exchange.wire)
-    return (*events.opening, *events.pieces[:pieces])
+def _start(exchange: Exchange, pieces: int) -> list[bytes]:
+    return events_of(_said(exchange), exchange.wire)[: _BEFORE_TEXT[exchange.wire] + pieces]
 
 
 def _dump(value: Any) -> bytes:

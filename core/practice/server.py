@@ -131,12 +131,10 @@ class PracticeServer:
         pieces = ["".join(words[start : start + size]) for start in range(0, len(words), size)]
         events = character.wire.events(answer, pieces)
         started, whole = time.monotonic(), writing / self._speed
-        yield b"".join(events.opening)
-        for number, piece in enumerate(events.pieces, start=1):
-            yield piece
-            due = started + whole * number / len(events.pieces)
+        for number, each in enumerate(events):
+            yield each
+            due = started + whole * number / len(events)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-        yield b"".join(events.closing)
 
 
 def _is_for_the_operator(record: logging.LogRecord) -> bool:
@@ -161,8 +159,6 @@ def _compose(name: str, question: Question, seed: int) -> Answer:
         (asked, _tokens(text, character)),
         "length" if truncated else "stop",
         id=secrets.token_hex(10),
-        created=int(time.time()),
-        wants_usage=question.wants_usage,
     )
 
 

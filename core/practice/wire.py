@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 from core.values.calls import Message, Role
 
@@ -23,7 +23,6 @@ class Question:
     messages: tuple[Message, ...]
     stream: bool
     max_tokens: int | None
-    wants_usage: bool = True  # in a stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,6 @@ class Answer:
     thinking: str | None = None
     refusal: str | None = None
     id: str = "standin"
-    created: int = 1  # UTC seconds since the epoch
-    wants_usage: bool = True
 
     def finished(self, stop: str, length: str) -> str | None:
         return {"stop": stop, "length": length}.get(self.finish or "", self.finish)
@@ -46,18 +43,6 @@ class Answer:
             return dict(self.usage or {})
         counts = {into: self.usage[0], out: self.usage[1], total: sum(self.usage)}
         return {name: count for name, count in counts.items() if name}
-
-
-class Events(NamedTuple):
-    """An answer as server-sent events; what `pieces` are of the text is the caller's choice."""
-
-    opening: list[bytes]
-    pieces: list[bytes]
-    closing: list[bytes]
-
-    @property
-    def all(self) -> tuple[bytes, ...]:
-        return (*self.opening, *self.pieces, *self.closing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +56,7 @@ class Wire:
     key: Callable[[Mapping[str, str]], str]  # from headers, names in lower case
     read: Callable[[Json, re.Match[str]], Question]
     whole: Callable[[Answer], Json]
-    events: Callable[[Answer, Sequence[str]], Events]
+    events: Callable[[Answer, Sequence[str]], list[bytes]]  # pieces of the text, cut by the caller
     listing: Callable[[Sequence[str]], Json]
     error: Callable[[int, str], Json]  # status, message
 
@@ -113,18 +98,14 @@ def _read(body: Json, _: re.Match[str]) -> Question:
         _messages(body.get("system"), body["messages"], "content"),
         bool(body.get("stream")),
         int(limit) if limit else None,
-        bool((body.get("stream_options") or {}).get("include_usage")),
     )
 
 
 # Anthropic
 
 
-_SIGNED = "c2lnbmVk"
-
-
 def _anthropic_whole(answer: Answer) -> Json:
-    thinking = {"type": "thinking", "thinking": answer.thinking, "signature": _SIGNED}
+    thinking = {"type": "thinking", "thinking": answer.thinking, "signature": "c2lnbmVk"}
     blocks = ((thinking, answer.thinking), ({"type": "text", "text": answer.text}, answer.text))
     return {
         "id": f"msg_{answer.id}", "type": "message", "role": "assistant", "model": answer.model,
@@ -134,60 +115,35 @@ def _anthropic_whole(answer: Answer) -> Json:
     }  # fmt: skip
 
 
-def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> Events:
+def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> list[bytes]:
     message = _anthropic_whole(answer)
-    stop = {name: message[name] for name in ("stop_reason", "stop_sequence")}
-    usage = message["usage"]
+    blocks, usage, reason = message["content"], message["usage"], message["stop_reason"]
     begun = usage and {**usage, "output_tokens": 1}
     message |= {"content": [], "stop_reason": None, "usage": begun}
-    opening: list[Json] = [{"type": "message_start", "message": message}]
-    closing: list[Json] = []
-    index = 0
-    if answer.thinking is not None:
-        blank = {"type": "thinking", "thinking": "", "signature": ""}
-        opening += [
-            _block("start", index, content_block=blank),
-            _block("delta", index, delta=_delta("thinking", answer.thinking)),
-            _block("delta", index, delta=_delta("signature", _SIGNED)),
-            _block("stop", index),
-        ]
-        index += 1
-    if answer.text is not None:
-        opening.append(_block("start", index, content_block={"type": "text", "text": ""}))
-        closing.append(_block("stop", index))
-    said = [_block("delta", index, delta=_delta("text", piece)) for piece in pieces]
-    if answer.finish is not None:
-        closing.append({"type": "message_delta", "delta": stop, "usage": usage})
-        closing.append({"type": "message_stop"})
-    typed = ([event(each, each["type"]) for each in part] for part in (opening, said, closing))
-    return Events(*typed)
+    told: list[Json] = [{"type": "message_start", "message": message}]
+    for index, block in enumerate(blocks):
+        told += [{**each, "index": index} for each in _anthropic_block(block, pieces)]
+    if reason is not None:
+        told.append({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage})
+        told.append({"type": "message_stop"})
+    return [event(each, each["type"]) for each in told]
 
 
-def _block(what: str, index: int, **more: Any) -> Json:
-    return {"type": f"content_block_{what}", "index": index, **more}
+def _anthropic_block(block: Json, pieces: Sequence[str]) -> list[Json]:
+    kind, *names = block
+    blank = dict.fromkeys(names, "") | {kind: block[kind]}
+    said = [
+        (name, part) for name in names for part in (pieces if name == "text" else [block[name]])
+    ]
+    deltas = [{"type": f"{name}_delta", name: part} for name, part in said]
+    return [
+        {"type": "content_block_start", "content_block": blank},
+        *({"type": "content_block_delta", "delta": delta} for delta in deltas),
+        {"type": "content_block_stop"},
+    ]
 
 
-def _delta(what: str, text: str) -> Json:
-    return {"type": f"{what}_delta", what: text}
-
-
-def _anthropic_listing(models: Sequence[str]) -> Json:
-    born = {"type": "model", "created_at": "2026-01-01T00:00:00Z", "lifecycle": "active"}
-    rows = [{"id": name, "display_name": _title(name), **born} for name in models]
-    ends = {"first_id": models[0], "last_id": models[-1]} if models else {}
-    return {"data": rows, "has_more": False, **ends}
-
-
-def _title(model: str) -> str:
-    return model.replace("-", " ").title()
-
-
-_ANTHROPIC_TYPES = {
-    400: "invalid_request_error", 401: "authentication_error", 402: "billing_error",
-    403: "permission_error", 404: "not_found_error", 413: "request_too_large",
-    429: "rate_limit_error", 503: "overloaded_error", 504: "timeout_error",
-    529: "overloaded_error",
-}  # fmt: skip
+_ANTHROPIC_TYPES = {401: "authentication_error", 404: "not_found_error", 529: "overloaded_error"}
 
 
 def _anthropic_error(status: int, message: str) -> Json:
@@ -199,54 +155,50 @@ def _anthropic_error(status: int, message: str) -> Json:
 ANTHROPIC = Wire(
     mount="", call=re.compile(r"/v1/messages"), models="/v1/models", request_id="request-id",
     key=_bearer, read=_read, whole=_anthropic_whole, events=_anthropic_events,
-    listing=_anthropic_listing, error=_anthropic_error,
+    listing=lambda models: {"data": [{"type": "model", "id": name} for name in models]},
+    error=_anthropic_error,
 )  # fmt: skip
 
 # OpenAI, and the four that are compatible with it
 
 
-def _openai_object(answer: Answer, kind: str, choices: list[Json], *, usage: bool) -> Json:
-    about = {"id": f"chatcmpl-{answer.id}", "object": kind, "created": answer.created}
-    counts = answer.counted("prompt_tokens", "completion_tokens", "total_tokens") if usage else {}
-    named = {**about, "model": answer.model, "choices": choices}
-    return {**named, "usage": counts} if counts else named
+def _openai_object(answer: Answer, kind: str, choices: list[Json], usage: Json | None) -> Json:
+    about = {"id": f"chatcmpl-{answer.id}", "object": kind, "created": 1, "model": answer.model}
+    return {**about, "choices": choices, **({"usage": usage} if usage else {})}
+
+
+def _openai_parts(answer: Answer) -> tuple[Json, str | None, Json]:
+    """What is said beside the text, the finish, and the usage."""
+    besides = {"reasoning_content": answer.thinking, "refusal": answer.refusal}
+    return (
+        {name: said for name, said in besides.items() if said is not None},
+        answer.finished("stop", "length"),
+        answer.counted("prompt_tokens", "completion_tokens", "total_tokens"),
+    )
 
 
 def _openai_whole(answer: Answer) -> Json:
-    message = {"role": "assistant", "content": answer.text, "refusal": answer.refusal}
-    if answer.thinking is not None:
-        message["reasoning_content"] = answer.thinking
-    choice = {"index": 0, "message": message, "logprobs": None}
-    choice["finish_reason"] = answer.finished("stop", "length")
-    return _openai_object(answer, "chat.completion", [choice], usage=True)
+    besides, finish, usage = _openai_parts(answer)
+    message = {"role": "assistant", "content": answer.text, **besides}
+    choice = {"index": 0, "message": message, "finish_reason": finish}
+    return _openai_object(answer, "chat.completion", [choice], usage)
 
 
-def _openai_events(answer: Answer, pieces: Sequence[str]) -> Events:
-    def chunk(*choices: Json, usage: bool = False) -> bytes:
-        return event(_openai_object(answer, "chat.completion.chunk", list(choices), usage=usage))
+def _openai_events(answer: Answer, pieces: Sequence[str]) -> list[bytes]:
+    def chunk(*deltas: Json, finish: str | None = None, usage: Json | None = None) -> bytes:
+        choices = [{"index": 0, "delta": delta, "finish_reason": finish} for delta in deltas]
+        return event(_openai_object(answer, "chat.completion.chunk", choices, usage))
 
-    def delta(finish: str | None = None, **said: str) -> bytes:
-        return chunk({"index": 0, "delta": said, "finish_reason": finish})
-
-    opening = [delta(role="assistant", content="")]
-    if answer.thinking is not None:
-        opening.append(delta(reasoning_content=answer.thinking))
-    if answer.refusal is not None:
-        opening.append(delta(refusal=answer.refusal))
-    said = [delta(content=piece) for piece in pieces]
-    if answer.finish is None:
-        return Events(opening, said, [])
-    counts = [chunk(usage=True)] if answer.wants_usage and answer.usage else []
-    end = [delta(answer.finished("stop", "length")), *counts, b"data: [DONE]\n\n"]
-    return Events(opening, said, end)
+    besides, finish, usage = _openai_parts(answer)
+    opening = [{"role": "assistant", "content": ""}, *filter(None, [besides])]
+    said = [chunk(delta) for delta in (*opening, *({"content": piece} for piece in pieces))]
+    if finish is None:
+        return said
+    counts = [chunk(usage=usage)] if usage else []
+    return [*said, chunk({}, finish=finish), *counts, b"data: [DONE]\n\n"]
 
 
-def _openai_listing(models: Sequence[str]) -> Json:
-    born = {"object": "model", "created": 1, "owned_by": "standin"}
-    return {"object": "list", "data": [{"id": name, **born} for name in models]}
-
-
-_OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
+_OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found"}
 
 
 def _openai_error(status: int, message: str) -> Json:
@@ -258,7 +210,8 @@ def _openai_error(status: int, message: str) -> Json:
 OPENAI = Wire(
     mount="/v1", call=re.compile(r"/v1/chat/completions"), models="/v1/models",
     request_id="x-request-id", key=_bearer, read=_read, whole=_openai_whole,
-    events=_openai_events, listing=_openai_listing, error=_openai_error,
+    events=_openai_events, error=_openai_error,
+    listing=lambda models: {"data": [{"object": "model", "id": name} for name in models]},
 )  # fmt: skip
 
 # Google
@@ -275,47 +228,35 @@ def _google_read(body: Json, path: re.Match[str]) -> Question:
     )
 
 
-def _google_part(
-    answer: Answer, text: str | None, *, first: bool = True, last: bool = True
-) -> Json:
+def _google_whole(answer: Answer) -> Json:
     parts: list[Json] = []
-    if first and answer.thinking is not None:
+    if answer.thinking is not None:
         parts.append({"text": answer.thinking, "thought": True})
-    if text is not None:
-        parts.append({"text": text})
+    if answer.text is not None:
+        parts.append({"text": answer.text})
     candidate: Json = {"index": 0}
     if parts:
         candidate["content"] = {"role": "model", "parts": parts}
-    if last and answer.finish is not None:
+    if answer.finish is not None:
         candidate["finishReason"] = answer.finished("STOP", "MAX_TOKENS")
+    whole = {"candidates": [candidate], "modelVersion": answer.model, "responseId": answer.id}
     counts = answer.counted("promptTokenCount", "candidatesTokenCount", "totalTokenCount")
-    return {
-        "candidates": [candidate],
-        "modelVersion": answer.model,
-        "responseId": answer.id,
-        **({"usageMetadata": counts} if last and counts else {}),
-    }
+    return {**whole, "usageMetadata": counts} if counts else whole
 
 
-def _google_events(answer: Answer, pieces: Sequence[str]) -> Events:
-    parts: list[str | None] = [*pieces] or [None]
-    *before, end = parts
-    said = [
-        event(_google_part(answer, piece, first=place == 0, last=False))
-        for place, piece in enumerate(before)
+def _google_events(answer: Answer, pieces: Sequence[str]) -> list[bytes]:
+    """The first tells the thinking, the last how it ended."""
+    first, *more = [*pieces] or [None]
+    told = [
+        replace(answer, text=first),
+        *(replace(answer, text=piece, thinking=None) for piece in more),
     ]
-    return Events([], said, [event(_google_part(answer, end, first=not before))])
-
-
-def _google_listing(models: Sequence[str]) -> Json:
-    more = {"supportedGenerationMethods": ["generateContent"]}
-    rows = [{"name": f"models/{name}", "displayName": _title(name), **more} for name in models]
-    return {"models": rows}
+    begun = [replace(each, finish=None, usage=None) for each in told[:-1]]
+    return [event(_google_whole(each)) for each in (*begun, told[-1])]
 
 
 _GOOGLE_STATUSES = {
-    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
-    429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 503: "UNAVAILABLE",
 }  # fmt: skip
 
 
@@ -328,6 +269,6 @@ _GOOGLE_CALL = r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<verb>generate|streamGe
 GOOGLE = Wire(
     mount="", call=re.compile(_GOOGLE_CALL), models="/v1beta/models", request_id="x-practice-id",
     key=lambda headers: headers.get("x-goog-api-key", ""), read=_google_read,
-    whole=lambda answer: _google_part(answer, answer.text), events=_google_events,
-    listing=_google_listing, error=_google_error,
+    whole=_google_whole, events=_google_events, error=_google_error,
+    listing=lambda models: {"models": [{"name": f"models/{name}"} for name in models]},
 )  # fmt: skip
