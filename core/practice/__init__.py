@@ -9,9 +9,9 @@ from __future__ import annotations
 import atexit
 from functools import cache
 
-from core.practice.server import FAULT_RATE, PracticeServer
+from core.practice.server import PracticeServer
 
-__all__ = ["FAULT_RATE", "PracticeServer", "api_key", "base_urls"]
+__all__ = ["PracticeServer", "api_key", "base_urls"]
 
 
 def base_urls() -> dict[str, str]:

@@ -24,9 +24,8 @@ class Character:
     wire: Wire
     first_token: tuple[float, float]  # seconds, from and to
     pace: int  # characters a second
-    chars_per_token: float  # of English text
     models: tuple[str, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[Fault, ...] = ()
     health: str | None = None  # the path that is answered without a key
 
 
@@ -35,58 +34,48 @@ _RATE = {
     "Please try again in 8s.",
     "type": "requests", "param": None, "code": "rate_limit_exceeded",
 }  # fmt: skip
-_COMES_BACK = {"retry-after": "8", "retry-after-ms": "8000"}
-_CROWDED = "The model is overloaded. Please try again later."
 _BUSY = "The engine is currently overloaded, please try again later"
 _LOADING = {"code": 503, "message": "Loading model", "type": "unavailable_error"}
-_GATEWAY = (
-    "<html>\n<head><title>502 Bad Gateway</title></head>\n"
-    "<body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body>\n</html>\n"
-)
+_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
 _OWN: dict[str, Character] = {
     "anthropic": Character(
-        ANTHROPIC, (0.5, 0.9), 2_600, 3.6,
-        ("claude-sonnet-5-5", "claude-haiku-5-5"),
+        ANTHROPIC, (0.5, 0.9), 2_600, ("claude-sonnet-5-5", "claude-haiku-5-5"),
         (Fault(529, ANTHROPIC.error(529, "Overloaded")),),
     ),
     "openai": Character(
-        OPENAI, (0.3, 0.6), 3_200, 4.2,
-        ("gpt-6-luna", "gpt-6.1-sol"),
-        (Fault(429, {"error": _RATE}, _COMES_BACK),),
+        OPENAI, (0.3, 0.6), 3_200, ("gpt-6-luna", "gpt-6.1-sol"),
+        (Fault(429, {"error": _RATE}, {"retry-after": "8", "retry-after-ms": "8000"}),),
     ),
     "google": Character(
-        GOOGLE, (0.35, 0.7), 3_600, 4.1,
-        ("gemini-3.5-flash-lite", "gemini-3.8-flash"),
-        (Fault(503, GOOGLE.error(503, _CROWDED)),),
+        GOOGLE, (0.35, 0.7), 3_600, ("gemini-3.5-flash-lite", "gemini-3.8-flash"),
+        (Fault(503, GOOGLE.error(503, "The model is overloaded. Please try again later.")),),
     ),
     "deepseek": Character(
-        OPENAI, (0.45, 0.9), 2_500, 3.8,
-        ("deepseek-flash", "deepseek-pro"),
+        OPENAI, (0.45, 0.9), 2_500, ("deepseek-flash", "deepseek-pro"),
         (Fault(500, OPENAI.error(500, "Internal server error")),),
     ),
     "kimi": Character(
-        OPENAI, (0.5, 0.9), 3_000, 3.9,
-        ("kimi-k3", "kimi-k3.1-pro"),
+        OPENAI, (0.5, 0.9), 3_000, ("kimi-k3", "kimi-k3.1-pro"),
         (Fault(429, {"error": {"type": "engine_overloaded_error", "message": _BUSY}}),),
     ),
     "nvidia": Character(
-        OPENAI, (0.25, 0.5), 2_900, 4.0,
+        OPENAI, (0.25, 0.5), 2_900,
         ("nvidia/nemotron-3-super-120b-a12b", "nvidia/nemotron-3-nano-30b-a3b"),
         (Fault(200, _GATEWAY), Fault(502, {"status": 502, "title": "Bad Gateway"})),
     ),
     "bitnet": Character(
-        OPENAI, (0.3, 0.6), 1_300, 3.5,
-        ("bitnet-local",), (Fault(503, {"error": _LOADING}),), health="/health",
+        OPENAI, (0.3, 0.6), 1_300, ("bitnet-local",),
+        (Fault(503, {"error": _LOADING}),), health="/health",
     ),
 }  # fmt: skip
 
 _WIRES = {"anthropic": ANTHROPIC, "google": GOOGLE, "openai": OPENAI}
 
 
-def _newcomer(spec: Spec) -> Character:
-    """Of a provider for which nobody has written one."""
-    return Character(_WIRES[spec.wire], (0.3, 0.6), 3_000, 4.0, (spec.model,), ())
+def _character(name: str, spec: Spec) -> Character:
+    """The provider's own, or one for a newcomer that nobody has written one for."""
+    return _OWN.get(name) or Character(_WIRES[spec.wire], (0.3, 0.6), 3_000, (spec.model,))
 
 
-CHARACTERS = {name: _OWN.get(name) or _newcomer(spec) for name, spec in PROVIDERS.items()}
+CHARACTERS = {name: _character(name, spec) for name, spec in PROVIDERS.items()}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -41,6 +40,7 @@ class Style:
     habits: Mapping[str, str] = field(default_factory=dict)  # what it adds to a step
 
 
+_NAMING = {"place", "time", "people", "money", "when", "deadline", "thing"}  # facts to be sure by
 _ANY = DATA["kinds"]["general"]
 ROLES: dict[str, dict[str, Any]] = DATA["roles"]
 STYLES = {name: Style(**row) for name, row in DATA["styles"].items()}
@@ -78,9 +78,7 @@ def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
     for role, needed in style.shape.items():
         start = max((done[each] for each in needed), default=0.0)
         done[role] = start + ROLES[role]["seconds"] * slowness
-    named = {"place", "time", "people", "money", "when", "deadline", "thing"}.intersection(
-        goal.facts
-    )
+    named = _NAMING.intersection(goal.facts)
     vague = 0.17 if len(goal.text.split()) < 3 and len(goal.text) < 12 else 0.02
     sure = DATA["confidence"].get(provider, 0.7) + min(len(named), 4) * 0.02 - vague
     doubt = Random(f"{seed}/{provider}/{goal.text}").uniform(-0.02, 0.02)
@@ -138,20 +136,11 @@ _NAMED = re.compile(
 
 _VERBS, _MAKING = DATA["verbs"], DATA["making"].split("|")
 _VERB = re.compile(rf"({_VERBS})(?:\s(?:and|&)\s({_VERBS}))?\s", re.IGNORECASE)
-_LEAD_IN = re.compile(  # what people put before the thing they want
-    r"""(?:please|kindly|hi|hello|hey|ok|okay|so|now|just|goal:|task:)[,!]?\s+
-      | (?:can|could|would|will)\s+you\s+ | (?:help|assist)\s+(?:me|us)\s+(?:to\s+|with\s+)?
-      | (?:i|we)(?:['\u2019]d|\s+would)?\s+(?:like|love|want|need|have|plan|hope|must|should)\s+
-        (?:you\s+)?(?:to\s+)?
-      | (?:how|what)\s+(?:do|can|could|should|would)\s+(?:i|we|you)\s+(?:best\s+)?
-      | how\s+to\s+ | let['\u2019]?s\s+ | (?:my|our|the)\s+goal\s+is\s+(?:to\s+)? | to\s+
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
+_LEAD_IN = re.compile(rf"\A(?:(?:{DATA['lead_in']})[,!]?\s+)+", re.IGNORECASE)
 _PLAN_FOR = re.compile(
-    r"\A(?:(?:create|make|write|draft|give|develop|prepare|build|design|suggest)\s(?:me\s|us\s)?)?"
-    r"(?:(?:an?|the|my|our)\s)?(?:[\w-]+\s){0,2}?(?:plan|itinerary|schedule|roadmap|strategy"
-    r"|checklist)\s(?:for|to|on|of)\s(?:how\sto\s)?",
+    rf"\A(?:(?:{DATA['making']}|give|suggest)\s(?:me\s|us\s)?)?(?:(?:an?|the|my|our)\s)?"
+    r"(?:[\w-]+\s){0,2}?(?:plan|itinerary|schedule|roadmap|strategy|checklist)"
+    r"\s(?:for|to|on|of)\s(?:how\sto\s)?",
     re.IGNORECASE,
 )
 _ABOUT = re.compile(
@@ -160,11 +149,7 @@ _ABOUT = re.compile(
 _QUESTION = re.compile(r"(?:why|how|what|which|who|whom|when|where|whether|if)\b", re.IGNORECASE)
 _STRANGE = re.compile(r"[<>{}\[\]|\\`\"“”*_#=;]|://|--")
 _TURN = re.compile(
-    r"\s(?:for|in|at|with|without|within|under|below|over|by|before|after|until|next|this|from"
-    r"|near|around|during|using|on|to|that|which|who|where|when|so|because|including|through"
-    r"|across|into|between|as|if|while|per|than|based|about)(?![\w-])|[,:()\u2013\u2014]"
-    rf"|\sand\s(?=(?:{_VERBS})\s)",
-    re.IGNORECASE,
+    rf"\s(?:{DATA['turns']})(?![\w-])|[,:()\u2013\u2014]|\sand\s(?=(?:{_VERBS})\s)", re.IGNORECASE
 )
 _AS_YOURS = {"i": "you", "me": "you", "we": "you", "us": "you", "my": "your", "our": "your"}
 _YOURS = re.compile(rf"\b(?:{'|'.join(_AS_YOURS)})\b(?!['\u2019])", re.IGNORECASE)
@@ -198,7 +183,8 @@ _READS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FIGURES
 
 @lru_cache(maxsize=16)  # each provider that is asked reads the same
 def read_goal(raw: str) -> Goal:
-    text = _one_line(raw[:4_000])
+    shown = (char for char in raw[:4_000] if char.isprintable() or char.isspace())
+    text = " ".join("".join(shown).split())  # no control characters, no lone surrogates
     sentence = _asking_sentence(text)
     found = _VERB.match(sentence)
     verbs = [verb.lower() for verb in found.groups() if verb] if found else []
@@ -223,20 +209,11 @@ def shortened(text: str, limit: int = 80) -> str:
     return (head if space and len(head) > limit // 2 else cut).rstrip(" ,;:.-\u2013") + "…"
 
 
-def _one_line(raw: str) -> str:
-    """Without control characters, overrides of the writing direction and lone surrogates."""
-    text = " ".join(raw.encode("utf-8", "replace").decode("utf-8").split())
-    text = "".join(char for char in text if unicodedata.category(char) != "Cc")
-    return re.sub(r"[\u202a-\u202e\u2066-\u2069\ufeff]", "", text)
-
-
 def _asking_sentence(text: str) -> str:
     """The sentence that says what to do, without its polite beginning."""
     said = []
     for part in re.split(r"(?<=[.!?;:])\s+|[\u3002\uff01\uff1f]", text):
-        plain = part.strip().rstrip(" .!?")
-        while found := _LEAD_IN.match(plain):
-            plain = plain[found.end() :]
+        plain = _LEAD_IN.sub("", part.strip().rstrip(" .!?"), count=1)
         said.append(_PLAN_FOR.sub("plan ", plain))
     asking = (plain for plain in said if _VERB.match(plain))
     return next(asking, None) or next((plain for plain in said if len(plain.split()) > 2), text)
@@ -274,20 +251,20 @@ def _objects(wanted: str, kind: Kind) -> dict[str, str]:
 
 def _figures(text: str, kind: Kind) -> dict[str, str]:
     """Place, time, people, money and dates, and lists of them for use in a sentence."""
-    hits = {name: hit for name, read in _READS.items() if (hit := read.search(text))}
-    said = {name: hit[hit.lastindex or 0] for name, hit in hits.items()}
+    words = [word for word in text[:200].split() if len(word) > 3]
+    titled = len(words) > 3 and not any(word[0].islower() for word in words)
+    unread = {"place", "tool"} - {"" if titled else kind.capitals}
+    hits = {name: read.search(text) for name, read in _READS.items() if name not in unread}
     told = {
-        name: _TOLD.get(name, "{}").format(figure)
-        for name, figure in said.items()
-        if name not in ("place", "tool") or (name == kind.capitals and not _is_title(text))
+        name: _TOLD.get(name, "{}").format(hit[hit.lastindex or 0])
+        for name, hit in hits.items()
+        if hit
     }
     if "time" in told:
         told["time"] = re.sub(r"\A(?!1-|one-)(\w+)-(\w+?)s?\Z", r"\1 \2s", told["time"])
     if told.get("place", "").islower():
         told["place"] = told["place"].title()
-    facts = dict(told)
-    if "party" in told:
-        facts.setdefault("people", told["party"])
+    facts = {"people": told["party"], **told} if "party" in told else dict(told)
     if place := told.get("place"):
         near = re.search(rf"\b(at|near|around) {re.escape(place)}", text)
         facts["where"] = f" {near[1] if near else 'in'} {place}"
@@ -297,9 +274,3 @@ def _figures(text: str, kind: Kind) -> dict[str, str]:
         *before, last = told.values()
         facts["fixed"] = f"{', '.join(before)} and {last}" if before else last
     return facts
-
-
-def _is_title(text: str) -> bool:
-    """Whether every word is capitalised, so that capitals say nothing."""
-    words = [word for word in re.findall(r"[^\W\d_]+", text[:200]) if len(word) > 3]
-    return len(words) > 3 and all(word[0].isupper() for word in words)

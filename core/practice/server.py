@@ -146,25 +146,19 @@ def _is_for_the_operator(record: logging.LogRecord) -> bool:
 
 
 def _compose(name: str, question: Question, seed: int) -> Answer:
-    character = CHARACTERS[name]
     text = answer_to(name, question.messages, seed=seed)
-    asked = sum(_tokens(message.content, character) + 4 for message in question.messages)
-    needed = _tokens(text, character)
-    truncated = question.max_tokens is not None and needed > question.max_tokens
-    if truncated and question.max_tokens:
-        text = text[: max(1, len(text) * question.max_tokens // needed)]
-    return Answer(
-        text,
-        question.model,
-        (asked, _tokens(text, character)),
-        "length" if truncated else "stop",
-        id=secrets.token_hex(10),
-    )
+    asked, needed = sum(_tokens(each.content) + 4 for each in question.messages), _tokens(text)
+    allowed = question.max_tokens or needed
+    if needed > allowed:
+        text = text[: max(1, len(text) * allowed // needed)]
+    finish = "length" if needed > allowed else "stop"
+    usage = asked, _tokens(text)
+    return Answer(text, question.model, usage, finish, id=secrets.token_hex(10))
 
 
-def _tokens(text: str, character: Character) -> int:
+def _tokens(text: str) -> int:
     plain = len(text.encode("ascii", "ignore"))
-    return max(1, round(plain / character.chars_per_token + (len(text) - plain) * 0.8))
+    return max(1, round(plain / 4 + (len(text) - plain) * 0.8))
 
 
 def _complaint(character: Character, status: int, message: str) -> Response:

@@ -73,9 +73,7 @@ def text_of(content: Any) -> str:
     return content if isinstance(content, str) else "\n".join(filter(None, map(text_of, content)))
 
 
-_ROLES: dict[Any, Role] = {
-    "system": "system", "developer": "system", "assistant": "assistant", "model": "assistant",
-}  # fmt: skip
+_ROLES: dict[Any, Role] = {"system": "system", "assistant": "assistant", "model": "assistant"}
 
 
 def _messages(system: Any, turns: Any, content: str) -> tuple[Message, ...]:
@@ -130,17 +128,13 @@ def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> list[bytes]:
 
 
 def _anthropic_block(block: Json, pieces: Sequence[str]) -> list[Json]:
-    kind, *names = block
-    blank = dict.fromkeys(names, "") | {kind: block[kind]}
-    said = [
-        (name, part) for name in names for part in (pieces if name == "text" else [block[name]])
-    ]
-    deltas = [{"type": f"{name}_delta", name: part} for name, part in said]
-    return [
-        {"type": "content_block_start", "content_block": blank},
-        *({"type": "content_block_delta", "delta": delta} for delta in deltas),
-        {"type": "content_block_stop"},
-    ]
+    blank = {**dict.fromkeys(block, ""), "type": block["type"]}
+    told: list[Json] = [{"type": "content_block_start", "content_block": blank}]
+    for name in [name for name in block if name != "type"]:
+        for part in pieces if name == "text" else [block[name]]:
+            delta = {"type": f"{name}_delta", name: part}
+            told.append({"type": "content_block_delta", "delta": delta})
+    return [*told, {"type": "content_block_stop"}]
 
 
 _ANTHROPIC_TYPES = {401: "authentication_error", 404: "not_found_error", 529: "overloaded_error"}
