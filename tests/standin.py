@@ -28,7 +28,6 @@ from itertools import chain, repeat
 from typing import Any, Literal, NamedTuple
 
 from core.practice import wire as wires
-from core.practice.wire import Answer as Said
 from core.practice.wire import event
 
 Wire = Literal["anthropic", "openai", "google"]
@@ -326,7 +325,7 @@ def answer(
         named = model or exchange.received.model
         key = exchange.wire, named, exchange.received.stream
         if key not in rendered:
-            said = Said(text, named, usage, finish, thinking, refusal)
+            said = Said(text, named, usage, finish, thinking=thinking, refusal=refusal)
             rendered[key] = whole(said, exchange.wire, stream=exchange.received.stream)
         parts = rendered[key]
         if delay or interval:
@@ -383,7 +382,7 @@ def error_mid_stream(code: int = 503, *, message: str = "Try later", after: int 
         if not exchange.received.stream:
             exchange.send_whole((_dump(error),))
             return
-        exchange.send_whole((*_start(exchange, after), event(error, error.get("type"))))
+        exchange.send_whole((*_start(exchange, after), event(error)))
 
     return Act(f"error_mid_stream({code})", play)
 
@@ -416,7 +415,7 @@ def sse(*events: Any) -> Act:
 
     def play(exchange: Exchange) -> None:
         if exchange.received.stream:
-            exchange.send_whole([event(each, _kind(each)) for each in events])
+            exchange.send_whole([event(each) for each in events])
         else:
             exchange.respond(200, _dump(events[0]))
 
@@ -620,16 +619,77 @@ def _error(wire: Wire, code: int, message: str) -> Any:
     return body
 
 
-def events_of(said: Said, wire: Wire) -> list[bytes]:
-    """The answer as server-sent events, its text in four pieces."""
-    text = said.text or ""
-    size = max(1, -(-len(text) // 4))
-    pieces = [text[start : start + size] for start in range(0, len(text), size)]
-    return WIRES[wire].events(said, pieces)
+@dataclass(frozen=True, slots=True)
+class Said(wires.Answer):
+    # What a practice provider never says.
+    thinking: str | None = None
+    refusal: str | None = None
 
 
 def whole(said: Said, wire: Wire, *, stream: bool) -> tuple[bytes, ...]:
-    return (*events_of(said, wire),) if stream else (_dump(WIRES[wire].whole(said)),)
+    """The answer; as events its text comes in four pieces."""
+    if not stream:
+        body = WIRES[wire].whole(said)
+        _BESIDES[wire][0](body, said)
+        return (_dump(body),)
+    text = said.text or ""
+    size = max(1, -(-len(text) // 4))
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    events: list[Any] = WIRES[wire].events(said, pieces)
+    _BESIDES[wire][1](events, said)
+    return tuple(map(event, events))
+
+
+def _anthropic_whole(body: Any, said: Said) -> None:
+    if said.thinking is not None:
+        block = {"type": "thinking", "thinking": said.thinking, "signature": _SIGNED}
+        body["content"].insert(0, block)
+
+
+def _anthropic_events(events: list[Any], said: Said) -> None:
+    if said.thinking is None:
+        return
+    for each in events:
+        if "index" in each:
+            each["index"] = 1
+    blank = {"type": "thinking", "thinking": "", "signature": ""}
+    thinking = {"type": "thinking_delta", "thinking": said.thinking}
+    signature = {"type": "signature_delta", "signature": _SIGNED}
+    events[1:1] = [
+        {"type": "content_block_start", "index": 0, "content_block": blank},
+        {"type": "content_block_delta", "index": 0, "delta": thinking},
+        {"type": "content_block_delta", "index": 0, "delta": signature},
+        {"type": "content_block_stop", "index": 0},
+    ]
+
+
+def _openai_besides(said: Said) -> dict[str, str]:
+    besides = {"reasoning_content": said.thinking, "refusal": said.refusal}
+    return {name: text for name, text in besides.items() if text is not None}
+
+
+def _openai_whole(body: Any, said: Said) -> None:
+    body["choices"][0]["message"] |= _openai_besides(said)
+
+
+def _openai_events(events: list[Any], said: Said) -> None:
+    if besides := _openai_besides(said):
+        choice = {"index": 0, "delta": besides, "finish_reason": None}
+        events.insert(1, {**events[0], "choices": [choice]})
+
+
+def _google_whole(body: Any, said: Said) -> None:
+    if said.thinking is not None:
+        content = body["candidates"][0].setdefault("content", {"role": "model", "parts": []})
+        content["parts"].insert(0, {"text": said.thinking, "thought": True})
+
+
+_SIGNED = "c2lnbmVk"
+_BESIDES: dict[Wire, tuple[Callable[[Any, Said], None], Callable[[list[Any], Said], None]]] = {
+    "anthropic": (_anthropic_whole, _anthropic_events),
+    "openai": (_openai_whole, _openai_events),
+    "google": (_google_whole, lambda events, said: _google_whole(events[0], said)),
+}
 
 
 def _said(exchange: Exchange, text: str = HELLO) -> Said:
@@ -640,16 +700,13 @@ def _whole(exchange: Exchange) -> tuple[bytes, ...]:
     return whole(_said(exchange), exchange.wire, stream=exchange.received.stream)
 
 
-def _start(exchange: Exchange, pieces: int) -> list[bytes]:
-    return events_of(_said(exchange), exchange.wire)[: _BEFORE_TEXT[exchange.wire] + pieces]
+def _start(exchange: Exchange, pieces: int) -> tuple[bytes, ...]:
+    events = whole(_said(exchange), exchange.wire, stream=True)
+    return events[: _BEFORE_TEXT[exchange.wire] + pieces]
 
 
 def _dump(value: Any) -> bytes:
     return json.dumps(value).encode()
-
-
-def _kind(event: Any) -> str | None:
-    return event.get("type") if isinstance(event, dict) else None
 
 
 def _short(value: object) -> str:

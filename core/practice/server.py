@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from core.practice.answers import answer_to
 from core.practice.characters import CHARACTERS, Character, Fault
-from core.practice.wire import Answer, Question
+from core.practice.wire import Answer, Question, event
 
 FAULT_RATE = 0.06  # of calls; 0..1
 LONGEST = 3.0  # seconds that any answer takes
@@ -132,7 +132,7 @@ class PracticeServer:
         events = character.wire.events(answer, pieces)
         started, whole = time.monotonic(), writing / self._speed
         for number, each in enumerate(events):
-            yield each
+            yield event(each)
             due = started + whole * number / len(events)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 

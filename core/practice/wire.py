@@ -14,6 +14,7 @@ from typing import Any
 from core.values.calls import Message, Role
 
 Json = dict[str, Any]
+Event = Json | str
 Usage = tuple[int, int] | Mapping[str, Any] | None  # input and output, the vendor's own, or none
 
 
@@ -31,8 +32,6 @@ class Answer:
     model: str = ""
     usage: Usage = None
     finish: str | None = "stop"  # or "length", or the vendor's word; None: it is never said
-    thinking: str | None = None
-    refusal: str | None = None
     id: str = "standin"
 
     def finished(self, stop: str, length: str) -> str | None:
@@ -56,14 +55,15 @@ class Wire:
     key: Callable[[Mapping[str, str]], str]  # from headers, names in lower case
     read: Callable[[Json, re.Match[str]], Question]
     whole: Callable[[Answer], Json]
-    events: Callable[[Answer, Sequence[str]], list[bytes]]  # pieces of the text, cut by the caller
+    events: Callable[[Answer, Sequence[str]], list[Event]]  # the text cut by the caller
     listing: Callable[[Sequence[str]], Json]
     error: Callable[[int, str], Json]  # status, message
 
 
-def event(value: Any, kind: str | None = None) -> bytes:
+def event(value: Any) -> bytes:
+    kind = value.get("type") if isinstance(value, dict) else None
     name = f"event: {kind}\n" if kind else ""
-    return f"{name}data: {json.dumps(value)}\n\n".encode()
+    return f"{name}data: {value if isinstance(value, str) else json.dumps(value)}\n\n".encode()
 
 
 def text_of(content: Any) -> str:
@@ -103,38 +103,30 @@ def _read(body: Json, _: re.Match[str]) -> Question:
 
 
 def _anthropic_whole(answer: Answer) -> Json:
-    thinking = {"type": "thinking", "thinking": answer.thinking, "signature": "c2lnbmVk"}
-    blocks = ((thinking, answer.thinking), ({"type": "text", "text": answer.text}, answer.text))
+    blocks = [{"type": "text", "text": answer.text}]
     return {
         "id": f"msg_{answer.id}", "type": "message", "role": "assistant", "model": answer.model,
-        "content": [block for block, said in blocks if said is not None],
+        "content": blocks if answer.text is not None else [],
         "stop_reason": answer.finished("end_turn", "max_tokens"), "stop_sequence": None,
         "usage": answer.counted("input_tokens", "output_tokens"),
     }  # fmt: skip
 
 
-def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> list[bytes]:
+def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> list[Event]:
     message = _anthropic_whole(answer)
-    blocks, usage, reason = message["content"], message["usage"], message["stop_reason"]
+    usage, reason = message["usage"], message["stop_reason"]
     begun = usage and {**usage, "output_tokens": 1}
     message |= {"content": [], "stop_reason": None, "usage": begun}
-    told: list[Json] = [{"type": "message_start", "message": message}]
-    for index, block in enumerate(blocks):
-        told += [{**each, "index": index} for each in _anthropic_block(block, pieces)]
-    if reason is not None:
-        told.append({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage})
-        told.append({"type": "message_stop"})
-    return [event(each, each["type"]) for each in told]
+    said = [_block("delta", delta={"type": "text_delta", "text": piece}) for piece in pieces]
+    start = _block("start", content_block={"type": "text", "text": ""})
+    text = [start, *said, _block("stop")] if answer.text is not None else []
+    end: Json = {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage}
+    told = [{"type": "message_start", "message": message}, *text]
+    return [*told, end, {"type": "message_stop"}] if reason is not None else [*told]
 
 
-def _anthropic_block(block: Json, pieces: Sequence[str]) -> list[Json]:
-    blank = {**dict.fromkeys(block, ""), "type": block["type"]}
-    told: list[Json] = [{"type": "content_block_start", "content_block": blank}]
-    for name in [name for name in block if name != "type"]:
-        for part in pieces if name == "text" else [block[name]]:
-            delta = {"type": f"{name}_delta", name: part}
-            told.append({"type": "content_block_delta", "delta": delta})
-    return [*told, {"type": "content_block_stop"}]
+def _block(what: str, **more: Json) -> Json:
+    return {"type": f"content_block_{what}", "index": 0, **more}
 
 
 _ANTHROPIC_TYPES = {401: "authentication_error", 404: "not_found_error", 529: "overloaded_error"}
@@ -156,40 +148,30 @@ ANTHROPIC = Wire(
 # OpenAI, and the four that are compatible with it
 
 
-def _openai_object(answer: Answer, kind: str, choices: list[Json], usage: Json | None) -> Json:
+def _openai_object(answer: Answer, kind: str, choices: list[Json], *, usage: bool) -> Json:
     about = {"id": f"chatcmpl-{answer.id}", "object": kind, "created": 1, "model": answer.model}
-    return {**about, "choices": choices, **({"usage": usage} if usage else {})}
-
-
-def _openai_parts(answer: Answer) -> tuple[Json, str | None, Json]:
-    """What is said beside the text, the finish, and the usage."""
-    besides = {"reasoning_content": answer.thinking, "refusal": answer.refusal}
-    return (
-        {name: said for name, said in besides.items() if said is not None},
-        answer.finished("stop", "length"),
-        answer.counted("prompt_tokens", "completion_tokens", "total_tokens"),
-    )
+    counts = answer.counted("prompt_tokens", "completion_tokens", "total_tokens") if usage else {}
+    return {**about, "choices": choices, **({"usage": counts} if counts else {})}
 
 
 def _openai_whole(answer: Answer) -> Json:
-    besides, finish, usage = _openai_parts(answer)
-    message = {"role": "assistant", "content": answer.text, **besides}
+    message = {"role": "assistant", "content": answer.text}
+    finish = answer.finished("stop", "length")
     choice = {"index": 0, "message": message, "finish_reason": finish}
-    return _openai_object(answer, "chat.completion", [choice], usage)
+    return _openai_object(answer, "chat.completion", [choice], usage=True)
 
 
-def _openai_events(answer: Answer, pieces: Sequence[str]) -> list[bytes]:
-    def chunk(*deltas: Json, finish: str | None = None, usage: Json | None = None) -> bytes:
+def _openai_events(answer: Answer, pieces: Sequence[str]) -> list[Event]:
+    def chunk(*deltas: Json, finish: str | None = None) -> Json:
         choices = [{"index": 0, "delta": delta, "finish_reason": finish} for delta in deltas]
-        return event(_openai_object(answer, "chat.completion.chunk", choices, usage))
+        return _openai_object(answer, "chat.completion.chunk", choices, usage=not deltas)
 
-    besides, finish, usage = _openai_parts(answer)
-    opening = [{"role": "assistant", "content": ""}, *filter(None, [besides])]
-    said = [chunk(delta) for delta in (*opening, *({"content": piece} for piece in pieces))]
-    if finish is None:
-        return said
-    counts = [chunk(usage=usage)] if usage else []
-    return [*said, chunk({}, finish=finish), *counts, b"data: [DONE]\n\n"]
+    said = [chunk({"role": "assistant", "content": ""})]
+    said += [chunk({"content": piece}) for piece in pieces]
+    if answer.finish is None:
+        return [*said]
+    counts = [chunk()] if answer.usage else []
+    return [*said, chunk({}, finish=answer.finished("stop", "length")), *counts, "[DONE]"]
 
 
 _OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found"}
@@ -223,14 +205,9 @@ def _google_read(body: Json, path: re.Match[str]) -> Question:
 
 
 def _google_whole(answer: Answer) -> Json:
-    parts: list[Json] = []
-    if answer.thinking is not None:
-        parts.append({"text": answer.thinking, "thought": True})
-    if answer.text is not None:
-        parts.append({"text": answer.text})
     candidate: Json = {"index": 0}
-    if parts:
-        candidate["content"] = {"role": "model", "parts": parts}
+    if answer.text is not None:
+        candidate["content"] = {"role": "model", "parts": [{"text": answer.text}]}
     if answer.finish is not None:
         candidate["finishReason"] = answer.finished("STOP", "MAX_TOKENS")
     whole = {"candidates": [candidate], "modelVersion": answer.model, "responseId": answer.id}
@@ -238,15 +215,11 @@ def _google_whole(answer: Answer) -> Json:
     return {**whole, "usageMetadata": counts} if counts else whole
 
 
-def _google_events(answer: Answer, pieces: Sequence[str]) -> list[bytes]:
-    """The first tells the thinking, the last how it ended."""
-    first, *more = [*pieces] or [None]
-    told = [
-        replace(answer, text=first),
-        *(replace(answer, text=piece, thinking=None) for piece in more),
-    ]
-    begun = [replace(each, finish=None, usage=None) for each in told[:-1]]
-    return [event(_google_whole(each)) for each in (*begun, told[-1])]
+def _google_events(answer: Answer, pieces: Sequence[str]) -> list[Event]:
+    parts: list[str | None] = [*pieces] or [None]
+    *before, last = parts
+    begun = [replace(answer, text=piece, finish=None, usage=None) for piece in before]
+    return [_google_whole(each) for each in (*begun, replace(answer, text=last))]
 
 
 _GOOGLE_STATUSES = {
