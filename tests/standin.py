@@ -605,7 +605,8 @@ _WORDS: dict[Wire, dict[int, str]] = {  # of an error: those that practice never
         503: "overloaded_error",
         504: "timeout_error",
     },
-    "google": {403: "PERMISSION_DENIED", 429: "RESOURCE_EXHAUSTED", 504: "DEADLINE_EXCEEDED"},
+    "google": dict.fromkeys((402, *range(405, 429)), "UNKNOWN")
+    | {403: "PERMISSION_DENIED", 429: "RESOURCE_EXHAUSTED", 504: "DEADLINE_EXCEEDED"},
     "openai": {429: "rate_limit_exceeded"},
 }
 _WORD: dict[Wire, str] = {"anthropic": "type", "google": "status", "openai": "code"}

@@ -14,8 +14,7 @@ from core.values.calls import Message
 def answer_to(provider: str, messages: Sequence[Message], *, seed: int = 0) -> str:
     asked = [message.content for message in messages if message.role == "user"]
     last = asked[-1] if asked else ""
-    goal, besides = _between("goal", last), _without("goal", last)
-    step, results = _between("step", besides.partition("<result>")[0]), _RESULT.findall(besides)
+    goal, step, results = _between("goal", last), _between("step", last), _RESULT.findall(last)
     if step:
         return _result(step, goal or "", results)
     if goal and results:
@@ -32,7 +31,6 @@ def answer_to(provider: str, messages: Sequence[Message], *, seed: int = 0) -> s
 
 _RESULT = re.compile(r"<result>\n(.*?)\n</result>", re.DOTALL)
 _POINT = re.compile(r"\*\*(.+?)\*\* *(.+)")  # of a report: its name, and what it says
-_MOST_POINTS = 2  # of each step
 _BUILDS_ON = "This builds on:"
 _REPORTS: list[tuple[re.Pattern[str], list[str]]] = [
     (re.compile(rf"(?:{'|'.join(begins.split())})(?!\w)", re.IGNORECASE), says)
@@ -47,20 +45,15 @@ def _between(tag: str, text: str) -> str | None:
     return inside.replace("&lt;", "<") or None
 
 
-def _without(tag: str, text: str) -> str:
-    before, found, rest = text.partition(f"<{tag}>")
-    return before + rest.rpartition(f"</{tag}>")[2] if found else text
-
-
 def _line(text: str, limit: int) -> str:
     return shortened(" ".join(text.split()[:200]), limit)
 
 
 def _parts(result: str) -> tuple[str, list[str]]:
-    """Of an earlier step: what it was, and the points of its report."""
+    """Of an earlier step: what it was, and the first two points of its report."""
     head, _, report = result.replace("&lt;", "<").partition("\n\n")
     own = report.partition(_BUILDS_ON)[0]
-    points = [f"**{name}** {said}" for name, said in _POINT.findall(own)]
+    points = [f"**{name}** {said}" for name, said in _POINT.findall(own)[:2]]
     return _line((head.partition(": ")[2] or head).partition(". ")[0], 120), points
 
 
@@ -80,7 +73,7 @@ def _result(step: str, goal: str, results: Sequence[str]) -> str:
 def _final(goal: str, results: Sequence[str]) -> str:
     """What an answer made of the steps' results looks like."""
     told = [
-        "\n".join([f"{number}. {about}", *(f"   - {point}" for point in points[:_MOST_POINTS])])
+        "\n   - ".join([f"{number}. {about}", *points])
         for number, (about, points) in enumerate(map(_parts, results), start=1)
     ]
     fixed = read_goal(goal).facts.get("fixed")
@@ -95,9 +88,7 @@ def _final(goal: str, results: Sequence[str]) -> str:
 
 
 def _small_talk(asked: str) -> str:
-    if not (said := _line(asked, 80)):
-        return "This is a practice provider. Ask it for a plan and it will write one."
     return (
-        f"This is a practice provider, so here is a practice answer to “{said}”. "
+        f"This is a practice provider, so here is a practice answer to “{_line(asked, 80)}”. "
         "Set an API key to hear from the model itself."
     )

@@ -25,13 +25,12 @@ class Character:
     first_token: tuple[float, float]  # seconds, from and to
     pace: int  # characters a second
     models: tuple[str, ...]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Fault, ...]  # at least one
     health: str | None = None  # the path that is answered without a key
 
 
 _RATE = {
-    "message": "Rate limit reached for requests per min (RPM): Limit 500, Used 500, Requested 1. "
-    "Please try again in 8s.",
+    "message": "Rate limit reached for requests per min (RPM). Please try again in 8s.",
     "type": "requests", "param": None, "code": "rate_limit_exceeded",
 }  # fmt: skip
 _BUSY = "The engine is currently overloaded, please try again later"
@@ -75,7 +74,9 @@ _WIRES = {"anthropic": ANTHROPIC, "google": GOOGLE, "openai": OPENAI}
 
 def _character(name: str, spec: Spec) -> Character:
     """The provider's own, or one for a newcomer that nobody has written one for."""
-    return _OWN.get(name) or Character(_WIRES[spec.wire], (0.3, 0.6), 3_000, (spec.model,))
+    wire = _WIRES[spec.wire]
+    failing = Fault(500, wire.error(500, "Internal server error"))
+    return _OWN.get(name) or Character(wire, (0.3, 0.6), 3_000, (spec.model,), (failing,))
 
 
 CHARACTERS = {name: _character(name, spec) for name, spec in PROVIDERS.items()}

@@ -76,8 +76,8 @@ def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
     slowness = DATA["slowness"].get(provider, 1.0)
     done: dict[str, float] = {}  # seconds, if steps wait only for what they need
     for role, needed in style.shape.items():
-        start = max((done[each] for each in needed), default=0.0)
-        done[role] = start + ROLES[role]["seconds"] * slowness
+        takes = ROLES[role]["seconds"] * slowness
+        done[role] = max((done[each] for each in needed), default=0.0) + takes
     named = _NAMING.intersection(goal.facts)
     vague = 0.17 if len(goal.text.split()) < 3 and len(goal.text) < 12 else 0.02
     sure = DATA["confidence"].get(provider, 0.7) + min(len(named), 4) * 0.02 - vague
@@ -138,19 +138,14 @@ _VERBS, _MAKING = DATA["verbs"], DATA["making"].split("|")
 _VERB = re.compile(rf"({_VERBS})(?:\s(?:and|&)\s({_VERBS}))?\s", re.IGNORECASE)
 _LEAD_IN = re.compile(rf"\A(?:(?:{DATA['lead_in']})[,!]?\s+)+", re.IGNORECASE)
 _PLAN_FOR = re.compile(
-    rf"\A(?:(?:{DATA['making']}|give|suggest)\s(?:me\s|us\s)?)?(?:(?:an?|the|my|our)\s)?"
-    r"(?:[\w-]+\s){0,2}?(?:plan|itinerary|schedule|roadmap|strategy|checklist)"
-    r"\s(?:for|to|on|of)\s(?:how\sto\s)?",
-    re.IGNORECASE,
+    rf"(?i)\A(?:(?:{DATA['making']}|give|suggest) (?:me |us )?)?(?:(?:an?|the|my|our) )?"
+    r"(?:[\w-]+ ){0,2}?(?:plan|itinerary|schedule|roadmap|strategy|checklist)"
+    r" (?:for|to|on|of) (?:how to )?"
 )
-_ABOUT = re.compile(
-    r"(?:an?\s|the\s)?(?:\w+\s)?(?:report|overview|summary|essay|article)\s(?:on|of|about)\s", re.I
-)
+_ABOUT = re.compile(r"(?i)(?:\w+ ){0,2}(?:report|overview|summary|essay|article) (?:on|of|about) ")
 _QUESTION = re.compile(r"(?:why|how|what|which|who|whom|when|where|whether|if)\b", re.IGNORECASE)
 _STRANGE = re.compile(r"[<>{}\[\]|\\`\"“”*_#=;]|://|--")
-_TURN = re.compile(
-    rf"\s(?:{DATA['turns']})(?![\w-])|[,:()\u2013\u2014]|\sand\s(?=(?:{_VERBS})\s)", re.IGNORECASE
-)
+_TURN = re.compile(rf"(?i) (?:{DATA['turns']})(?![\w-])|[,:()\u2013\u2014]| and (?=(?:{_VERBS}) )")
 _AS_YOURS = {"i": "you", "me": "you", "we": "you", "us": "you", "my": "your", "our": "your"}
 _YOURS = re.compile(rf"\b(?:{'|'.join(_AS_YOURS)})\b(?!['\u2019])", re.IGNORECASE)
 
@@ -254,11 +249,10 @@ def _figures(text: str, kind: Kind) -> dict[str, str]:
     words = [word for word in text[:200].split() if len(word) > 3]
     titled = len(words) > 3 and not any(word[0].islower() for word in words)
     unread = {"place", "tool"} - {"" if titled else kind.capitals}
-    hits = {name: read.search(text) for name, read in _READS.items() if name not in unread}
     told = {
         name: _TOLD.get(name, "{}").format(hit[hit.lastindex or 0])
-        for name, hit in hits.items()
-        if hit
+        for name, read in _READS.items()
+        if name not in unread and (hit := read.search(text))
     }
     if "time" in told:
         told["time"] = re.sub(r"\A(?!1-|one-)(\w+)-(\w+?)s?\Z", r"\1 \2s", told["time"])

@@ -85,7 +85,7 @@ class PracticeServer:
             return JSONResponse({"error": {"message": "Not for you."}}, 403 if character else 404)
         if path == character.health:
             return JSONResponse({"status": "ok"})
-        key = character.wire.key(request.headers)
+        key = request.headers.get(character.wire.key, "").removeprefix("Bearer ")
         if not secrets.compare_digest(key.encode(), self.api_key.encode()):
             return _complaint(character, 401, "The API key is not valid.")
         if request.method == "GET" and path == character.wire.models:

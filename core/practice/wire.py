@@ -52,7 +52,7 @@ class Wire:
     call: re.Pattern[str]
     models: str
     request_id: str  # the response header's name
-    key: Callable[[Mapping[str, str]], str]  # from headers, names in lower case
+    key: str  # the header that brings it
     read: Callable[[Json, re.Match[str]], Question]
     whole: Callable[[Answer], Json]
     events: Callable[[Answer, Sequence[str]], list[Event]]  # the text cut by the caller
@@ -77,15 +77,9 @@ _ROLES: dict[Any, Role] = {"system": "system", "assistant": "assistant", "model"
 
 
 def _messages(system: Any, turns: Any, content: str) -> tuple[Message, ...]:
-    turns = [turns] if isinstance(turns, Mapping) else turns
     first = (Message("system", text_of(system)),) if system else ()
     said = (Message(_ROLES.get(turn.get("role"), "user"), text_of(turn[content])) for turn in turns)
     return (*first, *said)
-
-
-def _bearer(headers: Mapping[str, str]) -> str:
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _read(body: Json, _: re.Match[str]) -> Question:
@@ -140,7 +134,7 @@ def _anthropic_error(status: int, message: str) -> Json:
 
 ANTHROPIC = Wire(
     mount="", call=re.compile(r"/v1/messages"), models="/v1/models", request_id="request-id",
-    key=_bearer, read=_read, whole=_anthropic_whole, events=_anthropic_events,
+    key="authorization", read=_read, whole=_anthropic_whole, events=_anthropic_events,
     listing=lambda models: {"data": [{"type": "model", "id": name} for name in models]},
     error=_anthropic_error,
 )  # fmt: skip
@@ -156,8 +150,7 @@ def _openai_object(answer: Answer, kind: str, choices: list[Json], *, usage: boo
 
 def _openai_whole(answer: Answer) -> Json:
     message = {"role": "assistant", "content": answer.text}
-    finish = answer.finished("stop", "length")
-    choice = {"index": 0, "message": message, "finish_reason": finish}
+    choice = {"index": 0, "message": message, "finish_reason": answer.finished("stop", "length")}
     return _openai_object(answer, "chat.completion", [choice], usage=True)
 
 
@@ -168,10 +161,9 @@ def _openai_events(answer: Answer, pieces: Sequence[str]) -> list[Event]:
 
     said = [chunk({"role": "assistant", "content": ""})]
     said += [chunk({"content": piece}) for piece in pieces]
-    if answer.finish is None:
-        return [*said]
-    counts = [chunk()] if answer.usage else []
-    return [*said, chunk({}, finish=answer.finished("stop", "length")), *counts, "[DONE]"]
+    end = [chunk({}, finish=answer.finished("stop", "length"))]
+    end += [chunk()] if answer.usage else []
+    return [*said, *end, "[DONE]"] if answer.finish is not None else [*said]
 
 
 _OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found"}
@@ -185,7 +177,7 @@ def _openai_error(status: int, message: str) -> Json:
 
 OPENAI = Wire(
     mount="/v1", call=re.compile(r"/v1/chat/completions"), models="/v1/models",
-    request_id="x-request-id", key=_bearer, read=_read, whole=_openai_whole,
+    request_id="x-request-id", key="authorization", read=_read, whole=_openai_whole,
     events=_openai_events, error=_openai_error,
     listing=lambda models: {"data": [{"object": "model", "id": name} for name in models]},
 )  # fmt: skip
@@ -222,20 +214,19 @@ def _google_events(answer: Answer, pieces: Sequence[str]) -> list[Event]:
     return [_google_whole(each) for each in (*begun, replace(answer, text=last))]
 
 
-_GOOGLE_STATUSES = {
-    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 404: "NOT_FOUND", 503: "UNAVAILABLE",
-}  # fmt: skip
+_GOOGLE_STATUSES = {401: "UNAUTHENTICATED", 404: "NOT_FOUND", 503: "UNAVAILABLE"}
 
 
 def _google_error(status: int, message: str) -> Json:
-    name = _GOOGLE_STATUSES.get(status, "INTERNAL" if status >= 500 else "UNKNOWN")
+    default = "INTERNAL" if status >= 500 else "INVALID_ARGUMENT"
+    name = _GOOGLE_STATUSES.get(status, default)
     return {"error": {"code": status, "message": message, "status": name}}
 
 
 _GOOGLE_CALL = r"/v1(?:beta)?/models/(?P<model>[^:]+):(?P<verb>generate|streamGenerate)Content"
 GOOGLE = Wire(
     mount="", call=re.compile(_GOOGLE_CALL), models="/v1beta/models", request_id="x-practice-id",
-    key=lambda headers: headers.get("x-goog-api-key", ""), read=_google_read,
+    key="x-goog-api-key", read=_google_read,
     whole=_google_whole, events=_google_events, error=_google_error,
     listing=lambda models: {"models": [{"name": f"models/{name}"} for name in models]},
 )  # fmt: skip
