@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.values.errors import ProviderError
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 from core.values.ports import Provider
 from core.values.registry import PROVIDERS
 from core.values.texts import vendors_words
@@ -67,7 +67,7 @@ def found_in_words(found: Found) -> str:
     """What a test found: `The key works; claude-sonnet-5-5 is one of 14 models on offer.`"""
     spec = PROVIDERS[found.provider]
     if found.error_kind is not None:
-        outcome = OUTCOMES[found.error_kind]
+        outcome = found.error_kind.outcome
         return f"{spec.label} {outcome.said}. {outcome.action}"
     works = "It can be reached" if spec.runs_here or spec.open_list else "The key works"
     number = f"{len(found.models)} model{'' if len(found.models) == 1 else 's'}"

@@ -15,7 +15,7 @@ from core.routing import breaker as breakers
 from core.routing.breaker import Breaker, Policy
 from core.routing.ranking import Record
 from core.values.calls import Attempt
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 
 WINDOW = 50  # rated attempts that a success rate looks back on
 _JITTER = 0.01  # seconds by which two clocks may differ without either having been set
@@ -118,7 +118,7 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
         )
     if attempt.status != "failed" or kind is None:
         return replace(health, circuit=replace(before, breaker=moved))
-    outcome = OUTCOMES[kind]
+    outcome = kind.outcome
     streak = before.streak + (outcome.circuit != "neutral")
     return Health(
         health.name,

@@ -10,31 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.values.calls import Attempt, Decision, Skip, SkipReason
 from core.values.jobs import Job, at_fault, jobs_of, last_by_provider
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS, label_of
 from core.values.statuses import STATUSES
-
-# Reasons as they stand alone: in a list, on an axis, as a filter's choice.
-REASONS: dict[ErrorKind, str] = {
-    ErrorKind.AUTH: "Key not accepted",
-    ErrorKind.PERMISSION: "Not allowed",
-    ErrorKind.BILLING: "Out of credit",
-    ErrorKind.MODEL_NOT_FOUND: "Model not served",
-    ErrorKind.BAD_REQUEST: "Request not understood",
-    ErrorKind.CONTEXT_TOO_LONG: "Request too long",
-    ErrorKind.RATE_LIMITED: "Too many requests",
-    ErrorKind.OVERLOADED: "Overloaded",
-    ErrorKind.SERVER_ERROR: "Error of its own",
-    ErrorKind.TIMEOUT: "No answer in time",
-    ErrorKind.CONNECTION: "Not reached",
-    ErrorKind.REFUSED: "Declined to answer",
-    ErrorKind.BAD_RESPONSE: "No usable answer",
-    ErrorKind.TRUNCATED: "Answer cut off",
-    ErrorKind.INVALID_PLAN: "Plan does not hold",
-    ErrorKind.CANCELLED: "Stopped by you",
-    ErrorKind.INTERRUPTED: "Manyways stopped",
-    ErrorKind.INTERNAL: "Manyways failed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +94,12 @@ def _runs_here(provider: str) -> bool:
 
 
 def _said(skip: Skip) -> str:
-    return OUTCOMES[skip.error_kind].said if skip.error_kind else "failed before"
+    return skip.error_kind.outcome.said if skip.error_kind else "failed before"
 
 
 def help_with(kind: ErrorKind, provider: str) -> str:
     """What to do about a failure of that provider's, by its name: `Top up the account with …`"""
-    label, action = label_of(provider), OUTCOMES[kind].action
+    label, action = label_of(provider), kind.outcome.action
     return action.replace("this provider", label).replace("the provider", label)
 
 
@@ -272,7 +250,7 @@ def attempt_in_words(attempt: Attempt) -> str:
         return f"{label} was pretended down in a fire drill."
     if attempt.error_kind is None:
         return f"{label} did not answer."
-    return f"{label} {OUTCOMES[attempt.error_kind].said}."
+    return f"{label} {attempt.error_kind.outcome.said}."
 
 
 def ticker(attempts: Sequence[Attempt], *, seconds: float = 0.0) -> str:
@@ -393,7 +371,7 @@ def _why_not(skip: Skip) -> str:
     if skip.reason == "resting":
         return "resting"
     if skip.reason == "needs_attention" and skip.error_kind:
-        reason = REASONS[skip.error_kind]
+        reason = skip.error_kind.outcome.reason
         return reason[0].lower() + reason[1:]
     return skip_in_short(skip)
 
@@ -519,7 +497,7 @@ def _said_past(attempt: Attempt) -> str:
         return "was pretended down in a fire drill"
     if attempt.error_kind is None:
         return "did not answer"
-    verb, _, rest = OUTCOMES[attempt.error_kind].said.partition(" ")
+    verb, _, rest = attempt.error_kind.outcome.said.partition(" ")
     return f"{_PAST.get(verb, verb)} {rest}"
 
 

@@ -29,8 +29,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.routing.strategies import STRATEGIES
 from core.running.engine import Engine
 from core.running.run import Event, Run
-from core.values.errors import RATED, BadRequest, RunError
-from core.values.outcomes import ErrorKind
+from core.values.errors import BadRequest, RunError
+from core.values.outcomes import ErrorKind, meaning
 from core.values.registry import PROVIDERS
 from core.values.texts import check_text
 from core.values.wording import SKIPS
@@ -57,14 +57,6 @@ StrategyName = Annotated[
     AfterValidator(_known),
     WithJsonSchema({"type": "string", "enum": list(STRATEGIES)}),
 ]
-_STATUS = {
-    "no_provider_configured": 503,
-    "all_providers_failed": 503,
-    "interrupted": 503,
-    "limit": 503,
-    "deadline": 504,
-    "cancelled": 409,
-}
 
 
 class PlanRequest(BaseModel):
@@ -92,7 +84,7 @@ _STATUS_SAID = (
     "`available_providers` may be asked now: who rests, needs a person, is switched off or is"
     " pretended down is not among them. The success rate, here and everywhere, is of the calls that"
     " say something of the provider: those that ended as "
-    f"{', '.join(kind.value for kind in ErrorKind if kind.value not in RATED)} do not, and are in"
+    f"{', '.join(kind.value for kind in ErrorKind if not kind.outcome.rated)} do not, and are in"
     " none of `total_calls`, `failed_calls` and `success_rate`, which is null where no call says"
     " anything. `avg_latency` is of answers, and null without one."
 )
@@ -420,7 +412,8 @@ async def _result(engine: Engine, run_id: str) -> JSONResponse:
     error = run.error
     if error is None:
         return JSONResponse(run.as_json())
-    return JSONResponse(run.as_json(), _STATUS.get(error.kind, 500), _retry_after(error))
+    row = meaning(error.kind)
+    return JSONResponse(run.as_json(), row.http if row else 500, _retry_after(error))
 
 
 async def _events(run: Run) -> AsyncIterator[str]:

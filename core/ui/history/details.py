@@ -21,7 +21,6 @@ from core.ui.services import services
 from core.values.calls import Attempt
 from core.values.history import marks
 from core.values.history.words import terms_of
-from core.values.outcomes import OUTCOMES
 from core.values.registry import label_of
 from core.values.runs import RunRecord
 from core.values.statuses import STATUSES
@@ -137,7 +136,7 @@ def _call_head(call: Attempt, *, whole: bool, text: str) -> None:
         st.caption("What it said")
         st.code(call.message, language=None, wrap_lines=True)
     if call.error_kind is not None:
-        st.caption(show.plain(OUTCOMES[call.error_kind].action))
+        st.caption(show.plain(call.error_kind.outcome.action))
 
 
 def _call_facts(call: Attempt, run: RunRecord | None) -> Mapping[str, str | None]:

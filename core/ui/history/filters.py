@@ -19,9 +19,7 @@ from core.ui.actions import follow
 from core.ui.address import go_to, now
 from core.ui.history.chips import OF_FIGURES, chips
 from core.ui.history.rows import (
-    CALL_REASONS,
     CALL_STATUSES,
-    RUN_REASONS,
     RUN_STATUSES,
     reason,
 )
@@ -35,6 +33,7 @@ from core.values.history.filters import (
     filter_from,
     run_filter_from,
 )
+from core.values.outcomes import RUN_ENDS, ErrorKind
 from core.values.periods import EARLIEST, LATEST, PRESETS, midnight, preset, zone
 from core.values.registry import PROVIDERS, label_of
 from core.values.wording import exact_time, sentence
@@ -194,7 +193,7 @@ def sort_switch(now: Asked) -> None:
 
 def _more(now: Asked, models: Iterable[str]) -> None:
     calls = now.view == "calls"
-    reasons = CALL_REASONS if calls else {**RUN_REASONS, **CALL_REASONS}
+    reasons = [*(() if calls else RUN_ENDS), *ErrorKind]
     used = sum(name in now.filters for name in _MORE)
     label = f"More filters ({used})" if used else "More filters"
     with st.popover(label, icon=":material/tune:", key="more_filters"):

@@ -14,10 +14,10 @@ from core.running.totals import call_cost, totals
 from core.ui.history.table import Column, Row
 from core.values.calls import Attempt
 from core.values.history.marks import pieces
-from core.values.outcomes import ErrorKind
+from core.values.outcomes import ErrorKind, meaning
 from core.values.registry import label_of
 from core.values.statuses import STATUSES, Status, phase
-from core.values.wording import REASONS, exact_time, seconds_in_words, step_in_words
+from core.values.wording import exact_time, seconds_in_words, step_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,20 +30,13 @@ CALL_STATUSES = {
     name: STATUSES[name] for name in ("ok", "failed", "running", "cancelled", "interrupted")
 }
 
-# Why a run can end without a plan, beside the reasons that a call has.
-RUN_REASONS = {
-    "all_providers_failed": "Every provider failed",
-    "no_provider_configured": "No provider set up",
-    "deadline": "Time was up",
-}
-CALL_REASONS = {kind.value: words for kind, words in REASONS.items()}
-
 
 def reason(kind: object) -> str:
     """`Out of credit`; empty where there is none."""
     if not isinstance(kind, str) or not kind:
         return ""
-    return RUN_REASONS.get(kind) or CALL_REASONS.get(kind) or kind.replace("_", " ")
+    row = meaning(kind)
+    return row.reason if row else kind.replace("_", " ")
 
 
 _FOUND = Column("found", "Found", "found", "body", wide=True)

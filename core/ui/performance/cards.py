@@ -13,7 +13,7 @@ from core.ui import show
 from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
 from core.values.history.figures import FEWEST
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 from core.values.wording import (
     cost_parts,
     count,
@@ -81,7 +81,7 @@ def _said(delta: Delta) -> str:
 
 def _success(reading: Reading, scope: Scope) -> Card:
     now = reading.summary
-    rated = [kind for kind in reading.failures if OUTCOMES[ErrorKind(kind)].rated]
+    rated = [kind for kind in reading.failures if ErrorKind(kind).outcome.rated]
     links = []
     if rated:  # no reasons to choose by would be any reason
         links = [

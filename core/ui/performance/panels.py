@@ -15,7 +15,6 @@ from core.ui.performance.links import Link, Scope
 from core.ui.performance.table import IN_COLUMN, in_words
 from core.values.history.figures import FEWEST
 from core.values.outcomes import ErrorKind
-from core.values.wording import REASONS
 
 Lead = Callable[[Mark, Scope], Link]
 
@@ -81,7 +80,7 @@ def _latencies(mark: Mark, scope: Scope) -> Link:
 
 
 def _failures(mark: Mark, scope: Scope) -> Link:
-    of = f" of {mark['label']}: {REASONS[ErrorKind(mark['error_kind'])].lower()}"
+    of = f" of {mark['label']}: {ErrorKind(mark['error_kind']).outcome.reason.lower()}"
     filters = {"provider": mark["provider"], "error_kind": mark["error_kind"]}
     return scope.calls(mark["calls"], of, thing="failure", **filters)
 

@@ -21,10 +21,8 @@ from core.ui.providers.evidence import Evidence, Today
 from core.ui.providers.strip import strip
 from core.ui.services import services
 from core.values.calls import Attempt
-from core.values.outcomes import OUTCOMES
 from core.values.registry import PROVIDERS, label_of
 from core.values.wording import (
-    REASONS,
     ago,
     attempt_in_words,
     cost,
@@ -271,10 +269,12 @@ def _failure(attempt: Attempt) -> None:
     assert attempt.error_kind is not None
     at = exact_time(attempt.started_at, st.context.timezone)
     past = ago(time.time() - attempt.started_at)
-    reason, outcome = REASONS[attempt.error_kind], OUTCOMES[attempt.error_kind]
+    outcome = attempt.error_kind.outcome
     message = f": {attempt.message}" if attempt.message else "."
     action = f" {outcome.action}" if outcome.needs_you else ""
-    st.markdown(f":gray[Last failure {past}.] {show.plain(f'{reason}{message}{action}')}", help=at)
+    st.markdown(
+        f":gray[Last failure {past}.] {show.plain(f'{outcome.reason}{message}{action}')}", help=at
+    )
 
 
 # -- what can be done
