@@ -333,19 +333,22 @@ def test_a_run_is_saved_when_another_answered_in_the_place_of_one_that_failed(
         {"run_id": "drill"},
         failed(provider="kimi", run_id="step", step=1),
         {"run_id": "step", "step": 1},
+        failed(ErrorKind.INTERNAL, provider="kimi", run_id="ours"),  # no provider failed
+        {"run_id": "ours"},
         runs=[
             a_run("saved", simulated=simulated),
             a_run("lost", "failed", simulated=simulated),
             a_run("mended", simulated=simulated),
             a_run("drill", simulated=simulated),
             a_run("step", simulated=simulated),
+            a_run("ours", simulated=simulated),
             a_run("going", "running", simulated=simulated),
         ],
     )
     summary = performance.summary(ALL, simulated=simulated)
-    assert (summary.runs, summary.runs_ok, summary.runs_saved) == (5, 4, 2)
+    assert (summary.runs, summary.runs_ok, summary.runs_saved) == (6, 5, 2)
     assert rows(performance.saved_over_time(ALL, (START, START + 1), simulated=simulated)) == [
-        {"start": START, "runs": 5, "completed": 4, "saved": 2}
+        {"start": START, "runs": 6, "completed": 5, "saved": 2}
     ]
 
 

@@ -37,7 +37,8 @@ from core.values.calls import Decision, Request, Skip
 from core.values.errors import BadRequest, NoProviderConfigured, RunCancelled, RunError
 from core.values.ports import Archive, Choices, History
 from core.values.registry import PROVIDERS, label_of
-from core.values.runs import RunRecord, RunStatus, Source, run_id_at
+from core.values.runs import RunRecord, Source, run_id_at
+from core.values.statuses import RunStatus
 from core.values.texts import check_text
 
 _log = logging.getLogger("manyways")

@@ -21,8 +21,8 @@ from core.running.totals import Pause, Totals, pauses, totals
 from core.values.calls import Attempt, Decision, Skip
 from core.values.errors import RunError
 from core.values.jobs import jobs_of
-from core.values.runs import RunRecord, RunStatus
-from core.values.statuses import phase
+from core.values.runs import RunRecord
+from core.values.statuses import RunStatus, phase
 from core.values.thinking import AnswerInPieces, told_apart
 from core.values.wording import skip_in_words, story
 
@@ -141,7 +141,7 @@ class Run:
     def phase(self) -> str:
         """Its row in core.values.statuses."""
         waits = self.plan is not None and self.terms.approve and not self.terms.begun
-        return phase(self.record.status, waits=waits)
+        return phase(self.record.status, waits=waits, error_kind=self.record.error_kind)
 
     @property
     def story(self) -> str:

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.values.outcomes import ErrorKind
+from core.values.statuses import CallStatus
 
 Role = Literal["system", "user", "assistant"]
-
-
-CallStatus = Literal["running", "ok", "failed", "cancelled", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)

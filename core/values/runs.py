@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.values.calls import Decision
-
-RunStatus = Literal["running", "completed", "failed", "cancelled", "interrupted"]
-
+from core.values.statuses import RunStatus
 
 Source = Literal["ui", "api", "python"]
 

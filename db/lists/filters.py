@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.values.history.filters import CallFilter, Filter, RunFilter
+from core.values.statuses import STATUSES
 from db.figures.rollup import SAVED
+
+# A condition on a run, by the name of its table: it has a plan that waits for its reader.
+WAITS = """({0}.plan IS NOT NULL AND coalesce(CASE WHEN json_valid({0}.execution)
+         THEN json_extract({0}.execution, '$.approve')
+              AND NOT json_extract({0}.execution, '$.begun')
+         END, FALSE))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,8 @@ def choices(wanted: Filter) -> tuple[str, list[Any]]:
     """The same of the columns that are one of several, and whether it was practice."""
     terms, values = ["TRUE"], list[Any]()
     for name, column in _LISTINGS[type(wanted)].columns.items():
-        if chosen := getattr(wanted, name):
+        chosen = _recorded(wanted.status) if name == "status" else getattr(wanted, name)
+        if chosen:
             terms.append(f"{column} IN ({_marks(chosen)})")
             values += chosen
     if wanted.simulated is not None:
@@ -71,8 +79,27 @@ def _of_calls(wanted: CallFilter) -> tuple[list[str], list[Any]]:
     return terms, values
 
 
+def _recorded(statuses: Sequence[str]) -> list[str]:
+    """As the history has them: of those that are told of some of another status, that one."""
+    rows = ((name, STATUSES.get(name)) for name in statuses)
+    return list(dict.fromkeys((row and row.recorded) or name for name, row in rows))
+
+
+def _phases(statuses: Sequence[str]) -> tuple[list[str], list[Any]]:
+    """Where not all of a recorded status are wanted: which of them."""
+    told = {name: row for name in statuses if (row := STATUSES.get(name)) and row.recorded}
+    if all(row.recorded in statuses for row in told.values()):
+        return [], []
+    plain = [name for name in statuses if name not in told]
+    some, values = [f"status IN ({_marks(plain)})"], [*plain]
+    for row in told.values():
+        some.append(f"status = ? AND {WAITS.format('run') if row.waits else 'error_kind = ?'}")
+        values += [row.recorded or "", *([] if row.waits else [row.error_kind or ""])]
+    return [f"({' OR '.join(some)})"], values
+
+
 def _of_runs(wanted: RunFilter) -> tuple[list[str], list[Any]]:
-    terms, values = list[str](), list[Any]()
+    terms, values = _phases(wanted.status)
     somebody, whom = asked(wanted)
     if somebody:
         some = "SELECT provider, model FROM call WHERE run_id = run.id"

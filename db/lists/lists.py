@@ -35,9 +35,7 @@ _RUN_SHOWN = f"""
     id, substr(goal, 1, {_GOAL}), status, strategy, provider, model, source, error_kind, error,
     simulated, started_at, finished_at,
     CASE WHEN json_valid(plan) THEN json_array_length(plan, '$.steps') END,
-    plan IS NOT NULL AND coalesce(CASE WHEN json_valid(execution)
-         THEN json_extract(execution, '$.approve') AND NOT json_extract(execution, '$.begun')
-         END, FALSE),
+    {filters.WAITS.format("page")},
     (SELECT json_group_array(json_array({", ".join(CALL_COLUMNS)}))
        FROM (SELECT * FROM call WHERE run_id = page.id ORDER BY ordinal, id))
 """

@@ -18,11 +18,7 @@ from core.ui import show
 from core.ui.actions import follow
 from core.ui.address import go_to, now
 from core.ui.history.chips import OF_FIGURES, chips
-from core.ui.history.rows import (
-    CALL_STATUSES,
-    RUN_STATUSES,
-    reason,
-)
+from core.ui.history.rows import reason
 from core.ui.services import services
 from core.values.errors import HistoryUnavailable
 from core.values.history.filters import (
@@ -36,6 +32,7 @@ from core.values.history.filters import (
 from core.values.outcomes import RUN_ENDS, ErrorKind
 from core.values.periods import EARLIEST, LATEST, PRESETS, midnight, preset, zone
 from core.values.registry import PROVIDERS, label_of
+from core.values.statuses import statuses_of
 from core.values.wording import exact_time, sentence
 
 View = Literal["runs", "calls"]
@@ -147,7 +144,7 @@ def view_switch(now: Asked) -> None:
 def bar(now: Asked, models: Iterable[str]) -> None:
     """The filters as widgets: the usual ones in a line, the others behind a button."""
     calls = now.view == "calls"
-    statuses = CALL_STATUSES if calls else RUN_STATUSES
+    statuses = statuses_of("call" if calls else "run")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filters"):
         _search(now)
         _time(now)

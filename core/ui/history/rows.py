@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-RUN_STATUSES = {
-    name: STATUSES[name] for name in ("completed", "failed", "running", "cancelled", "interrupted")
-}
-CALL_STATUSES = {
-    name: STATUSES[name] for name in ("ok", "failed", "running", "cancelled", "interrupted")
-}
-
-
 def reason(kind: object) -> str:
     """`Out of credit`; empty where there is none."""
     if not isinstance(kind, str) or not kind:
@@ -95,7 +87,7 @@ def run_rows(frame: pd.DataFrame, *, how: How) -> list[Row]:
     for run in _records(frame):
         now = time.time() if run["status"] == "running" else None
         came_to = totals(run["attempts"], simulated=run["simulated"], now=now)
-        status = STATUSES[phase(run["status"], waits=run["waits"])]
+        status = STATUSES[phase(run["status"], waits=run["waits"], error_kind=run["error_kind"])]
         cells = [
             _when(run["started_at"], how.zone),
             _chip(status, run["error"] or reason(run["error_kind"])),
@@ -126,7 +118,7 @@ def call_rows(
     """
     rows = []
     for call in _records(frame):
-        status = CALL_STATUSES[call["status"]]
+        status = STATUSES[call["status"]]
         running = call["status"] == "running"
         together = chains.get(call["run_id"] or "", ())
         asked = [link for link in together if link[3] == call["step"]]
@@ -226,7 +218,7 @@ def _links(calls: Sequence[Sequence[Any]], here: int | None) -> list[dict[str, A
     links = []
     for (provider, status), same in groupby(calls, key=lambda call: (call[1], call[2])):
         ids = [call[0] for call in same]
-        shown = CALL_STATUSES[status]
+        shown = STATUSES[status]
         times = f" ×{len(ids)}" if len(ids) > 1 else ""
         links.append(
             {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from core.values.errors import BadRequest
+from core.values.statuses import STATUSES
 from core.values.texts import escaped
 
 # Each one of several.
@@ -24,8 +25,9 @@ class Filter:
     """An empty tuple or None leaves that question open.
 
     `since` and `until` are UTC seconds since the epoch, the first included, the second not.
-    `text` is in the language of `core.values.history.words`. `counted` are those that the figures
-    count: they have ended, and are no fire drill's.
+    `status` is the name of a row in `core.values.statuses`. `text` is in the language of
+    `core.values.history.words`. `counted` are those that the figures count: they have ended, and
+    are no fire drill's.
     """
 
     provider: tuple[str, ...] = ()
@@ -70,7 +72,8 @@ class RunFilter(Filter):
 
     @property
     def costly(self) -> bool:
-        return self.text is not None or bool(self.provider or self.model)
+        told = any(STATUSES[name].recorded for name in self.status if name in STATUSES)
+        return told or self.text is not None or bool(self.provider or self.model)
 
 
 _F = TypeVar("_F", bound=Filter)
