@@ -21,6 +21,12 @@ ROOT = Path(__file__).parent.parent
 STREAMLIT = ("-m", "streamlit", "run", "console_app.py", "--server.port", "{port}")
 
 
+def surroundings(own: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with its own settings and no others."""
+    settings = {row.name for row in VARIABLES}
+    return {name: v for name, v in os.environ.items() if name not in settings} | dict(own)
+
+
 class Console:
     """Started with `streamlit run`, or as `command` says; its history lives in `folder`.
 
@@ -35,20 +41,18 @@ class Console:
         wait: bool = True,
         port: int | None = None,
         command: Sequence[str] = STREAMLIT,
+        root: Path = ROOT,
     ) -> None:
         self.port = port or closed_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = folder / "console.db"
         self.log = folder / "console.log"
-        own = {row.name for row in VARIABLES}
-        environ = {name: value for name, value in os.environ.items() if name not in own}
-        environ["DATABASE_URL"] = f"sqlite:///{self.database}"
-        environ |= environment or {}
+        own = {"DATABASE_URL": f"sqlite:///{self.database}", **(environment or {})}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *(part.format(port=self.port) for part in command)],
-                cwd=ROOT,
-                env=environ,
+                cwd=root,
+                env=surroundings(own),
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
