@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from core.values.calls import Attempt, Decision, Skip
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS, label_of
+from core.values.telling import attempt_in_words, chain, story, ticker
 from core.values.wording import (
     ago,
-    attempt_in_words,
-    chain,
     cost,
     count,
     day_in_words,
@@ -24,8 +23,6 @@ from core.values.wording import (
     seconds_in_words,
     sentence,
     step_in_words,
-    story,
-    ticker,
 )
 
 

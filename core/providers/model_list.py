@@ -70,7 +70,7 @@ def found_in_words(found: Found) -> str:
         outcome = found.error_kind.outcome
         return f"{spec.label} {outcome.said}. {outcome.action}"
     works = "It can be reached" if spec.runs_here or spec.open_list else "The key works"
-    number = f"{len(found.models)} model{'' if len(found.models) == 1 else 's'}"
+    number = count(len(found.models), "model")
     if not found.models:
         said = f"{works}, but no model is on offer."
     elif found.served:

@@ -16,7 +16,8 @@ from core.values.errors import (
     RunError,
 )
 from core.values.registry import label_of
-from core.values.wording import attempt_in_words, seconds_in_words, skip_clause
+from core.values.telling import attempt_in_words, skip_clause
+from core.values.wording import seconds_in_words
 
 
 @dataclass(frozen=True, slots=True)

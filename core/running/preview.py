@@ -15,7 +15,8 @@ from core.routing.skips import why_not
 from core.routing.strategies import STRATEGIES
 from core.values.calls import Skip, SkipReason
 from core.values.outcomes import ErrorKind
-from core.values.wording import seconds_in_words, skip_in_short
+from core.values.telling import skip_in_short
+from core.values.wording import seconds_in_words
 
 Kind = Literal[
     "ready", "back", "resting", "needs_you", "switched_off", "not_set_up", "drilled", "kept_out"

@@ -23,8 +23,8 @@ from core.values.errors import RunError
 from core.values.jobs import jobs_of
 from core.values.runs import RunRecord
 from core.values.statuses import RunStatus, phase
+from core.values.telling import skip_in_words, story
 from core.values.thinking import AnswerInPieces, told_apart
-from core.values.wording import skip_in_words, story
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,8 @@ from core.ui.providers.strip import strip
 from core.ui.services import services
 from core.values.calls import Attempt
 from core.values.registry import PROVIDERS, label_of
-from core.values.wording import (
-    ago,
-    attempt_in_words,
-    cost,
-    count,
-    exact_time,
-    percent,
-    seconds_in_words,
-)
+from core.values.telling import attempt_in_words
+from core.values.wording import ago, cost, count, exact_time, percent, seconds_in_words
 
 _Colour = Literal["green", "orange", "red", "gray"]
 _STIRRING = 1.0  # seconds between two looks at a card on which something is about to change
