@@ -22,7 +22,7 @@ from core.providers.connect import connect
 from core.routing.router import MultiProviderStrategy
 from core.running.budget import Limits
 from core.running.engine import Engine
-from core.running.orchestrator import AutonomousOrchestrator, Outcome
+from core.running.orchestrator import AutonomousOrchestrator, WorkResult
 from core.running.run import Run
 from core.running.step_prompt import SKIPPED
 from core.values.errors import BadRequest
@@ -817,7 +817,7 @@ def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:
 
 
 def test_the_orchestrator_plans_and_carries_out_a_goal_by_itself(yard: Yard) -> None:
-    async def both() -> Outcome:
+    async def both() -> WorkResult:
         providers = connect(yard.env("openai"))
         orchestrator = AutonomousOrchestrator(LLMPlanner(MultiProviderStrategy(providers)))
         try:

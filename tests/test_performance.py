@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.values.calls import Usage
-from core.values.history.figures import Summary
+from core.values.history.summary import Summary
 from core.values.outcomes import ErrorKind
 from core.values.periods import Period
 from core.values.runs import RunRecord

@@ -247,7 +247,7 @@ def test_reading_takes_its_time_at_most_in_step_with_the_length(piece):
 
 def shown_on_a_page(text: str) -> AppTest:
     def page(text: str) -> None:
-        from core.ui.components.markdown import read_view
+        from core.ui.components.markdown_view import read_view
 
         read_view(text)
 

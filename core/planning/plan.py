@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from core.planning.amounts import seconds, share
-from core.planning.links import linked
+from core.planning.dependencies import linked
 from core.planning.loose_json import MAX_DIGITS, MAX_NESTING, TOO_DEEP, Broken, Effort, values
 from core.planning.prompts import PLAN_EXAMPLE
 from core.values.errors import InvalidAnswer

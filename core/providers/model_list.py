@@ -11,6 +11,7 @@ from core.values.outcomes import ErrorKind
 from core.values.ports import Provider
 from core.values.registry import PROVIDERS
 from core.values.texts import vendors_words
+from core.values.wording import count
 
 FRESH_FOR = 3600.0  # seconds a list of models is believed
 PATIENCE = 15.0  # seconds a vendor has to tell

@@ -15,14 +15,14 @@ from core.running.step_prompt import SKIPPED, Goal, briefing, needed
 from core.values.calls import Request
 from core.values.errors import RunError, StepFailed
 
-__all__ = ["AutonomousOrchestrator", "Goal", "Outcome", "Work"]
+__all__ = ["AutonomousOrchestrator", "Goal", "Work", "WorkResult"]
 
 # After these nothing new is begun: what comes next would end the same way.
 _FOR_ALL = {"limit", "deadline", "no_provider_configured", "internal"}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WorkResult:
     """`results` are the steps' texts in the plan's order; `answer` is the one to the goal."""
 
     planned: Planned
@@ -61,7 +61,7 @@ class AutonomousOrchestrator:
     def __init__(self, planner: LLMPlanner) -> None:
         self._planner = planner
 
-    async def plan_and_execute(self, goal: str) -> Outcome:
+    async def plan_and_execute(self, goal: str) -> WorkResult:
         """Plan `goal`, carry out every step, and answer it.
 
         Raises:
@@ -72,7 +72,7 @@ class AutonomousOrchestrator:
         planned = await self.plan(asked, ask)
         results = await self.carry_out(asked, Work(planned.plan), ask)
         last = len(planned.plan.steps)
-        return Outcome(planned, tuple(results[index] for index in range(last)), results[last])
+        return WorkResult(planned, tuple(results[index] for index in range(last)), results[last])
 
     async def plan(self, goal: Goal, ask: Ask) -> Planned:
         return await self._planner.create_plan(

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from core.values.calls import Attempt, Message, Reply, Request
-from core.values.history.figures import Summary
 from core.values.history.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
 from core.values.history.retention import HistorySize, Removal, RemovalProgress, RetentionPolicy
+from core.values.history.summary import Summary
 from core.values.periods import Period
 from core.values.runs import RunRecord
 

@@ -339,7 +339,8 @@ def _reasons(failed: Sequence[Attempt], *, most: int = _MOST_REASONS) -> str:
         return listed(map(_past, last))
     calls = [each for each in failed if at_fault(each)]
     odd = [_past(each) for each in last if not at_fault(each)]
-    return listed([f"{count(len(calls), 'call')} to {_names(calls)} failed", *odd] if calls else odd)
+    many = [f"{count(len(calls), 'call')} to {_names(calls)} failed"] if calls else []
+    return listed([*many, *odd])
 
 
 def _past(attempt: Attempt) -> str:

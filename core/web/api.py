@@ -100,7 +100,7 @@ _TOKENS = (
 )
 
 
-class _Refused(Exception):
+class _Rejected(Exception):
     def __init__(
         self,
         status: int,
@@ -291,14 +291,14 @@ def _pieces(copy: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _later(said: str) -> _Refused:
+def _later(said: str) -> _Rejected:
     action = "Try again in half a minute."
-    return _Refused(503, "busy", said, action, headers={"Retry-After": "30"})
+    return _Rejected(503, "busy", said, action, headers={"Retry-After": "30"})
 
 
 def _add_errors(api: FastAPI) -> None:
-    @api.exception_handler(_Refused)
-    async def refused(request: Request, error: _Refused) -> JSONResponse:
+    @api.exception_handler(_Rejected)
+    async def refused(request: Request, error: _Rejected) -> JSONResponse:
         return JSONResponse(error.body, error.status, error.headers)
 
     @api.exception_handler(BadRequest)
@@ -329,11 +329,11 @@ async def _read(request: Request) -> PlanRequest:
         value = json.loads(raw)
         check_text(json.dumps(value, ensure_ascii=False), "body")
     except (ValueError, RecursionError):
-        raise _Refused(
+        raise _Rejected(
             400, "bad_request", "The body is not JSON.", 'Send a body such as {"goal": "..."}.'
         ) from None
     if not isinstance(value, dict):
-        raise _Refused(
+        raise _Rejected(
             422,
             "bad_request",
             "The body is not a JSON object.",
@@ -342,7 +342,7 @@ async def _read(request: Request) -> PlanRequest:
     try:
         return PlanRequest.model_validate(value)
     except ValidationError as error:
-        raise _Refused(422, "bad_request", *_complaint(error)) from None
+        raise _Rejected(422, "bad_request", *_complaint(error)) from None
 
 
 def _complaint(error: ValidationError) -> tuple[str, str]:
@@ -382,13 +382,13 @@ async def _asked(act: Callable[..., _T], *values: Any, **named: Any) -> _T:
     try:
         return await asyncio.to_thread(act, *values, **named)
     except BadRequest as error:
-        raise _Refused(422, "bad_request", str(error), "Correct it and send it again.") from None
+        raise _Rejected(422, "bad_request", str(error), "Correct it and send it again.") from None
     except RunError as error:
         raise _refused(error) from None
 
 
-def _refused(error: RunError) -> _Refused:
-    return _Refused(503, error.kind, error.message, error.action, headers=_retry_after(error))
+def _refused(error: RunError) -> _Rejected:
+    return _Rejected(503, error.kind, error.message, error.action, headers=_retry_after(error))
 
 
 def _retry_after(error: RunError) -> dict[str, str]:
@@ -402,7 +402,7 @@ async def _find(engine: Engine, run_id: str) -> Run:
     if run is None and len(run_id) <= 64:
         run = await asyncio.to_thread(engine.stored_run, run_id)
     if run is None:
-        raise _Refused(404, "not_found", "There is no run with this id.", "Check the id.")
+        raise _Rejected(404, "not_found", "There is no run with this id.", "Check the id.")
     return run
 
 

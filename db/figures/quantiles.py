@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from core.values.history.figures import FEWEST
+from core.values.history.summary import FEWEST
 from db.figures import counts
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from core.routing.ranking import PROVEN, wilson
 from core.ui import show
 from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
-from core.values.history.figures import FEWEST
+from core.values.history.summary import FEWEST
 from core.values.outcomes import ErrorKind
 from core.values.wording import (
     cost_parts,
@@ -24,7 +24,7 @@ from core.values.wording import (
 )
 
 if TYPE_CHECKING:
-    from core.values.history.figures import Summary
+    from core.values.history.summary import Summary
 
 Colour = Literal["green", "red", "gray"]
 

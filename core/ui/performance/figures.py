@@ -24,7 +24,7 @@ from core.values.wording import day_in_words, exact_time, money, seconds_in_word
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.values.history.figures import Summary
+    from core.values.history.summary import Summary
 
 DATES = "dates"
 USUAL = "7d"

@@ -13,7 +13,7 @@ from core.insight.chart_parts import Chart, Mark
 from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
 from core.ui.performance.table import IN_COLUMN, in_words
-from core.values.history.figures import FEWEST
+from core.values.history.summary import FEWEST
 from core.values.outcomes import ErrorKind
 
 Lead = Callable[[Mark, Scope], Link]

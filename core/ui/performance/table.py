@@ -16,7 +16,7 @@ from core.insight.sparks import rate_axis
 from core.routing.ranking import PROVEN, wilson
 from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
-from core.values.history.figures import FEWEST
+from core.values.history.summary import FEWEST
 from core.values.registry import label_of
 from core.values.wording import count, money, percent, percent_range, seconds_in_words
 

@@ -14,7 +14,7 @@ from core.running.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, StepView
 from core.running.run import Run
 from core.ui import actions as acting
 from core.ui import show
-from core.ui.components.markdown import read_view
+from core.ui.components.markdown_view import read_view
 from core.ui.components.plan_graph import plan_graph
 from core.ui.run import again, forecast
 from core.ui.run.editing import editor

@@ -15,7 +15,7 @@ Kind = Literal["when", "chip", "text", "found", "chain", "number"]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ListColumn:
     """`place` is where it stands on a phone's card; level 3 gives way first, then level 2.
 
     What a cell of each kind holds:
@@ -33,7 +33,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     id: str
     href: str
     name: str  # what a screen reader calls the link
@@ -43,14 +43,14 @@ class Row:
 _component = st.components.v2.component(
     "manyways.history_table",
     html='<div class="frame"></div>',
-    css=(_HERE / "table.css").read_text(encoding="utf-8"),
-    js=(_HERE / "table.js").read_text(encoding="utf-8"),
+    css=(_HERE / "list_table.css").read_text(encoding="utf-8"),
+    js=(_HERE / "list_table.js").read_text(encoding="utf-8"),
 )
 
 
 def table(
-    columns: Sequence[Column],
-    rows: Sequence[Row],
+    columns: Sequence[ListColumn],
+    rows: Sequence[ListRow],
     *,
     label: str,
     key: str,

@@ -18,7 +18,7 @@ from core.ui import show
 from core.ui.actions import follow
 from core.ui.address import go_to, now
 from core.ui.history.chips import OF_FIGURES, chips
-from core.ui.history.rows import reason
+from core.ui.history.list_rows import reason
 from core.ui.services import services
 from core.values.errors import HistoryUnavailable
 from core.values.history.filters import (
@@ -48,7 +48,7 @@ _ALL = (*_FILTERS, *OF_FIGURES)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HistoryQuery:
     """What the address asks for. `filters` are as they stand there."""
 
     view: View
@@ -89,7 +89,7 @@ class Asked:
         return urlencode(pairs | more, doseq=True)
 
 
-def asked() -> Asked:
+def asked() -> HistoryQuery:
     """What the address of this moment asks for."""
     given = {
         name: tuple(filter(None, st.query_params.get_all(name)))
@@ -99,7 +99,7 @@ def asked() -> Asked:
     named = st.query_params.get("view")
     view: View = "runs" if named == "runs" or (named != "calls" and not given) else "calls"
     page = st.query_params.get("page", "1")
-    return Asked(view, max(1, int(page)) if page.isdecimal() and len(page) < 9 else 1, given)
+    return HistoryQuery(view, max(1, int(page)) if page.isdecimal() and len(page) < 9 else 1, given)
 
 
 def ask(**changes: Sequence[str] | str | None) -> None:
@@ -123,12 +123,12 @@ def clear() -> None:
     ask(**dict.fromkeys(_ALL))
 
 
-def export_query(now: Asked, *, moment: float) -> str:
+def export_query(now: HistoryQuery, *, moment: float) -> str:
     """The same filters as the export takes them."""
     return urlencode({"view": now.view, **now.resolved(now=moment)}, doseq=True)
 
 
-def view_switch(now: Asked) -> None:
+def view_switch(now: HistoryQuery) -> None:
     _follow("view", now.view)
     st.segmented_control(
         "Show",
@@ -141,7 +141,7 @@ def view_switch(now: Asked) -> None:
     )
 
 
-def bar(now: Asked, models: Iterable[str]) -> None:
+def bar(now: HistoryQuery, models: Iterable[str]) -> None:
     """The filters as widgets: the usual ones in a line, the others behind a button."""
     calls = now.view == "calls"
     statuses = statuses_of("call" if calls else "run")
@@ -173,7 +173,7 @@ def bar(now: Asked, models: Iterable[str]) -> None:
     chips(now.filters, ask)
 
 
-def sort_switch(now: Asked) -> None:
+def sort_switch(now: HistoryQuery) -> None:
     """Which of what was found comes first."""
     _follow("sort", "best" if now.ranked else "")
     st.segmented_control(
@@ -188,7 +188,7 @@ def sort_switch(now: Asked) -> None:
     )
 
 
-def _more(now: Asked, models: Iterable[str]) -> None:
+def _more(now: HistoryQuery, models: Iterable[str]) -> None:
     calls = now.view == "calls"
     reasons = [*(() if calls else RUN_ENDS), *ErrorKind]
     used = sum(name in now.filters for name in _MORE)
@@ -225,7 +225,7 @@ def _more(now: Asked, models: Iterable[str]) -> None:
         )
 
 
-def _search(now: Asked) -> None:
+def _search(now: HistoryQuery) -> None:
     _follow("text", now.text)
     st.text_input(
         "Search",
@@ -245,7 +245,7 @@ def _search(now: Asked) -> None:
 def _several(
     name: str,
     label: str,
-    now: Asked,
+    now: HistoryQuery,
     options: Iterable[str],
     said: Any,
     *,
@@ -268,7 +268,7 @@ def _several(
     )
 
 
-def _time(now: Asked) -> None:
+def _time(now: HistoryQuery) -> None:
     words = {
         "": "Any time",
         **PERIODS,
@@ -296,7 +296,7 @@ def _period_chosen() -> None:
         ask(period=chosen, since=None, until=None)
 
 
-def _dates(now: Asked) -> None:
+def _dates(now: HistoryQuery) -> None:
     """Two dates of the viewer's calendar; moments within a day are said in words."""
     since, until = _moment(now, "since"), _moment(now, "until")
     if since is None and until is None:
@@ -337,7 +337,7 @@ def _ask_between(first: date, last: date) -> None:
     ask(period=None, since=str(round(start)), until=str(round(end)))
 
 
-def _moment(now: Asked, name: str) -> float | None:
+def _moment(now: HistoryQuery, name: str) -> float | None:
     try:
         value = float(now.filters[name][-1])
         datetime.fromtimestamp(value, _here())
@@ -393,7 +393,7 @@ def _switch() -> None:
 _SAVED = "saved_filters"  # name -> query of the address
 
 
-def saved(now: Asked) -> None:
+def saved(now: HistoryQuery) -> None:
     """Keep this view under a name, take a kept one, or forget it."""
     kept = _kept()
     with st.popover("Saved", icon=":material/bookmark:", key="saved_filters"):

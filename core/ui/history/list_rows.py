@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.routing.strategies import STRATEGIES
 from core.running.totals import call_cost, totals
-from core.ui.history.table import Column, Row
+from core.ui.history.list_table import ListColumn, ListRow
 from core.values.calls import Attempt
 from core.values.history.marks import pieces
 from core.values.outcomes import ErrorKind, meaning
@@ -31,30 +31,30 @@ def reason(kind: object) -> str:
     return row.reason if row else kind.replace("_", " ")
 
 
-_FOUND = Column("found", "Found", "found", "body", wide=True)
+_FOUND = ListColumn("found", "Found", "found", "body", wide=True)
 
 RUN_COLUMNS = (
-    Column("when", "Started", "when", "head"),
-    Column("status", "Outcome", "chip", "head"),
-    Column("goal", "Goal", "text", "body", wide=True),
-    Column("chain", "Providers asked", "chain", "body"),
-    Column("strategy", "Strategy", "text", level=3),
-    Column("took", "Took", "number"),
-    Column("calls", "Calls", "number", level=2),
-    Column("cost", "Cost", "number", level=2),
+    ListColumn("when", "Started", "when", "head"),
+    ListColumn("status", "Outcome", "chip", "head"),
+    ListColumn("goal", "Goal", "text", "body", wide=True),
+    ListColumn("chain", "Providers asked", "chain", "body"),
+    ListColumn("strategy", "Strategy", "text", level=3),
+    ListColumn("took", "Took", "number"),
+    ListColumn("calls", "Calls", "number", level=2),
+    ListColumn("cost", "Cost", "number", level=2),
 )
 CALL_COLUMNS = (
-    Column("when", "Asked", "when", "head"),
-    Column("status", "Outcome", "chip", "head"),
-    Column("step", "For", "text", "body"),
-    Column("provider", "Provider", "text", "body"),
-    Column("reason", "Reason", "text", "body", level=2),
-    Column("chain", "Providers asked", "chain", "body", level=2, wide=True),
-    Column("model", "Model", "text", level=3),
-    Column("took", "Took", "number"),
-    Column("tokens_in", "Tokens in", "number", level=3),
-    Column("tokens_out", "Tokens out", "number", level=2),
-    Column("cost", "Cost", "number", level=2),
+    ListColumn("when", "Asked", "when", "head"),
+    ListColumn("status", "Outcome", "chip", "head"),
+    ListColumn("step", "For", "text", "body"),
+    ListColumn("provider", "Provider", "text", "body"),
+    ListColumn("reason", "Reason", "text", "body", level=2),
+    ListColumn("chain", "Providers asked", "chain", "body", level=2, wide=True),
+    ListColumn("model", "Model", "text", level=3),
+    ListColumn("took", "Took", "number"),
+    ListColumn("tokens_in", "Tokens in", "number", level=3),
+    ListColumn("tokens_out", "Tokens out", "number", level=2),
+    ListColumn("cost", "Cost", "number", level=2),
 )
 
 
@@ -67,7 +67,7 @@ class How:
     searching: bool
 
 
-def columns(plain: Sequence[Column], *, searching: bool) -> tuple[Column, ...]:
+def columns(plain: Sequence[ListColumn], *, searching: bool) -> tuple[ListColumn, ...]:
     """Where the page was searched, what was found takes the room of the widest column."""
     if not searching:
         return tuple(plain)
@@ -81,7 +81,7 @@ def columns(plain: Sequence[Column], *, searching: bool) -> tuple[Column, ...]:
     )
 
 
-def run_rows(frame: pd.DataFrame, *, how: How) -> list[Row]:
+def run_rows(frame: pd.DataFrame, *, how: How) -> list[ListRow]:
     """A row a run, in the order of RUN_COLUMNS."""
     rows = []
     for run in _records(frame):
@@ -100,7 +100,7 @@ def run_rows(frame: pd.DataFrame, *, how: How) -> list[Row]:
             f"{run['calls']:,}",
             came_to.short_cost,
         ]
-        rows.append(Row(run["id"], f"{how.address}{run['id']}", f"{status.word} run", cells))
+        rows.append(ListRow(run["id"], f"{how.address}{run['id']}", f"{status.word} run", cells))
     return rows
 
 
@@ -110,7 +110,7 @@ def call_rows(
     steps: Mapping[str, int],
     *,
     how: How,
-) -> list[Row]:
+) -> list[ListRow]:
     """A row a call, in the order of CALL_COLUMNS.
 
     `chains`: per run its calls in order, each [id, provider, status, step]. `steps`: how many the
@@ -142,7 +142,7 @@ def call_rows(
             None if running else call_cost(_attempt(call)),
         ]
         name = f"call {call['id']}, {label_of(call['provider'])}"
-        rows.append(Row(str(call["id"]), f"{how.address}{call['id']}", name, cells))
+        rows.append(ListRow(str(call["id"]), f"{how.address}{call['id']}", name, cells))
     return rows
 
 
