@@ -15,7 +15,7 @@ from core.running.engine import Engine
 from core.values.calls import Message, Reply, Request
 from core.values.errors import AllProvidersFailed
 from core.values.outcomes import ErrorKind
-from core.values.telling import story
+from core.values.telling.run_story import story
 from db.choices import Choices
 from db.lists.queries import Archive
 from db.sqlite.writer import SqliteHistory

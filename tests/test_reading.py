@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.ui.show import plain
 from core.web.markdown import LONGEST, Block, Span, blocks
-from core.web.rendering import FILE, Look, as_html, as_markdown, literal
+from core.web.rendering import FILE, Spelling, as_html, as_markdown, literal
 
 EVERYTHING = """\
 # Offers *today*
@@ -149,7 +149,9 @@ def test_no_model_makes_a_tag_or_an_image_of_its_own_in_html(text):
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, EVERYTHING])
-@pytest.mark.parametrize("look", [FILE, Look(plain, ("☐ ", "☑ "), below=3)], ids=["file", "page"])
+@pytest.mark.parametrize(
+    "look", [FILE, Spelling(plain, ("☐ ", "☑ "), below=3)], ids=["file", "page"]
+)
 def test_what_is_written_anew_reads_the_same_and_holds_no_image_or_tag(text, look):
     written = as_markdown(blocks(text), look)
     # As a reader that knows images, tags and links sees it.

@@ -28,7 +28,7 @@ from core.values.errors import ProviderError, RunError
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
 from core.values.runs import RunRecord
-from core.values.telling import help_with
+from core.values.telling.attempts import help_with
 from core.web.api import make_api
 from db.choices import Choices
 from db.lists import export

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from core.values.calls import Attempt, Decision, Skip
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS, label_of
-from core.values.telling import attempt_in_words, chain, story, ticker
+from core.values.telling.attempts import attempt_in_words, chain, ticker
+from core.values.telling.run_story import story
 from core.values.wording import (
     ago,
     cost,

@@ -16,7 +16,7 @@ from core.values.errors import (
     RunError,
 )
 from core.values.registry import label_of
-from core.values.telling import attempt_in_words, skip_clause
+from core.values.telling.attempts import attempt_in_words, skip_clause
 from core.values.wording import seconds_in_words
 
 

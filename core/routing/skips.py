@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from core.routing.health import Health
 from core.values.calls import Attempt, Decision, Skip
 from core.values.registry import label_of
-from core.values.telling import SKIPS, help_with, skip_clause, skip_in_words
+from core.values.telling.attempts import SKIPS, help_with, skip_clause, skip_in_words
 
 
 def why_not(health: Health, *, now: float, wall: float) -> Skip | None:

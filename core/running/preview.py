@@ -15,7 +15,7 @@ from core.routing.skips import why_not
 from core.routing.strategies import STRATEGIES
 from core.values.calls import Skip, SkipReason
 from core.values.outcomes import ErrorKind
-from core.values.telling import skip_in_short
+from core.values.telling.attempts import skip_in_short
 from core.values.wording import seconds_in_words
 
 Kind = Literal[

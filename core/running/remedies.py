@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from core.routing.skips import helps, passed_over
 from core.values.calls import Attempt, Decision
-from core.values.jobs import jobs_of
 from core.values.outcomes import Leads, Remedy
 from core.values.registry import PROVIDERS, label_of
+from core.values.telling.jobs import jobs_of
 
 
 def blamed(attempts: Sequence[Attempt]) -> Attempt | None:

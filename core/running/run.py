@@ -20,10 +20,11 @@ from core.running.step_prompt import SKIPPED, Cut, Goal, briefing, needed
 from core.running.totals import Pause, Totals, pauses, totals
 from core.values.calls import Attempt, Decision, Skip
 from core.values.errors import RunError
-from core.values.jobs import jobs_of
 from core.values.runs import RunRecord
 from core.values.statuses import RunStatus, phase
-from core.values.telling import skip_in_words, story
+from core.values.telling.attempts import skip_in_words
+from core.values.telling.jobs import jobs_of
+from core.values.telling.run_story import story
 from core.values.thinking import AnswerInPieces, told_apart
 
 

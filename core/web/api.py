@@ -32,7 +32,7 @@ from core.running.run import Event, Run
 from core.values.errors import BadRequest, RunError
 from core.values.outcomes import ErrorKind, meaning
 from core.values.registry import PROVIDERS
-from core.values.telling import SKIPS
+from core.values.telling.attempts import SKIPS
 from core.values.texts import check_text
 from core.web import run_documents as export
 from core.web.downloads import HEAD, Download, Turns

@@ -8,7 +8,7 @@ from core.routing.skips import passed_over
 from core.ui import show
 from core.values.registry import label_of
 from core.values.runs import RunRecord
-from core.values.telling import skip_in_short
+from core.values.telling.attempts import skip_in_short
 from core.values.wording import moment_near
 
 

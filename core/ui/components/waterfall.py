@@ -13,7 +13,7 @@ from core.running.totals import call_cost
 from core.values.calls import Attempt
 from core.values.registry import label_of
 from core.values.statuses import STATUSES
-from core.values.telling import attempt_in_words
+from core.values.telling.attempts import attempt_in_words
 from core.values.wording import seconds_in_words, step_in_words
 
 _HERE = Path(__file__)

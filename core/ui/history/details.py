@@ -24,7 +24,7 @@ from core.values.history.words import terms_of
 from core.values.registry import label_of
 from core.values.runs import RunRecord
 from core.values.statuses import STATUSES
-from core.values.telling import attempt_in_words, chain, order_in_words
+from core.values.telling.attempts import attempt_in_words, chain, order_in_words
 from core.values.thinking import told_apart
 from core.values.wording import listed, seconds_in_words, step_in_words
 

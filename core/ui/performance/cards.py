@@ -14,14 +14,7 @@ from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
 from core.values.history.summary import FEWEST
 from core.values.outcomes import ErrorKind
-from core.values.wording import (
-    cost_parts,
-    count,
-    money,
-    percent,
-    seconds_in_words,
-    sentence,
-)
+from core.values.wording import cost_parts, count, money, percent, seconds_in_words, sentence
 
 if TYPE_CHECKING:
     from core.values.history.summary import Summary

@@ -22,7 +22,7 @@ from core.ui.providers.strip import strip
 from core.ui.services import services
 from core.values.calls import Attempt
 from core.values.registry import PROVIDERS, label_of
-from core.values.telling import attempt_in_words
+from core.values.telling.attempts import attempt_in_words
 from core.values.wording import ago, cost, count, exact_time, percent, seconds_in_words
 
 _Colour = Literal["green", "orange", "red", "gray"]

@@ -19,7 +19,8 @@ from core.ui.run.going_on import asked, fault_view
 from core.ui.services import services
 from core.values.errors import BadRequest, HistoryUnavailable, KeyFound, RunError
 from core.values.registry import label_of
-from core.values.telling import story, ticker
+from core.values.telling.attempts import ticker
+from core.values.telling.run_story import story
 
 _EVERY = 0.5  # seconds between two looks at runs under way
 _MOST = 3  # plans side by side

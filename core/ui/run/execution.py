@@ -23,7 +23,7 @@ from core.ui.services import services
 from core.ui.settings.limit_form import CEILINGS, ceiling, not_whole
 from core.values.registry import label_of
 from core.values.statuses import STATUSES
-from core.values.telling import attempt_in_words
+from core.values.telling.attempts import attempt_in_words
 from core.values.wording import seconds_in_words
 
 _AFTER = {

@@ -19,7 +19,7 @@ from core.ui.run import again, execution
 from core.ui.run.story import story_view
 from core.ui.services import services
 from core.values.errors import HistoryUnavailable
-from core.values.telling import ticker
+from core.values.telling.attempts import ticker
 from core.values.thinking import answer_so_far
 from core.values.wording import seconds_in_words
 from core.web.run_documents import as_html, as_json, as_markdown, steps_as_csv
