@@ -10,11 +10,7 @@ from core.values.calls import Attempt, Decision, Skip, SkipReason
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS, label_of
 from core.values.statuses import STATUSES
-from core.values.wording import (
-    exact_time,
-    percent,
-    seconds_in_words,
-)
+from core.values.wording import exact_time, percent, seconds_in_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,7 @@ from core.values.outcomes import ErrorKind
 from core.values.registry import label_of
 from core.values.telling.attempts import SKIPS, skip_in_short
 from core.values.telling.jobs import Job, at_fault, jobs_of, last_by_provider
-from core.values.wording import (
-    count,
-    listed,
-    seconds_in_words,
-    steps_in_words,
-)
+from core.values.wording import count, listed, seconds_in_words, steps_in_words
 
 _MOST_REASONS = 3  # told at once; of more it is said how many, and whose
 _ON_THE_WAY = 2  # reasons told of all steps together
@@ -32,16 +27,10 @@ class _Verbs:
 
 
 _PLAN = _Verbs("planned it", "planning it", "was planning it", "there is no plan")
-
-
 _ANSWER = _Verbs(
     "wrote the answer", "writing the answer", "was writing the answer", "there is no answer"
 )
-
-
 _LAST = replace(_ANSWER, did="wrote the last answer")
-
-
 _Clause = tuple[str, str]  # who, and what they did; or nobody, and a whole clause
 
 
