@@ -28,7 +28,7 @@ from itertools import chain, repeat
 from typing import Any, Literal, NamedTuple
 
 from core.practice import wire as wires
-from core.practice.wire import Answer as Said
+from core.practice.wire import WireReply as Said
 from core.practice.wire import event
 
 Wire = Literal["anthropic", "openai", "google"]

@@ -22,7 +22,7 @@ from core.values.errors import HistoryUnavailable
 from core.values.outcomes import ErrorKind
 from core.values.runs import RunRecord
 from db.lists.queries import Archive
-from db.sqlite.errors import HistoryInUse
+from db.sqlite.refusals import HistoryInUse
 from db.sqlite.writer import SqliteHistory
 
 resource = pytest.importorskip("resource")  # a full disk is made with it

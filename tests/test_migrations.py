@@ -12,7 +12,7 @@ import db.schema
 from core.values.periods import Period
 from db.figures.performance import Performance
 from db.migrations import MIGRATIONS, migrate, version_of
-from db.sqlite.errors import HistoryTooNew
+from db.sqlite.refusals import HistoryTooNew
 from db.sqlite.writer import SqliteHistory
 
 

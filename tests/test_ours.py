@@ -16,8 +16,8 @@ import pytest
 from core.values.errors import HistoryUnavailable
 from db.migrations import MIGRATIONS, migrate
 from db.sqlite import files
-from db.sqlite.errors import NotOurHistory
 from db.sqlite.ours import APPLICATION_ID
+from db.sqlite.refusals import NotOurHistory
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup
 from tests.process import ROOT, Console

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.values.history.filters import CallFilter, RunFilter
-from db.lists import filters, tally
+from db.lists import conditions, tally
 from db.sqlite import files
 from db.sqlite.rows import CALL_COLUMNS, RUN_COLUMNS
 
@@ -95,7 +95,7 @@ def insert(connection, table, columns, row):
 
 
 def scanned(connection, listed, wanted, before=tally.MOST):
-    where, values = filters.where(wanted)
+    where, values = conditions.where(wanted)
     rows = connection.execute(
         f"""
         SELECT {listed.key} FROM {listed.table}

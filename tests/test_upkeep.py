@@ -24,7 +24,7 @@ from core.values.runs import RunRecord
 from db.choices import Choices
 from db.lists.queries import Archive
 from db.sqlite import files
-from db.sqlite.errors import HistoryInUse, HistoryTooNew
+from db.sqlite.refusals import HistoryInUse, HistoryTooNew
 from db.sqlite.rows import CALL_COLUMNS
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup, removal, size, upkeep

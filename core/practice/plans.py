@@ -60,7 +60,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class Wish:
     """`facts` holds only what the goal says; `slots` has the kind's wording for the rest."""
 
     text: str  # one line
@@ -102,7 +102,7 @@ def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def _steps(style: Style, goal: Goal) -> list[dict[str, Any]]:
+def _steps(style: Style, goal: Wish) -> list[dict[str, Any]]:
     roles = list(style.shape)
     steps = [_step(role, style, goal) for role in roles]
     for step, needed in zip(steps, style.shape.values(), strict=True):
@@ -115,7 +115,7 @@ def _steps(style: Style, goal: Goal) -> list[dict[str, Any]]:
     return steps
 
 
-def _step(role: str, style: Style, goal: Goal) -> dict[str, Any]:
+def _step(role: str, style: Style, goal: Wish) -> dict[str, Any]:
     agent, _, sentence = goal.kind.steps[role].rpartition(" | ")
     given = f"Given: {goal.facts['fixed']}." if role == "scope" and "fixed" in goal.facts else ""
     said = (goal.fill(sentence), given, style.habits.get(role))
@@ -205,7 +205,7 @@ _TOLD = {"party": "{} people", "deadline": "{} as the deadline", "when": "{} as 
 _READS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FIGURES.items()}
 
 
-def read_goal(raw: str) -> Goal:
+def read_goal(raw: str) -> Wish:
     text = _one_line(raw[:4_000])
     sentence = _asking_sentence(text)
     found = _VERB.match(sentence)
@@ -218,7 +218,7 @@ def read_goal(raw: str) -> Goal:
         facts["aim"] = f"{' and '.join(verbs)} {wanted}"
         if {*kind.verbs.split("|"), *_MAKING}.intersection(verbs) and kind.words:
             facts |= _objects(wanted, kind)
-    return Goal(text, kind, facts)
+    return Wish(text, kind, facts)
 
 
 def shortened(text: str, limit: int = 80) -> str:

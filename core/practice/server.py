@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from core.practice.answers import answer_to
 from core.practice.characters import CHARACTERS, Character, Fault
-from core.practice.wire import Answer, Question
+from core.practice.wire import WireReply, WireRequest
 
 FAULT_RATE = 0.06  # of calls; 0..1
 LONGEST = 3.0  # seconds that any answer takes
@@ -99,7 +99,7 @@ class PracticeServer:
             return _complaint(character, 400, "The body cannot be read.")
         return await self._call(name, question)
 
-    async def _call(self, name: str, question: Question) -> Response:
+    async def _call(self, name: str, question: WireRequest) -> Response:
         character = CHARACTERS[name]
         thinking = self._rng.uniform(*character.first_token)
         if fault := self._draw_fault(character):
@@ -123,7 +123,7 @@ class PracticeServer:
         return self._rng.choice(character.faults)
 
     async def _stream(
-        self, character: Character, answer: Answer, writing: float
+        self, character: Character, answer: WireReply, writing: float
     ) -> AsyncIterator[bytes]:
         """The events of an answer, evenly over `writing` seconds."""
         words = re.findall(r"\s*\S{1,40}|\s+", answer.text or "")
@@ -147,7 +147,7 @@ def _is_for_the_operator(record: logging.LogRecord) -> bool:
     return error is not None and not isinstance(error, ClientDisconnect | asyncio.CancelledError)
 
 
-def _compose(name: str, question: Question, seed: int) -> Answer:
+def _compose(name: str, question: WireRequest, seed: int) -> WireReply:
     character = CHARACTERS[name]
     text = answer_to(name, question.messages, seed=seed)
     asked = sum(_tokens(message.content, character) + 4 for message in question.messages)
@@ -155,7 +155,7 @@ def _compose(name: str, question: Question, seed: int) -> Answer:
     truncated = question.max_tokens is not None and needed > question.max_tokens
     if truncated and question.max_tokens:
         text = text[: max(1, len(text) * question.max_tokens // needed)]
-    return Answer(
+    return WireReply(
         text,
         question.model,
         (asked, _tokens(text, character)),

@@ -18,7 +18,7 @@ Usage = tuple[int, int] | Mapping[str, Any] | None  # input and output, the vend
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WireRequest:
     model: str
     messages: tuple[Message, ...]
     stream: bool
@@ -27,7 +27,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WireReply:
     text: str | None  # None: nothing but its end
     model: str = ""
     usage: Usage = None
@@ -69,9 +69,9 @@ class Wire:
     models: str
     request_id: str  # the response header's name
     key: Callable[[Mapping[str, str]], str]  # from headers, names in lower case
-    read: Callable[[Json, re.Match[str]], Question]
-    whole: Callable[[Answer], Json]
-    events: Callable[[Answer, Sequence[str]], Events]
+    read: Callable[[Json, re.Match[str]], WireRequest]
+    whole: Callable[[WireReply], Json]
+    events: Callable[[WireReply, Sequence[str]], Events]
     listing: Callable[[Sequence[str]], Json]
     error: Callable[[int, str], Json]  # status, message
 
@@ -105,10 +105,10 @@ def _bearer(headers: Mapping[str, str]) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _read(body: Json, _: re.Match[str]) -> Question:
+def _read(body: Json, _: re.Match[str]) -> WireRequest:
     """Of Anthropic and of OpenAI."""
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    return Question(
+    return WireRequest(
         str(body["model"]),
         _messages(body.get("system"), body["messages"], "content"),
         bool(body.get("stream")),
@@ -123,7 +123,7 @@ def _read(body: Json, _: re.Match[str]) -> Question:
 _SIGNED = "c2lnbmVk"
 
 
-def _anthropic_whole(answer: Answer) -> Json:
+def _anthropic_whole(answer: WireReply) -> Json:
     thinking = {"type": "thinking", "thinking": answer.thinking, "signature": _SIGNED}
     blocks = ((thinking, answer.thinking), ({"type": "text", "text": answer.text}, answer.text))
     return {
@@ -134,7 +134,7 @@ def _anthropic_whole(answer: Answer) -> Json:
     }  # fmt: skip
 
 
-def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> Events:
+def _anthropic_events(answer: WireReply, pieces: Sequence[str]) -> Events:
     message = _anthropic_whole(answer)
     stop = {name: message[name] for name in ("stop_reason", "stop_sequence")}
     usage = message["usage"]
@@ -205,14 +205,14 @@ ANTHROPIC = Wire(
 # OpenAI, and the four that are compatible with it
 
 
-def _openai_object(answer: Answer, kind: str, choices: list[Json], *, usage: bool) -> Json:
+def _openai_object(answer: WireReply, kind: str, choices: list[Json], *, usage: bool) -> Json:
     about = {"id": f"chatcmpl-{answer.id}", "object": kind, "created": answer.created}
     counts = answer.counted("prompt_tokens", "completion_tokens", "total_tokens") if usage else {}
     named = {**about, "model": answer.model, "choices": choices}
     return {**named, "usage": counts} if counts else named
 
 
-def _openai_whole(answer: Answer) -> Json:
+def _openai_whole(answer: WireReply) -> Json:
     message = {"role": "assistant", "content": answer.text, "refusal": answer.refusal}
     if answer.thinking is not None:
         message["reasoning_content"] = answer.thinking
@@ -221,7 +221,7 @@ def _openai_whole(answer: Answer) -> Json:
     return _openai_object(answer, "chat.completion", [choice], usage=True)
 
 
-def _openai_events(answer: Answer, pieces: Sequence[str]) -> Events:
+def _openai_events(answer: WireReply, pieces: Sequence[str]) -> Events:
     def chunk(*choices: Json, usage: bool = False) -> bytes:
         return event(_openai_object(answer, "chat.completion.chunk", list(choices), usage=usage))
 
@@ -264,10 +264,10 @@ OPENAI = Wire(
 # Google
 
 
-def _google_read(body: Json, path: re.Match[str]) -> Question:
+def _google_read(body: Json, path: re.Match[str]) -> WireRequest:
     limit = (body.get("generationConfig") or {}).get("maxOutputTokens")
     system = body.get("systemInstruction") or body.get("system_instruction")
-    return Question(
+    return WireRequest(
         path["model"],
         _messages(system, body["contents"], "parts"),
         path["verb"] == "streamGenerate",
@@ -276,7 +276,7 @@ def _google_read(body: Json, path: re.Match[str]) -> Question:
 
 
 def _google_part(
-    answer: Answer, text: str | None, *, first: bool = True, last: bool = True
+    answer: WireReply, text: str | None, *, first: bool = True, last: bool = True
 ) -> Json:
     parts: list[Json] = []
     if first and answer.thinking is not None:
@@ -297,7 +297,7 @@ def _google_part(
     }
 
 
-def _google_events(answer: Answer, pieces: Sequence[str]) -> Events:
+def _google_events(answer: WireReply, pieces: Sequence[str]) -> Events:
     parts: list[str | None] = [*pieces] or [None]
     *before, end = parts
     said = [

@@ -175,7 +175,7 @@ class Records(Protocol):
         ...
 
     def first_figure(self, *, simulated: bool) -> float | None:
-        """When the oldest stretch began that anything is counted in (UTC seconds), if any."""
+        """When the oldest quarter of an hour began with anything counted in it (UTC seconds)."""
         ...
 
     def removed_until(self, *, simulated: bool) -> float | None:

@@ -167,7 +167,7 @@ def _without_left_over(answer: str) -> str:
 
 
 def _first(text: str) -> _Found | None:
-    """The first stretch of thinking."""
+    """The first piece of thinking."""
     start = len(text) - len(text.lstrip())
     if worded := _WORDED.match(text, start):
         return start, worded[1] or worded[2] or "", worded.end()

@@ -15,7 +15,7 @@ from core.values.calls import Decision
 from core.values.errors import BadRequest
 from core.values.history.filters import Filter, filter_from, run_filter_from
 from core.values.texts import inert
-from db.lists import filters, search, tally
+from db.lists import conditions, search, tally
 from db.lists.lists import hits
 from db.sqlite.decisions import decisions_from, spelt_out
 from db.sqlite.readers import Readers
@@ -170,7 +170,7 @@ def _chunk(view: _View, wanted: Filter, names: Sequence[str]) -> tuple[str, list
     joined = view.joined if texts else ""
     columns = f"SELECT {', '.join((key, *names))} FROM {table} NOT INDEXED {joined}"
     if wanted.text is None:
-        where, values = filters.where(wanted)
+        where, values = conditions.where(wanted)
         sql = f"{columns} WHERE {where} AND {key} > ? AND {key} < ? ORDER BY {key} LIMIT {chunk}"
         return sql, values
     if (found := hits(view.source, wanted, newest_first=False)) is None:

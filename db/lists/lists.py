@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.values.history import marks, words
 from core.values.history.filters import COUNTED_TO, RANKED_AMONG, CallFilter, Filter, RunFilter
-from db.lists import filters, search, tally
+from db.lists import conditions, search, tally
 from db.sqlite.rows import CALL_COLUMNS, Row, attempt_from
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _RUN_SHOWN = f"""
     id, substr(goal, 1, {_GOAL}), status, strategy, provider, model, source, error_kind, error,
     simulated, started_at, finished_at,
     CASE WHEN json_valid(plan) THEN json_array_length(plan, '$.steps') END,
-    {filters.WAITS.format("page")},
+    {conditions.WAITS.format("page")},
     (SELECT json_group_array(json_array({", ".join(CALL_COLUMNS)}))
        FROM (SELECT * FROM call WHERE run_id = page.id ORDER BY ordinal, id))
 """
@@ -113,7 +113,7 @@ def hits(
     terms = words.terms_of(wanted.text or "")
     if not terms:
         return None
-    where, values = filters.where(wanted)
+    where, values = conditions.where(wanted)
     # Row by row from the index: it holds what is wanted in order, the table does not.
     table = f"CROSS JOIN {source.table} ON {source.key} = {source.words}.rowid"
     order = "DESC" if newest_first else "ASC"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.values.history.filters import Filter, RunFilter
-from db.lists import filters
+from db.lists import conditions
 
 MOST = (1 << 63) - 1  # more than any key
 _FOREVER = 1e300  # seconds
@@ -45,11 +45,11 @@ def count(
 ) -> int:
     """Those with a key from `low` up to but without `high`; of runs by whom they
     asked `most` where there are as many, for these are counted one by one."""
-    if isinstance(wanted, RunFilter) and filters.asked(wanted)[0]:
+    if isinstance(wanted, RunFilter) and conditions.asked(wanted)[0]:
         return _count_asked(connection, wanted, low, high, most)
-    own, _ = filters.of_rows(wanted)
+    own, _ = conditions.of_rows(wanted)
     if (low, high, wanted.since, wanted.until, own) == (0, MOST, None, None, []):
-        where, values = filters.choices(wanted)
+        where, values = conditions.choices(wanted)
         (ended,) = connection.execute(
             f"SELECT coalesce(sum(number), 0) FROM {listed.table}_total WHERE {where}", values
         ).fetchone()
@@ -88,7 +88,7 @@ def page(
         keys = _keys(connection, listed, wanted, low, high, limit, 0)
         if len(keys) == limit or low == 0:
             return keys
-    if isinstance(wanted, RunFilter) and filters.asked(wanted)[0]:
+    if isinstance(wanted, RunFilter) and conditions.asked(wanted)[0]:
         return _keys_of_asked(connection, wanted, 0, high, limit, offset)
     if high == end:  # the newest stretch is wanted whole, so its rows need not be counted
         high = ((end >> listed.width) + 1) << listed.width
@@ -156,8 +156,8 @@ def _sums(
     connection: sqlite3.Connection, listed: Listed, wanted: Filter, low: int, high: int
 ) -> dict[int, int | None]:
     """By stretch; None where only some of it is wanted, so that its rows have to be counted."""
-    where, values = filters.choices(wanted)
-    own, _ = filters.of_rows(wanted)
+    where, values = conditions.choices(wanted)
+    own, _ = conditions.of_rows(wanted)
     since = -_FOREVER if wanted.since is None else wanted.since
     until = _FOREVER if wanted.until is None else wanted.until
     stretches = (low >> listed.width, (high - 1) >> listed.width, since, until)
@@ -189,7 +189,7 @@ def _running(
 ) -> list[int]:
     if wanted.status and "running" not in wanted.status:
         return []
-    where, values = filters.where(wanted)
+    where, values = conditions.where(wanted)
     return keys_of(
         connection,
         f"""
@@ -207,7 +207,7 @@ def _drilled(
     """Those in the sums that are not wanted, because no figure counts them."""
     if not wanted.counted or listed is not CALLS:
         return []
-    where, values = filters.where(replace(wanted, counted=False))
+    where, values = conditions.where(replace(wanted, counted=False))
     return keys_of(
         connection,
         f"""
@@ -225,7 +225,7 @@ def _bounds(listed: Listed, stretch: int, low: int, high: int) -> tuple[int, int
 def _count_rows(
     connection: sqlite3.Connection, listed: Listed, wanted: Filter, low: int, high: int
 ) -> int:
-    where, values = filters.where(wanted)
+    where, values = conditions.where(wanted)
     (number,) = connection.execute(
         f"""
         SELECT count(*) FROM {_rows(listed, wanted)}
@@ -245,9 +245,9 @@ def _keys(
     limit: int,
     offset: int,
 ) -> list[int]:
-    if isinstance(wanted, RunFilter) and filters.asked(wanted)[0]:
+    if isinstance(wanted, RunFilter) and conditions.asked(wanted)[0]:
         return _keys_of_asked(connection, wanted, low, high, limit, offset)
-    where, values = filters.where(wanted)
+    where, values = conditions.where(wanted)
     return keys_of(
         connection,
         f"""
@@ -275,13 +275,13 @@ def _asked(
     connection: sqlite3.Connection, wanted: RunFilter, low: int, high: int
 ) -> tuple[str, list[Any]]:
     """FROM and WHERE of the numbers, `asked`, of runs that asked whom they have to."""
-    whom, names = filters.asked(wanted)
+    whom, names = conditions.asked(wanted)
     asked = f"""
         FROM (SELECT number AS asked FROM run_asked
                WHERE {whom} AND number >= ? AND number < ?)
     """
     others = replace(wanted, provider=(), model=())
-    where, values = filters.where(others)
+    where, values = conditions.where(others)
     if where == "TRUE":  # the runs themselves need not be looked at
         return asked, [*names, low, high]
     stretches = {key >> RUNS.width for key in _running(connection, RUNS, others, low, high)}

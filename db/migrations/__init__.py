@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from db.migrations import v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11
-from db.sqlite.errors import HistoryTooNew
+from db.sqlite.refusals import HistoryTooNew
 
 # Statements, and what takes more than one; the first makes version 1.
 Steps = Sequence[str | Callable[[sqlite3.Connection], None]]

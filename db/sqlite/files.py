@@ -14,7 +14,7 @@ from pathlib import Path
 
 from db.migrations import MIGRATIONS, migrate, version_of
 from db.sqlite import ours
-from db.sqlite.errors import HistoryInUse, HistoryNotLockable, HistoryTooNew
+from db.sqlite.refusals import HistoryInUse, HistoryNotLockable, HistoryTooNew
 
 if sys.platform == "win32":
     import msvcrt

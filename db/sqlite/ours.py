@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db.migrations import MIGRATIONS
-from db.sqlite.errors import NotOurHistory
+from db.sqlite.refusals import NotOurHistory
 
 APPLICATION_ID = 0x4D414E59  # "MANY", in the header of every history
 _COLUMNS: Mapping[str, set[str]] = {

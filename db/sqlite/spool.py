@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.values.statuses import statuses_of
-from db.sqlite.errors import is_the_disks
 from db.sqlite.records import Record, put
+from db.sqlite.refusals import is_the_disks
 from db.sqlite.rows import CALL, RUN, TABLES, Row, Table, attempt_from, run_from
 
 _LONGEST = 128 << 20  # bytes of a line: the longest answer, every character of it escaped

@@ -30,8 +30,8 @@ from db.figures import rollup
 from db.lists import queries, search
 from db.migrations import MIGRATIONS
 from db.sqlite import files, ours, precedence, spool
-from db.sqlite.errors import in_words, is_locked, is_the_disks, unavailable
 from db.sqlite.records import Record, put, settle
+from db.sqlite.refusals import in_words, is_locked, is_the_disks, unavailable
 from db.sqlite.rows import (
     CALL,
     DECIDED,

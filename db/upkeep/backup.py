@@ -14,7 +14,7 @@ from typing import BinaryIO
 from core.values.errors import HistoryUnavailable, ManywaysError
 from db.migrations import MIGRATIONS, version_of
 from db.sqlite import files, ours
-from db.sqlite.errors import HistoryTooNew, NotOurHistory
+from db.sqlite.refusals import HistoryTooNew, NotOurHistory
 
 _PAGES = 1_000  # copied at once
 

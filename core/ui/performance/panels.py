@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from core.insight.chart_parts import Chart, Mark
-from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
+from core.ui.performance.period_data import PeriodData
 from core.ui.performance.table import IN_COLUMN, in_words
 from core.values.history.summary import FEWEST
 from core.values.outcomes import ErrorKind
@@ -23,7 +23,7 @@ Lead = Callable[[Mark, Scope], Link]
 class Panel:
     title: str
     help: str
-    charts: Mapping[str, str]  # of Reading.charts, and what each is called where there are several
+    charts: Mapping[str, str]  # of PeriodData.charts, each with its name where there are several
     columns: tuple[str, ...]  # of its numbers: keys of _COLUMNS
     lead: Lead
     empty: str  # said in the place of a chart without marks
@@ -149,12 +149,12 @@ PANELS: dict[str, Panel] = {
 }
 
 
-def panels(reading: Reading, scope: Scope, *, key: str) -> None:
+def panels(data: PeriodData, scope: Scope, *, key: str) -> None:
     """`key` sets the widgets of one period apart from those of another."""
     with st.grid(2, min_column_width=330, border=True) as grid:
         for name, panel in PANELS.items():
             with grid.cell():
-                drawn = {chart: reading.charts[chart] for chart in panel.charts}
+                drawn = {chart: data.charts[chart] for chart in panel.charts}
                 _panel(panel, drawn, scope, f"{name} {key}")
 
 

@@ -172,7 +172,7 @@ def body(run: Run, *, live: bool) -> None:
         _carried_out(run, live=live)
 
 
-def reading(run: Run) -> None:
+def to_read(run: Run) -> None:
     """A run to read: the answer, then the plan and its steps, folded."""
     steps = run.steps()
     if not steps:
