@@ -1,5 +1,8 @@
 """What the history says, as charts and strips.
 
+A new chart is a function in `charts`; its query belongs into `db.figures`, its panel into
+`core.ui.performance`.
+
 Why it is as it is:
 
 - Charts are written in Vega-Lite rather than Altair. One Altair chart costs about 30 ms of

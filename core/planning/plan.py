@@ -1,4 +1,4 @@
-"""Plan and PlanStep, reading one out of a model's answer, and the order of its steps."""
+"""Plan and PlanStep, the parser of a model's answer into one, and the order of its steps."""
 
 from __future__ import annotations
 

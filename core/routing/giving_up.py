@@ -1,4 +1,4 @@
-"""Why a walk gave up: what a person is told, and what helps."""
+"""The error of a request that nobody answered: what a person is told, and what helps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who was not asked, and why: of a circuit, and what a run's decisions come to."""
+"""Skipped providers: why a circuit skips one, and whom a run's decisions skipped in all."""
 
 from __future__ import annotations
 

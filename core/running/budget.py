@@ -1,4 +1,4 @@
-"""What a person lets a run take, and the count that keeps to it."""
+"""The limits of a run (time, calls, money) and the meter that keeps to them."""
 
 from __future__ import annotations
 

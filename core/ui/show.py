@@ -1,4 +1,4 @@
-"""Pieces that several pages show."""
+"""Badges, escaping and other small pieces that several pages show."""
 
 from __future__ import annotations
 

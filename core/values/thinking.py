@@ -1,4 +1,4 @@
-"""What a model thought aloud before it answered, told from the answer.
+"""Separates what a model thinks aloud from its answer, whole or streamed.
 
 Some models write their thinking into the text itself, each in marks of its own; a few leave out
 the mark that opens it, since their prompt ends with it.

@@ -1,4 +1,4 @@
-"""What was read of a model's Markdown, written anew: as Markdown for a page or a file, as HTML."""
+"""Renders parsed Markdown: as safe Markdown for a page or a file, or as HTML."""
 
 from __future__ import annotations
 

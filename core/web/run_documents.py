@@ -1,4 +1,4 @@
-"""A run's result to take away: Markdown, HTML and JSON, made from the run alone."""
+"""A run as a document: Markdown, HTML, JSON, and its steps as CSV."""
 
 from __future__ import annotations
 

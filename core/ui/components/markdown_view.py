@@ -1,4 +1,4 @@
-"""A model's Markdown on a page: made anew from its parts, so that nothing in it acts."""
+"""Shows a model's Markdown, rendered anew from its parts so that nothing in it acts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Under a run's attempts: who was set up and yet not asked, and why."""
+"""The list of providers that were set up and yet not asked, with the reasons."""
 
 from __future__ import annotations
 

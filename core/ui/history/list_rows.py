@@ -1,4 +1,4 @@
-"""What the History page's table says: frames of runs and calls as rows of words."""
+"""Turns frames of runs and calls into the rows and columns of the History table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of the History page: cards on a phone, links for the keyboard."""
+"""The History table: cards on a phone, links for the keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of a period as cards, each against the period before."""
+"""The metric cards of a period, each beside the period before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Performance page is asked for, and everything read and drawn for it, once."""
+"""Everything that the Performance page reads and draws for one period, once per version."""
 
 from __future__ import annotations
 

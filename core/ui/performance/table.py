@@ -1,4 +1,4 @@
-"""The providers of a period side by side, with how far each rate can be trusted."""
+"""The table of a period's providers, with a range for each rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the providers' cards show of the history, read once per change of it."""
+"""The history's figures for the providers' cards, read once per change of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carrying a plan out, as the Run page offers and shows it."""
+"""A plan's execution, as the Run page offers it and shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run as it happens, and once it has ended."""
+"""A run on the page: live while it happens, and whole once it has ended."""
 
 from __future__ import annotations
 

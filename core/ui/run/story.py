@@ -1,4 +1,4 @@
-"""The story of a run that has ended: one sentence, and what to do about it."""
+"""The outcome of a run that has ended: its story, its error, and a button for what helps."""
 
 from __future__ import annotations
 

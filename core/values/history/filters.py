@@ -1,4 +1,4 @@
-"""Which calls or runs: the history page's filters and the export's."""
+"""Filters of calls and of runs, and the parser of them from an address."""
 
 from __future__ import annotations
 
