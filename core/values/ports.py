@@ -104,8 +104,8 @@ class Database:
     note: str | None
 
 
-class Records(Protocol):
-    """The reading side of the history, as the pages use it."""
+class Records(Archive, Protocol):
+    """The same and more, as the pages read it."""
 
     def page_of_runs(
         self,
@@ -195,14 +195,8 @@ class Records(Protocol):
         """Another number whenever anything was recorded: a key for what was read."""
         ...
 
-    def run(self, run_id: str) -> RunRecord | None: ...
-
     def around_failures(self, moment: float, *, simulated: bool) -> list[Attempt]:
         """The calls since then (UTC seconds) that failed, and the answers after them."""
-        ...
-
-    def calls_of(self, run_id: str) -> list[Attempt]:
-        """In the order they were made."""
         ...
 
     def call(self, call_id: int) -> Attempt | None: ...
