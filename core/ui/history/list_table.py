@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
-_HERE = Path(__file__).parent
+from core.ui.components.component import component
 
 Kind = Literal["when", "chip", "text", "found", "chain", "number"]
 
@@ -40,12 +39,7 @@ class ListRow:
     cells: Sequence[Any]
 
 
-_component = st.components.v2.component(
-    "manyways.history_table",
-    html='<div class="frame"></div>',
-    css=(_HERE / "list_table.css").read_text(encoding="utf-8"),
-    js=(_HERE / "list_table.js").read_text(encoding="utf-8"),
-)
+_component = component("manyways.history_table", __file__, '<div class="frame"></div>')
 
 
 def table(
