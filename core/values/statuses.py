@@ -1,4 +1,4 @@
-"""The statuses of runs, calls and steps: a row each, with its word, sign, icon and colour."""
+"""The statuses of runs, calls and steps: a row each, with its label, sign, icon and colour."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Status:
     whose plan `waits` for its reader, or that ended with that `error_kind`.
     """
 
-    word: str
+    label: str
     sign: str
     icon: str
     tone: Tone

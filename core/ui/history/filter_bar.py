@@ -5,7 +5,7 @@ So a filtered view can be sent to a colleague, is kept by a reload, and is what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
@@ -129,16 +129,12 @@ def export_query(now: HistoryQuery, *, moment: float) -> str:
 
 
 def view_switch(now: HistoryQuery) -> None:
-    _follow("view", now.view)
-    st.segmented_control(
-        "Show",
-        list(_VIEWS),
-        key=_key("view"),
-        format_func=_VIEWS.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        on_change=_switch,
-    )
+    _switch("view", "Show", _VIEWS, now.view, _view_chosen)
+
+
+def sort_switch(now: HistoryQuery) -> None:
+    """Which of what was found comes first."""
+    _switch("sort", "Order", _SORTS, "best" if now.ranked else "", _chosen)
 
 
 def bar(now: HistoryQuery, models: Iterable[str]) -> None:
@@ -148,22 +144,9 @@ def bar(now: HistoryQuery, models: Iterable[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filters"):
         _search(now)
         _time(now)
-        _several(
-            "provider",
-            "Provider" if calls else "Provider asked",
-            now,
-            PROVIDERS,
-            label_of,
-            any_of="Any provider",
-        )
-        _several(
-            "status",
-            "Outcome",
-            now,
-            statuses,
-            lambda name: statuses[name].word if name in statuses else name,
-            any_of="Any outcome",
-        )
+        of_calls = "Provider" if calls else "Provider asked"
+        _several("provider", of_calls, now, PROVIDERS, label_of, "Any provider")
+        _several("status", "Outcome", now, statuses, _labelled(statuses), "Any outcome")
         _more(now, models)
         if now.filters:
             st.button(
@@ -173,21 +156,6 @@ def bar(now: HistoryQuery, models: Iterable[str]) -> None:
     chips(now.filters, ask)
 
 
-def sort_switch(now: HistoryQuery) -> None:
-    """Which of what was found comes first."""
-    _follow("sort", "best" if now.ranked else "")
-    st.segmented_control(
-        "Order",
-        list(_SORTS),
-        key=_key("sort"),
-        format_func=_SORTS.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        on_change=_chosen,
-        args=("sort",),
-    )
-
-
 def _more(now: HistoryQuery, models: Iterable[str]) -> None:
     calls = now.view == "calls"
     reasons = [*(() if calls else RUN_ENDS), *ErrorKind]
@@ -195,34 +163,16 @@ def _more(now: HistoryQuery, models: Iterable[str]) -> None:
     label = f"More filters ({used})" if used else "More filters"
     with st.popover(label, icon=":material/tune:", key="more_filters"):
         if not calls:
-            _several(
-                *("answered_by", "Answered by", now, PROVIDERS, label_of),
-                any_of="Any provider",
-                width=300,
-            )
-        _several("error_kind", "Reason", now, reasons, reason, any_of="Any reason", width=300)
-        asked_model = "Model" if calls else "Model asked"
-        _several("model", asked_model, now, models, str, any_of="Any model", width=300)
+            _several("answered_by", "Answered by", now, PROVIDERS, label_of, "Any provider", 300)
+        _several("error_kind", "Reason", now, reasons, reason, "Any reason", 300)
+        of_calls = "Model" if calls else "Model asked"
+        _several("model", of_calls, now, models, str, "Any model", 300)
         _several(
-            "strategy",
-            "Strategy",
-            now,
-            STRATEGIES,
-            lambda name: STRATEGIES[name].label if name in STRATEGIES else name,
-            any_of="Any strategy",
-            width=300,
+            "strategy", "Strategy", now, STRATEGIES, _labelled(STRATEGIES), "Any strategy", 300
         )
         practice = YES_OR_NO.get(now.filters.get("simulated", ("",))[-1].lower())
-        _follow("simulated", "" if practice is None else str(practice).lower())
-        st.selectbox(
-            "Practice or real",
-            list(_PRACTICE),
-            key=_key("simulated"),
-            format_func=_PRACTICE.__getitem__,
-            on_change=_chosen,
-            args=("simulated",),
-            width=300,
-        )
+        chosen = "" if practice is None else str(practice).lower()
+        _one("simulated", "Practice or real", _PRACTICE, chosen, _chosen, 300)
 
 
 def _search(now: HistoryQuery) -> None:
@@ -247,8 +197,7 @@ def _several(
     label: str,
     now: HistoryQuery,
     options: Iterable[str],
-    said: Any,
-    *,
+    said: Callable[[str], str],
     any_of: str,
     width: int = 160,
 ) -> None:
@@ -268,26 +217,56 @@ def _several(
     )
 
 
-def _time(now: HistoryQuery) -> None:
-    words = {
-        "": "Any time",
-        **PERIODS,
-        _DATES: "Two dates",
-    }
-    exact = "since" in now.filters or "until" in now.filters
-    _follow("period", _DATES if exact else now.filters.get("period", ("",))[-1], among=words)
+def _one(
+    name: str,
+    label: str,
+    words: Mapping[str, str],
+    chosen: str,
+    on_change: Callable[[str], None],
+    width: int = 160,
+) -> None:
+    """One of several; what came with the address and is none of them is the first."""
+    _follow(name, chosen if chosen in words else "")
     st.selectbox(
-        "Time",
+        label,
         list(words),
-        key=_key("period"),
+        key=_key(name),
         format_func=words.__getitem__,
-        label_visibility="collapsed",
-        on_change=_period_chosen,
-        width=160,
+        label_visibility="visible" if width == 300 else "collapsed",
+        on_change=on_change,
+        args=(name,),
+        width=width,
     )
 
 
-def _period_chosen() -> None:
+def _switch(
+    name: str, label: str, words: Mapping[str, str], chosen: str, on_change: Callable[[str], None]
+) -> None:
+    _follow(name, chosen)
+    st.segmented_control(
+        label,
+        list(words),
+        key=_key(name),
+        format_func=words.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        on_change=on_change,
+        args=(name,),
+    )
+
+
+def _labelled(rows: Mapping[str, Any]) -> Callable[[str], str]:
+    return lambda name: rows[name].label if name in rows else name
+
+
+def _time(now: HistoryQuery) -> None:
+    words = {"": "Any time", **PERIODS, _DATES: "Two dates"}
+    exact = "since" in now.filters or "until" in now.filters
+    chosen = _DATES if exact else now.filters.get("period", ("",))[-1]
+    _one("period", "Time", words, chosen, _period_chosen)
+
+
+def _period_chosen(_: str) -> None:
     chosen = st.session_state[_key("period")]
     if chosen == _DATES:
         today = datetime.now(_here()).date()
@@ -371,9 +350,7 @@ def _key(name: str) -> str:
     return f"history_{name}"
 
 
-def _follow(name: str, value: Any, *, among: Iterable[Any] | None = None) -> None:
-    if among is not None and value not in among:
-        value = ""
+def _follow(name: str, value: Any) -> None:
     follow(_key(name), value)
 
 
@@ -381,7 +358,7 @@ def _chosen(name: str) -> None:
     ask(**{name: st.session_state[_key(name)]})
 
 
-def _switch() -> None:
+def _view_chosen(_: str) -> None:
     # Runs and calls end in different ways, so those choices do not carry over.
     others = dict.fromkeys(("answered_by", "status", "error_kind", "slower_than", "up_to", "saved"))
     ask(view=st.session_state[_key("view")], **others)

@@ -100,7 +100,7 @@ def run_rows(frame: pd.DataFrame, *, how: How) -> list[ListRow]:
             f"{run['calls']:,}",
             came_to.short_cost,
         ]
-        rows.append(ListRow(run["id"], f"{how.address}{run['id']}", f"{status.word} run", cells))
+        rows.append(ListRow(run["id"], f"{how.address}{run['id']}", f"{status.label} run", cells))
     return rows
 
 
@@ -166,7 +166,7 @@ def _when(moment: float, zone: str | None) -> dict[str, Any]:
 
 
 def _chip(status: Status, title: str) -> dict[str, str]:
-    return {"tone": status.tone, "sign": status.sign, "word": status.word, "title": title}
+    return {"tone": status.tone, "sign": status.sign, "word": status.label, "title": title}
 
 
 def _tag(record: dict[str, Any]) -> str | None:

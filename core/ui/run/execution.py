@@ -195,7 +195,7 @@ def _folded(run: Run, view: StepView) -> None:
     label = f"{view.index + 1}. {show.plain(show.agent(view.step.agent_type))}"
     status = STATUSES[view.state]
     if view.state != "done":
-        label += f" ({status.word.lower()})"
+        label += f" ({status.label.lower()})"
     with st.expander(label, icon=status.material, key=f"read {run.record.id} {view.index}"):
         st.markdown(f"**{show.plain(view.step.description)}**")
         st.caption(show.step_facts(view.step.dependencies, view.step.tool_name))
@@ -387,7 +387,7 @@ def _step(run: Run, view: StepView) -> None:
             f"**{view.index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch"
         )
         _who(view, head)
-        head.badge(status.word, icon=status.material, color=status.colour)
+        head.badge(status.label, icon=status.material, color=status.colour)
         st.markdown(show.plain(step.description))
         st.caption(show.step_facts(step.dependencies, step.tool_name))
         if view.state == "running":
