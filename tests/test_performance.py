@@ -28,79 +28,32 @@ from db.upkeep.removal import remove_numbers
 from tests.recording import START, answers, failed, record
 
 ALL = Period(0.0, START * 2)
-NUMBERS = {"calls": "int64", "ok": "int64", "rated": "int64"}
-FRAMES = {
-    "by_provider": {
-        "provider": "str",
-        **NUMBERS,
-        "success_rate": "float64",
-        "p50": "float64",
-        "p95": "float64",
-        "p99": "float64",
-        "ttft": "float64",
-        "tokens_per_second": "float64",
-        "cost_usd": "float64",
-        "unpriced": "int64",
-        "plans": "int64",
-        "plan_cost": "float64",
-        "valid_plan_rate": "float64",
-    },
-    "by_model": {
-        "provider": "str",
-        "model": "str",
-        **NUMBERS,
-        "refused": "int64",
-        "success_rate": "float64",
-        "p50": "float64",
-        "p95": "float64",
-        "p99": "float64",
-        "ttft": "float64",
-        "tokens_per_second": "float64",
-        "cost_usd": "float64",
-        "unpriced": "int64",
-        "plans": "int64",
-        "plan_cost": "float64",
-        "valid_plan_rate": "float64",
-    },
-    "latency_over_time": {
-        "provider": "str",
-        "start": "float64",
-        "until": "float64",
-        **NUMBERS,
-        "p50": "float64",
-        "p95": "float64",
-    },
-    "over_time": {
-        "provider": "str",
-        "start": "float64",
-        **NUMBERS,
-        "success_rate": "float64",
-        "p50": "float64",
-        "p95": "float64",
-        "cost_usd": "float64",
-    },
-    "totals_over_time": {
-        "start": "float64",
-        **NUMBERS,
-        "success_rate": "float64",
-        "p50": "float64",
-        "p95": "float64",
-        "cost_usd": "float64",
-    },
-    "latency_distribution": {
-        "provider": "str",
-        "low": "float64",
-        "high": "float64",
-        "calls": "int64",
-    },
-    "failures": {"provider": "str", "error_kind": "str", "calls": "int64"},
-    "saved_over_time": {
-        "start": "float64",
-        "runs": "int64",
-        "completed": "int64",
-        "saved": "int64",
-    },
+
+
+def of(kind: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), kind)
+
+
+PROVIDER = {"provider": "str"}
+NUMBERS = of("int64", "calls ok rated")
+TAIL = {
+    **of("float64", "success_rate p50 p95 p99 ttft tokens_per_second cost_usd"),
+    **of("int64", "unpriced plans"),
+    **of("float64", "plan_cost valid_plan_rate"),
 }
+RATES = of("float64", "success_rate p50 p95 cost_usd")
+FRAMES = {
+    "by_provider": {**PROVIDER, **NUMBERS, **TAIL},
+    "by_model": {**PROVIDER, "model": "str", **NUMBERS, "refused": "int64", **TAIL},
+    "latency_over_time": {
+        **PROVIDER, **of("float64", "start until"), **NUMBERS, **of("float64", "p50 p95"),
+    },
+    "over_time": {**PROVIDER, "start": "float64", **NUMBERS, **RATES},
+    "totals_over_time": {"start": "float64", **NUMBERS, **RATES},
+    "latency_distribution": {**PROVIDER, **of("float64", "low high"), "calls": "int64"},
+    "failures": {**PROVIDER, "error_kind": "str", "calls": "int64"},
+    "saved_over_time": {"start": "float64", **of("int64", "runs completed saved")},
+}  # fmt: skip
 
 
 @pytest.fixture
