@@ -54,7 +54,7 @@ STATUSES: dict[str, Status] = {
     ),
     "failed": Status("Failed", "✕", "cancel", "bad", (*_BOTH, "step")),
     "limited": Status(
-        "Limit reached", "▷", "speed", "yours", ("run",), recorded="failed", error_kind="limit"
+        "Limit reached", "‖", "speed", "yours", ("run",), recorded="failed", error_kind="limit"
     ),
     "running": Status("Running", "…", "progress_activity", "busy", (*_BOTH, "step")),
     "cancelled": Status("Stopped", "■", "stop_circle", "quiet", _BOTH),

@@ -1,4 +1,4 @@
-"""What a call adds to the figures: sums, and counts of outcomes and latencies."""
+"""The sums and histograms that one call adds to the figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From counts as text to how often, and to percentiles."""
+"""Percentiles and sums from packed histograms."""
 
 from __future__ import annotations
 
