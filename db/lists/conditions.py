@@ -1,4 +1,4 @@
-"""A filter of calls or of runs as conditions in SQL."""
+"""From a filter of calls or of runs to conditions in SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that a filter finds, as CSV or as JSON lines, piece by piece in little memory."""
+"""The export of everything that a filter finds, as CSV or JSON lines, in little memory."""
 
 from __future__ import annotations
 

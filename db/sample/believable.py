@@ -1,4 +1,4 @@
-"""A made-up history that could have happened: daily rhythm, outages, fallback, changing models."""
+"""The generator of a believable history: daily rhythm, outages, fallback, changing models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history's file before it is written to: its lock, its health, its connection."""
+"""Opening the history's file: its lock, its health check, its connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which file is a history of ours. Any other is refused: not written to, moved or followed.
+"""The check that a file is a history of Manyways; any other is left untouched.
 
 A file is ours if its header says so or, where an earlier version made it, if it has our tables. A
 damaged file can say neither: it is ours if the lock beside it names it as the last one in use.

@@ -1,4 +1,4 @@
-"""Why the history cannot be opened or written. Each message is a sentence for a person."""
+"""The errors of a history that cannot be opened or written, with what helps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcomes that the disk would not take, in a file of one line each, until it does."""
+"""The spool: outcomes that the disk would not take, a JSON line each, until it does."""
 
 from __future__ import annotations
 

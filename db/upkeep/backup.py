@@ -1,4 +1,4 @@
-"""A copy of the history in one file, made while it is in use; and the way back."""
+"""Backup into one file while the history is in use, and restore."""
 
 from __future__ import annotations
 

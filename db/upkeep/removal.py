@@ -1,4 +1,4 @@
-"""What goes from the history: a few rows at a time, the oldest first, never what still runs.
+"""Removal of old rows: a few at a time, the oldest first, never what still runs.
 
 A run's goal and plan go with the last text of its calls, and the run with the last of its calls;
 where it asked nobody, by its own age.
