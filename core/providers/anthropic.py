@@ -108,7 +108,7 @@ class Anthropic:
         # The SDK's own post(), and the bytes that came: its create() knows only today's parameters
         # and its models only today's answers.
         response = await self._sdk.post(_PATH, body=body, cast_to=httpx2.Response, stream=stream)
-        heard = _MessageHeard(on_text)
+        heard = _Heard(on_text)
         try:
             if stream:
                 async for frame in frames(response):
@@ -131,7 +131,7 @@ _NEEDED = ("model", "messages", "max_tokens", "system")
 
 
 @dataclass(slots=True)
-class _MessageHeard:
+class _Heard:
     """What has come of an answer, in events or whole."""
 
     on_text: Callable[[str], None] | None

@@ -106,7 +106,7 @@ class OpenAICompatible:
         # The SDK's own post(), and the bytes that came: its create() first sorts every parameter
         # by its type, and its models take an answer apart that is of any other shape.
         response = await self._sdk.post(_PATH, body=body, cast_to=httpx2.Response, stream=stream)
-        heard = _ChatHeard(on_text)
+        heard = _Heard(on_text)
         try:
             if stream:
                 async for frame in frames(response):
@@ -144,7 +144,7 @@ def _json_format(schema: Any, mode: str) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class _ChatHeard:
+class _Heard:
     """What has come of an answer, in whichever pieces."""
 
     on_text: Callable[[str], None]

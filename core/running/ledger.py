@@ -1,4 +1,4 @@
-"""What all runs together have cost since midnight on this computer."""
+"""What all runs together have spent since midnight on this computer."""
 
 from __future__ import annotations
 
