@@ -44,7 +44,8 @@ class Filter:
     @property
     def costly(self) -> bool:
         """Whether each has to be looked at: then they are counted as far as a person cares."""
-        return self.text is not None
+        told = any(STATUSES[name].recorded for name in self.status if name in STATUSES)
+        return told or self.text is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,7 @@ class RunFilter(Filter):
 
     @property
     def costly(self) -> bool:
-        told = any(STATUSES[name].recorded for name in self.status if name in STATUSES)
-        return told or self.text is not None or bool(self.provider or self.model)
+        return super(RunFilter, self).costly or bool(self.provider or self.model)
 
 
 _F = TypeVar("_F", bound=Filter)
