@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,12 +14,48 @@ from pathlib import Path
 import httpx2
 
 from core.config.settings import VARIABLES
+from tests.served import LIBRARIES, serve
 from tests.standin import closed_port
 
 ROOT = Path(__file__).parent.parent
-
-
 STREAMLIT = ("-m", "streamlit", "run", "console_app.py", "--server.port", "{port}")
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(LIBRARIES)
+
+
+class Forked:
+    """What a `subprocess.Popen` of `python command` is, the libraries imported beforehand."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
+        _, module, *words = command
+        self._process = _forks.Process(
+            target=serve, args=(str(ROOT), dict(environ), str(log), module, words)
+        )
+        self._process.start()
+        assert self._process.pid
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code. Raises `TimeoutExpired` after `timeout` seconds."""
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("console", timeout or 0)
+        return self.returncode
 
 
 def surroundings(own: Mapping[str, str]) -> dict[str, str]:
@@ -28,9 +65,10 @@ def surroundings(own: Mapping[str, str]) -> dict[str, str]:
 
 
 class Console:
-    """Started with `streamlit run`, or as `command` says; its history lives in `folder`.
+    """`streamlit run` in a process of its own; its history lives in `folder`.
 
-    A context manager.
+    With a `command` that command is started as a person would, without what most starts share
+    here: the libraries' import; `root` is where the code is. A context manager.
     """
 
     def __init__(
@@ -40,23 +78,20 @@ class Console:
         *,
         wait: bool = True,
         port: int | None = None,
-        command: Sequence[str] = STREAMLIT,
+        command: Sequence[str] | None = None,
         root: Path = ROOT,
     ) -> None:
         self.port = port or closed_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = folder / "console.db"
         self.log = folder / "console.log"
-        own = {"DATABASE_URL": f"sqlite:///{self.database}", **(environment or {})}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *(part.format(port=self.port) for part in command)],
-                cwd=root,
-                env=surroundings(own),
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-            )
+        environ = surroundings(
+            {"DATABASE_URL": f"sqlite:///{self.database}", **(environment or {})}
+        )
+        words = [part.format(port=self.port) for part in command or STREAMLIT]
+        self.process = (
+            self._started(words, environ, root) if command else Forked(words, environ, self.log)
+        )
         self.begun = time.monotonic()
         self.client = httpx2.Client(base_url=self.url, timeout=60, trust_env=False)
         if wait:
@@ -65,6 +100,19 @@ class Console:
             except BaseException:
                 self.kill()
                 raise
+
+    def _started(
+        self, words: Sequence[str], environ: Mapping[str, str], root: Path
+    ) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, *words],
+                cwd=root,
+                env=environ,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
 
     def _ready(self) -> float:
         """Seconds from the start to the first 200 of /healthz."""

@@ -21,7 +21,7 @@ from core.config.certificates import faults
 from core.config.settings import read_settings
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
-from tests.process import ROOT, Console
+from tests.process import ROOT, STREAMLIT, Console
 from tests.standin import HELLO, PLAN, SEATS, StandIn, Yard, answer, eventually
 
 # Asks each provider that the environment sets up, and says how that ended.
@@ -185,7 +185,7 @@ def test_a_console_with_stale_certificates_plans_and_sees_a_server_on_this_compu
             "BITNET_BASE_URL": server.base_url,
             "CONSOLE_PRACTICE": "off",
         }
-        with Console(tmp_path, environ) as console:
+        with Console(tmp_path, environ, command=STREAMLIT) as console:
             client = console.client
 
             def seen() -> bool:

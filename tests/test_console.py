@@ -18,13 +18,13 @@ import pytest
 
 from core.planning.plan import Plan
 from tests import standin
-from tests.process import Console
+from tests.process import STREAMLIT, Console
 from tests.standin import PLAN, PROSE
 
 
 @pytest.fixture(scope="module")
 def practice(tmp_path_factory):
-    with Console(tmp_path_factory.mktemp("practice")) as console:
+    with Console(tmp_path_factory.mktemp("practice"), command=STREAMLIT) as console:
         yield console
 
 
@@ -94,7 +94,7 @@ def test_the_first_plan_takes_little_more_than_its_sdk_and_any_plan(tmp_path):
     def plan():
         assert console.plan("Plan a weekend in Lisbon for two").json()["status"] == "success"
 
-    with Console(tmp_path) as console:
+    with Console(tmp_path, command=STREAMLIT) as console:
         first, others = seconds(plan), [seconds(plan) for _ in range(5)]
     loads = [sys.executable, "-c", "import anthropic"]
     sdk = seconds(lambda: subprocess.run(loads, check=True))

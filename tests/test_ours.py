@@ -20,7 +20,7 @@ from db.sqlite.ours import APPLICATION_ID
 from db.sqlite.refusals import NotOurHistory
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup
-from tests.process import ROOT, Console
+from tests.process import ROOT, STREAMLIT, Console
 
 PROSE = "Dear diary, this is no database.\n" * 200
 
@@ -312,7 +312,8 @@ def test_where_files_cannot_be_locked_it_says_so(tmp_path):
         text=True,
         check=True,
     )
-    with Console(tmp_path, {"LD_PRELOAD": str(library)}, wait=False) as console:
+    preloaded = {"LD_PRELOAD": str(library)}
+    with Console(tmp_path, preloaded, wait=False, command=STREAMLIT) as console:
         assert console.process.wait(60) == 1
         said = console.log.read_text()
     assert "cannot be locked" in said
