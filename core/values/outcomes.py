@@ -60,173 +60,87 @@ class ErrorKind(StrEnum):
         kind._value_, kind.outcome = outcome.name, outcome
         return kind
 
+    # fmt: off
     CONNECTION = Outcome(
-        "connection",
-        11,
-        "Not reached",
-        "could not be reached",
-        "Check the internet connection and the provider's address.",
-        _TEST,
+        "connection", 11, "Not reached", "could not be reached",
+        "Check the internet connection and the provider's address.", _TEST,
     )
     TIMEOUT = Outcome(
-        "timeout",
-        10,
-        "No answer in time",
-        "did not answer in time",
-        "Try again, or allow more time for an attempt.",
-        Remedy("Allow more time", "settings"),
+        "timeout", 10, "No answer in time", "did not answer in time",
+        "Try again, or allow more time for an attempt.", Remedy("Allow more time", "settings"),
     )
     SERVER_ERROR = Outcome(
-        "server_error",
-        9,
-        "Error of its own",
-        "had an error of its own",
-        "Try again in a minute; nothing is wrong on your side.",
-        _DOWN,
+        "server_error", 9, "Error of its own", "had an error of its own",
+        "Try again in a minute; nothing is wrong on your side.", _DOWN,
     )
     OVERLOADED = Outcome(
-        "overloaded",
-        8,
-        "Overloaded",
-        "is overloaded",
-        "Try again in a minute; nothing is wrong on your side.",
-        _DOWN,
+        "overloaded", 8, "Overloaded", "is overloaded",
+        "Try again in a minute; nothing is wrong on your side.", _DOWN,
     )
     RATE_LIMITED = Outcome(
-        "rate_limited",
-        7,
-        "Too many requests",
-        "asked for fewer requests",
-        "Wait a little, or ask the provider for a higher limit.",
-        _DOWN,
-        circuit="rests",
+        "rate_limited", 7, "Too many requests", "asked for fewer requests",
+        "Wait a little, or ask the provider for a higher limit.", _DOWN, circuit="rests",
     )
     AUTH = Outcome(
-        "auth",
-        1,
-        "Key not accepted",
-        "did not accept the key",
-        "Check this provider's key and start again.",
-        Remedy("Where to get a key", "keys"),
+        "auth", 1, "Key not accepted", "did not accept the key",
+        "Check this provider's key and start again.", Remedy("Where to get a key", "keys"),
         circuit="opens",
     )
     PERMISSION = Outcome(
-        "permission",
-        2,
-        "Not allowed",
-        "does not let this key do that",
-        "Give the key access in the provider's own console.",
-        Remedy("Open {it}'s keys", "keys"),
+        "permission", 2, "Not allowed", "does not let this key do that",
+        "Give the key access in the provider's own console.", Remedy("Open {it}'s keys", "keys"),
         circuit="opens",
     )
     BILLING = Outcome(
-        "billing",
-        3,
-        "Out of credit",
-        "is out of credit",
-        "Top up the account with this provider.",
-        Remedy("Open billing", "billing"),
+        "billing", 3, "Out of credit", "is out of credit",
+        "Top up the account with this provider.", Remedy("Open billing", "billing"),
         circuit="opens",
     )
     MODEL_NOT_FOUND = Outcome(
-        "model_not_found",
-        4,
-        "Model not served",
-        "does not serve this model",
-        "Choose another model for this provider.",
-        Remedy("Choose another model", "providers"),
+        "model_not_found", 4, "Model not served", "does not serve this model",
+        "Choose another model for this provider.", Remedy("Choose another model", "providers"),
         circuit="opens",
     )
     BAD_RESPONSE = Outcome(
-        "bad_response",
-        13,
-        "No usable answer",
-        "sent something that is no answer",
-        "Check the provider's address; a proxy or a sign-in page may be in the way.",
-        _TEST,
+        "bad_response", 13, "No usable answer", "sent something that is no answer",
+        "Check the provider's address; a proxy or a sign-in page may be in the way.", _TEST,
     )
     BAD_REQUEST = Outcome(
-        "bad_request",
-        5,
-        "Request not understood",
-        "did not understand the request",
-        "Change the goal or the options.",
-        _GOAL,
-        circuit="neutral",
-        rated=False,
+        "bad_request", 5, "Request not understood", "did not understand the request",
+        "Change the goal or the options.", _GOAL, circuit="neutral", rated=False,
         next_provider="until two object to the same",
     )
     CONTEXT_TOO_LONG = Outcome(
-        "context_too_long",
-        6,
-        "Request too long",
-        "found the request too long",
-        "Shorten the goal or its context.",
-        Remedy("Shorten the goal", "goal"),
-        circuit="neutral",
-        rated=False,
-        next_provider="until two object to the same",
+        "context_too_long", 6, "Request too long", "found the request too long",
+        "Shorten the goal or its context.", Remedy("Shorten the goal", "goal"), circuit="neutral",
+        rated=False, next_provider="until two object to the same",
     )
     REFUSED = Outcome(
-        "refused",
-        12,
-        "Declined to answer",
-        "declined to answer",
-        "Put the goal in other words.",
-        _GOAL,
-        circuit="neutral",
-        rated=False,
+        "refused", 12, "Declined to answer", "declined to answer", "Put the goal in other words.",
+        _GOAL, circuit="neutral", rated=False,
     )
     TRUNCATED = Outcome(
-        "truncated",
-        14,
-        "Answer cut off",
-        "ran out of room before it had answered",
-        "Allow a longer answer, or ask for less.",
-        Remedy("Allow a longer answer", "longer"),
+        "truncated", 14, "Answer cut off", "ran out of room before it had answered",
+        "Allow a longer answer, or ask for less.", Remedy("Allow a longer answer", "longer"),
         circuit="neutral",
     )
     INVALID_PLAN = Outcome(
-        "invalid_plan",
-        15,
-        "Plan does not hold",
-        "answered, but not with a plan that holds",
-        "Try again, or put another provider first.",
-        _DOWN,
-        circuit="neutral",
+        "invalid_plan", 15, "Plan does not hold", "answered, but not with a plan that holds",
+        "Try again, or put another provider first.", _DOWN, circuit="neutral",
     )
     CANCELLED = Outcome(
-        "cancelled",
-        16,
-        "Stopped by you",
-        "was stopped by you",
-        "Run it again when you like.",
-        circuit="neutral",
-        rated=False,
-        next_provider="no",
-        http=409,
+        "cancelled", 16, "Stopped by you", "was stopped by you", "Run it again when you like.",
+        circuit="neutral", rated=False, next_provider="no", http=409,
     )
     INTERRUPTED = Outcome(
-        "interrupted",
-        17,
-        "Manyways stopped",
-        "was cut off when Manyways stopped",
-        "Run it again.",
-        circuit="neutral",
-        rated=False,
-        next_provider="no",
-        http=503,
+        "interrupted", 17, "Manyways stopped", "was cut off when Manyways stopped",
+        "Run it again.", circuit="neutral", rated=False, next_provider="no", http=503,
     )
     INTERNAL = Outcome(
-        "internal",
-        18,
-        "Manyways failed",
-        "was not at fault: Manyways failed",
-        "Try again, and tell us if it stays.",
-        circuit="neutral",
-        rated=False,
-        next_provider="no",
+        "internal", 18, "Manyways failed", "was not at fault: Manyways failed",
+        "Try again, and tell us if it stays.", circuit="neutral", rated=False, next_provider="no",
     )
+    # fmt: on
 
 
 # What a success rate is of, everywhere: outcomes of a call that say something of its provider.
