@@ -114,8 +114,9 @@ def _refuse_to_start(reason: str) -> None:
 def _warm(engine: Engine) -> None:
     """Import what the first page and the first plan need, then keep it out of collections."""
     engine.warm()
-    import altair  # noqa: F401 - imported for its effect
     import pandas  # noqa: F401 - imported for its effect
+
+    import core.insight.templates  # noqa: F401 - imported for its effect
 
     gc.collect()
     gc.freeze()

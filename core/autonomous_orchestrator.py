@@ -1,5 +1,5 @@
 """The door to the orchestrator by the name that the system was first described with."""
 
-from core.running.orchestrator import AutonomousOrchestrator
+from core.running.steps.orchestrator import AutonomousOrchestrator
 
 __all__ = ["AutonomousOrchestrator"]

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import httpx2
 
@@ -32,7 +33,12 @@ class Forked:
         self._process = _forks.Process(
             target=serve, args=(str(ROOT), dict(environ), str(log), module, words)
         )
-        self._process.start()
+        # A fork runs the file of `__main__` anew, and in a page's test that is the page.
+        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            self._process.start()
+        finally:
+            sys.modules["__main__"] = main
         assert self._process.pid
         self.pid = self._process.pid
 

@@ -10,8 +10,9 @@ from core.planning.planner import LLMPlanner
 from core.providers.connect import connect
 from core.routing.router import MultiProviderStrategy
 from core.running.engine import Engine
-from core.running.orchestrator import AutonomousOrchestrator
+from core.running.steps.orchestrator import AutonomousOrchestrator
 from core.values.errors import BadRequest
+from core.values.runs import RunRequest
 from core.web.api import make_api
 from db.choices import Choices
 from db.lists.queries import Archive
@@ -85,8 +86,8 @@ def test_what_looks_like_a_key_is_refused_and_not_said_back(engine, yard, path, 
 def test_half_of_a_character_is_refused_before_there_is_a_run(engine, half):
     for goal, more in ((half, {}), ("Plan a picnic", {"context": half})):
         with pytest.raises(BadRequest, match="half of a character"):
-            engine.submit(goal, source="python", **more)
-    assert engine.active() == []
+            engine.submit(RunRequest(goal, source="python", **more))
+    assert engine.runs.active() == []
 
 
 @pytest.mark.parametrize("half", HALVES)

@@ -20,7 +20,7 @@ import db.sqlite.writer
 from core.values.calls import Attempt, Message, Usage
 from core.values.errors import HistoryUnavailable
 from core.values.outcomes import ErrorKind
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 from db.lists.queries import Archive
 from db.sqlite.refusals import HistoryInUse
 from db.sqlite.writer import SqliteHistory
@@ -78,10 +78,9 @@ def answered(begun, **changes):
     )
 
 
-def run_record(run_id="r", **changes):
-    return RunRecord(
-        run_id, "Plan it", "priority", "ui", False, 1_790_000_000.5, {"timeout": None}, **changes
-    )
+def run_record(run_id="r", idempotency_key=None, **changes):
+    request = RunRequest("Plan it", source="ui", idempotency_key=idempotency_key)
+    return RunRecord(run_id, request, "priority", False, 1_790_000_000.5, **changes)
 
 
 def wait_for(condition, seconds=5.0):
@@ -169,7 +168,8 @@ def test_a_run_comes_back_as_it_was_written(path, history):
 
     asyncio.run(both())
     stored = Archive(path).run("r")
-    assert replace(stored, idempotency_key="k") == ended
+    assert replace(stored, request=record.request) == ended
+    assert replace(stored.request, idempotency_key="k") == record.request
     assert Archive(path).run_by_idempotency_key("k") == stored
     assert Archive(path).run_by_idempotency_key("another") is None
 
@@ -231,7 +231,7 @@ def test_no_secret_reaches_the_file(path):
     history = SqliteHistory.open(path, redact=lambda text: text.replace("sk-canary", "***"))
     begun = attempt(history, model="sk-canary")
     record = run_record(error="sk-canary", plan="sk-canary", model="sk-canary")
-    record = replace(record, goal="sk-canary", options={"context": "sk-canary"})
+    record = replace(record, request=RunRequest("sk-canary", context="sk-canary"))
 
     async def call():
         await history.begin_run(record)

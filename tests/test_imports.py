@@ -70,6 +70,12 @@ RULES = (
     Rule("Streamlit is the pages' own", ("streamlit",), ("console_app", "core.ui")),
     Rule("SQL is db's own", ("sqlite3", "sqlmodel", "sqlalchemy"), ("db",)),
     Rule("the core and its pages know no database", ("db",), ("console_app", "db")),
+    Rule("Altair makes templates", ("altair",), ("core.insight.templates",)),
+    Rule(
+        "which Performance alone waits for",
+        ("core.insight.templates", "core.insight.charts", "core.insight.sparks"),
+        ("core.insight.charts", "core.insight.sparks", "core.ui.performance", "console_app"),
+    ),
     Rule("nobody needs the pages", ("core.ui",), ("console_app", "core.ui")),
     Rule("nobody needs the root", ("console_app",), ()),
     Rule("the API is mounted, not used", ("core.web.api",), ("console_app",)),

@@ -11,6 +11,7 @@ from core.config.keys import keys_in, without_keys
 from core.config.settings import read_settings
 from core.running.engine import Engine
 from core.values.errors import KeyFound
+from core.values.runs import RunRequest
 from db.choices import Choices
 from db.lists.queries import Archive
 from db.sqlite.writer import SqliteHistory
@@ -117,34 +118,35 @@ def sent(yard):
 def test_it_is_neither_sent_nor_kept(engine, yard, key):
     for goal, more in ((f"Deploy with {key}", {}), ("Deploy", {"context": f"Use {key}"})):
         with pytest.raises(KeyFound) as refused:
-            engine.submit(goal, source="api", **more)
+            engine.submit(RunRequest(goal, source="api", **more))
         assert "Take the key out" in str(refused.value)
         assert R not in str(refused.value)
-    assert engine.active() == []
+    assert engine.runs.active() == []
     assert yard["openai"].requests == []
     assert R.encode() not in on_disk(engine)
 
 
 def test_it_goes_without_the_key_or_as_it_is_when_somebody_says_so(engine, yard):
     key = KEYS[0]
-    without = engine.submit(f"Deploy with {key}", source="ui", context=key, keys="remove")
-    assert engine.run(without).done.wait(30)
-    assert engine.run(without).record.goal == "Deploy with [key]"
-    assert engine.run(without).record.options["context"] == "[key]"
+    request = RunRequest(f"Deploy with {key}", context=key)
+    without = engine.submit(request, keys="remove")
+    assert engine.runs.get(without).done.wait(30)
+    assert engine.runs.get(without).record.goal == "Deploy with [key]"
+    assert engine.runs.get(without).record.request.context == "[key]"
     assert key not in sent(yard)
     assert key.encode() not in on_disk(engine)
-    kept = engine.submit(f"Explain {key}", source="ui", keys="keep")
-    assert engine.run(kept).done.wait(30)
-    assert key in engine.run(kept).record.goal
+    kept = engine.submit(RunRequest(f"Explain {key}", source="ui"), keys="keep")
+    assert engine.runs.get(kept).done.wait(30)
+    assert key in engine.runs.get(kept).record.goal
 
 
 def test_a_changed_goal_and_an_edited_plan_are_looked_at_too(engine, yard):
     from tests.standin import PLAN, answer
 
     yard["openai"].script = lambda received: answer(PLAN)
-    run_id = engine.submit("Plan a picnic", source="ui", approve=True)
-    assert engine.run(run_id).done.wait(30)
-    plan = engine.run(run_id).plan
+    run_id = engine.submit(RunRequest("Plan a picnic", source="ui", approve=True))
+    assert engine.runs.get(run_id).done.wait(30)
+    plan = engine.runs.get(run_id).plan
     step = plan.steps[0].model_copy(update={"description": f"Use {KEYS[0]}"})
     edited = plan.model_copy(update={"steps": [step, *plan.steps[1:]]})
     with pytest.raises(KeyFound):

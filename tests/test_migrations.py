@@ -133,5 +133,5 @@ def test_what_a_first_version_holds_is_counted_when_it_is_brought_up_to_date(tmp
     found = Performance(path).summary(Period(0, 2e9), simulated=False)
     assert (found.calls, found.ok, found.rated, found.cost_usd) == (2, 1, 2, 1.0)
     assert (found.runs, found.runs_ok, found.runs_saved) == (1, 1, 1)
-    by_provider = Performance(path).by_provider(Period(0, 2e9), simulated=False)
+    by_provider = Performance(path).by_model(Period(0, 2e9), simulated=False)
     assert by_provider["provider"].tolist() == ["kimi", "openai"]

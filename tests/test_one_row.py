@@ -97,7 +97,7 @@ def test_a_script_asks_the_new_provider_by_the_new_strategy(console, standin):
         "success", "mistral", "last_first",
     )  # fmt: skip
     assert standin.requests[0].body["model"] == "mistral-large"
-    alone = console.plan("Plan a picnic", priority=["mistral"]).json()
+    alone = console.plan("Plan a picnic", priority=("mistral",)).json()
     assert alone["provider_used"] == "mistral"
     status_of = console.client.get("/autonomous/status").json()["llm_providers"]
     assert status_of["providers"]["mistral"]["successful_calls"] == 2
@@ -152,6 +152,7 @@ from core.insight.charts import failures_by_reason
 from core.running.engine import Engine
 from core.ui.services import Services, provide
 from core.values.periods import Period
+from core.values.runs import RunRequest
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.lists.queries import Archive
@@ -166,9 +167,9 @@ performance = Performance(archive)
 provide(Services(engine, archive, performance))
 runs = []
 for asked in ("openai", "mistral"):
-    run_id = engine.submit("Plan a picnic", source="ui", strategy="last_first", priority=[asked])
-    assert engine.run(run_id).done.wait(60)
-    runs.append(engine.run(run_id))
+    request = RunRequest("Plan a picnic", strategy="last_first", priority=(asked,))
+    runs.append(engine.runs.get(engine.submit(request)))
+    assert runs[-1].done.wait(60)
 
 def shown(page=None, **query):
     test = AppTest.from_file("core/ui/main.py", default_timeout=60)

@@ -8,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config.settings import read_settings
-from core.running.budget import Limits
 from core.running.engine import Engine
 from core.ui import services
 from core.ui.settings.limit_form import CEILINGS
+from core.values.runs import Limits, RunRequest
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.lists.queries import Archive
@@ -61,8 +61,8 @@ def side_by_side(test: AppTest):
 
 
 def finished(engine: Engine, goal: str = "Plan a picnic") -> str:
-    run_id = engine.submit(goal, source="ui")
-    run = engine.run(run_id)
+    run_id = engine.submit(RunRequest(goal, source="ui"))
+    run = engine.runs.get(run_id)
     assert run is not None
     assert run.done.wait(30)
     return run_id
@@ -173,7 +173,7 @@ def test_a_goal_with_a_key_is_asked_about_and_goes_without_it_first(engine, yard
     without, as_it_is = "Send it without the key", "It is no key: send it as it is"
     assert labels.index(without) < labels.index(as_it_is)
     press(page, without)
-    run = engine.run(page.session_state["last_run"])
+    run = engine.runs.get(page.session_state["last_run"])
     assert run.done.wait(30)
     assert run.record.goal == "Deploy with [key]"
     assert A_KEY.encode() not in kept(engine)
@@ -182,7 +182,7 @@ def test_a_goal_with_a_key_is_asked_about_and_goes_without_it_first(engine, yard
 
 def test_a_goal_goes_as_it_is_when_what_it_holds_is_no_key(engine):
     page = press(with_a_key(shown(), "Run plan"), "It is no key: send it as it is")
-    run = engine.run(page.session_state["last_run"])
+    run = engine.runs.get(page.session_state["last_run"])
     assert run.done.wait(30)
     assert run.record.goal == f"Deploy with {A_KEY}"
 
@@ -196,11 +196,11 @@ def test_a_goal_from_which_the_key_was_taken_is_asked_about_no_more(engine):
 def test_plans_are_compared_without_the_key(engine):
     engine.choices.set("switched_off", None)
     page = with_a_key(shown("run/compare.py"), "Compare plans")
-    assert engine.active() == []
+    assert engine.runs.active() == []
     press(page, "Send it without the key")
     ids = page.query_params["runs"]
     for run_id in (ids if isinstance(ids, str) else ids[0]).split(","):
-        run = engine.run(run_id)
+        run = engine.runs.get(run_id)
         assert run.done.wait(30)
         assert run.record.goal == "Deploy with [key]"
     assert A_KEY.encode() not in kept(engine)
@@ -213,7 +213,7 @@ def test_a_changed_goal_with_a_key_is_asked_about(engine):
     press(page, "Plan again")
     assert "This looks like it holds a key." in text(page)
     press(page, "Send it without the key")
-    run = engine.run(page.session_state["last_run"])
+    run = engine.runs.get(page.session_state["last_run"])
     assert run.done.wait(30)
     assert run.record.goal == "Deploy with [key]"
 
@@ -273,27 +273,27 @@ def test_temperature_and_length_go_with_the_run(engine):
     page.slider[0].set_value(1.2)
     page.select_slider[0].set_value("Long")
     next(button for button in page.button if button.label == "Run plan").click().run()
-    run = engine.run(page.session_state["last_run"])
-    assert (run.record.options["temperature"], run.record.options["max_tokens"]) == (1.2, 4000)
+    run = engine.runs.get(page.session_state["last_run"])
+    assert (run.record.request.temperature, run.record.request.max_tokens) == (1.2, 4000)
 
 
 def test_a_limit_that_came_before_the_plan_can_be_raised(engine, yard):
     yard["openai"].script = lambda received: standin.status(500)
-    run_id = engine.submit("Plan a picnic", source="ui", limits=Limits(calls=1))
-    assert engine.run(run_id).done.wait(30)
+    run_id = engine.submit(RunRequest("Plan a picnic", source="ui", limits=Limits(calls=1)))
+    assert engine.runs.get(run_id).done.wait(30)
     page = shown(run=run_id)
     assert "has made 1 call, its limit" in text(page)
     yard["openai"].script = lambda received: standin.answer(standin.PLAN)
     next(button for button in page.button if button.label == "Continue").click().run()
-    assert engine.run(run_id).done.wait(30)
-    assert engine.run(run_id).plan is not None
-    assert len(engine.run(run_id).attempts) == 2
+    assert engine.runs.get(run_id).done.wait(30)
+    assert engine.runs.get(run_id).plan is not None
+    assert len(engine.runs.get(run_id).attempts) == 2
 
 
 def test_a_limit_raised_to_no_whole_number_of_calls_is_not_cut_to_one(engine, yard):
     yard["openai"].script = lambda received: standin.status(500)
-    run_id = engine.submit("Plan a picnic", source="ui", limits=Limits(calls=1))
-    assert engine.run(run_id).done.wait(30)
+    run_id = engine.submit(RunRequest("Plan a picnic", source="ui", limits=Limits(calls=1)))
+    assert engine.runs.get(run_id).done.wait(30)
     page = shown(run=run_id)
     next(each for each in page.number_input if each.key == f"raise {run_id} calls").set_value(2.7)
     page.run()
@@ -302,27 +302,27 @@ def test_a_limit_raised_to_no_whole_number_of_calls_is_not_cut_to_one(engine, ya
     next(each for each in page.number_input if each.key == f"raise {run_id} calls").set_value(4)
     page.run()
     next(button for button in page.button if button.label == "Continue").click().run()
-    assert engine.run(run_id).done.wait(30)
-    assert engine.run(run_id).terms.limits == Limits(calls=4)
+    assert engine.runs.get(run_id).done.wait(30)
+    assert engine.runs.get(run_id).record.request.limits == Limits(calls=4)
 
 
 def test_a_run_with_less_time_than_can_be_set_here_is_shown_and_its_limit_raised(engine, yard):
     yard["openai"].script = lambda received: standin.status(500)
     limits = Limits(seconds=3.0, calls=1)
-    run_id = engine.submit("Plan a picnic", source="api", limits=limits)
-    assert engine.run(run_id).done.wait(30)
+    run_id = engine.submit(RunRequest("Plan a picnic", source="api", limits=limits))
+    assert engine.runs.get(run_id).done.wait(30)
     fields = {field.label: field for field in shown(run=run_id).number_input if run_id in field.key}
     assert (fields["Minutes of work"].value, fields["Calls"].value) == (0.05, 2)
 
 
 def test_a_run_under_way_says_who_is_asked_and_can_be_stopped(engine, yard):
     yard["openai"].script = standin.hang()
-    run_id = engine.submit("Plan a picnic", source="ui")
+    run_id = engine.submit(RunRequest("Plan a picnic", source="ui"))
     assert standin.eventually(lambda: yard["openai"].requests, within=10)
     page = shown(run=run_id)
     assert re.search(r"Asking OpenAI….* s", text(page))
     next(button for button in page.button if button.label == "Stop").click().run()
-    run = engine.run(run_id)
+    run = engine.runs.get(run_id)
     assert run is not None
     assert run.done.wait(10)
     assert "The run was stopped." in text(shown(run=run_id))

@@ -15,7 +15,7 @@ from core.values.calls import Usage
 from core.values.history.summary import Summary
 from core.values.outcomes import ErrorKind
 from core.values.periods import Period
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 from db.choices import Choices
 from db.figures.figures import KINDS
 from db.figures.performance import Performance
@@ -36,19 +36,17 @@ def of(kind: str, names: str) -> dict[str, str]:
 
 PROVIDER = {"provider": "str"}
 NUMBERS = of("int64", "calls ok rated")
-TAIL = {
-    **of("float64", "success_rate p50 p95 p99 ttft tokens_per_second cost_usd"),
-    **of("int64", "unpriced plans"),
-    **of("float64", "plan_cost valid_plan_rate"),
-}
 RATES = of("float64", "success_rate p50 p95 cost_usd")
 FRAMES = {
-    "by_provider": {**PROVIDER, **NUMBERS, **TAIL},
-    "by_model": {**PROVIDER, "model": "str", **NUMBERS, "refused": "int64", **TAIL},
+    "by_model": {
+        **PROVIDER, "model": "str", **NUMBERS, **of("float64", "success_rate p50 p95 p99"),
+        "refused": "int64", **of("float64", "ttft tokens_per_second cost_usd"),
+        **of("int64", "unpriced plans"), **of("float64", "plan_cost valid_plan_rate"),
+    },
     "latency_over_time": {
         **PROVIDER, **of("float64", "start until"), **NUMBERS, **of("float64", "p50 p95"),
     },
-    "over_time": {**PROVIDER, "start": "float64", **NUMBERS, **RATES},
+    "over_time": {**PROVIDER, "start": "float64", **NUMBERS, "success_rate": "float64"},
     "totals_over_time": {"start": "float64", **NUMBERS, **RATES},
     "latency_distribution": {**PROVIDER, **of("float64", "low high"), "calls": "int64"},
     "failures": {**PROVIDER, "error_kind": "str", "calls": "int64"},
@@ -72,7 +70,7 @@ QUARTER = START // SHORTEST * SHORTEST
 
 
 def a_run(run_id, status="completed", **changes):
-    return replace(RunRecord(run_id, "goal", "random", "ui", False, START, {}, status), **changes)
+    return replace(RunRecord(run_id, RunRequest("goal"), "random", False, START, status), **changes)
 
 
 def asked(performance, name, period=ALL, *, edges=(0.0,), simulated=False):
@@ -134,7 +132,7 @@ def test_whether_a_failure_counts_is_said_by_its_row_alone(kind, history, perfor
     rated = 1 + kind.outcome.rated
     summary = performance.summary(ALL, simulated=False)
     assert (summary.rated, summary.success_rate) == (rated, 1 / rated)
-    (row,) = rows(performance.by_provider(ALL, simulated=False))
+    (row,) = rows(performance.by_model(ALL, simulated=False))
     assert row["rated"] == rated
     (row,) = rows(performance.over_time(ALL, (0.0,), simulated=False))
     assert row["rated"] == rated
@@ -154,10 +152,10 @@ def test_a_percentile_that_no_answer_can_tell_is_not_told(number, p95, p99, hist
     found = performance.summary(ALL, simulated=False)
     assert [found.p95 is not None, found.p99 is not None] == [p95, p99]
     assert found.p50 is not None
-    for name in ("by_provider", "by_model", "over_time", "totals_over_time"):
+    for name in ("by_model", "totals_over_time"):
         (row,) = rows(asked(performance, name))
         assert math.isnan(row["p95"]) != p95
-    (row,) = rows(performance.by_provider(ALL, simulated=False))
+    (row,) = rows(performance.by_model(ALL, simulated=False))
     assert math.isnan(row["p99"]) != p99
 
 
@@ -204,8 +202,8 @@ def test_a_new_model_does_not_inherit_the_record_of_the_one_before(history, perf
         ("openai", "new", 10, 10),
         ("openai", "old", 0, 10),
     ]
-    kimi, openai = rows(performance.by_provider(period, simulated=False))
-    assert (kimi["calls"], openai["calls"], openai["success_rate"]) == (1, 20, 0.5)
+    of_all = rows(performance.over_time(period, (period.since,), simulated=False))
+    assert [(row["calls"], row["success_rate"]) for row in of_all] == [(1, 1), (20, 0.5)]
     later = rows(performance.by_model(Period(at + 10, QUARTER + 9000), simulated=False))
     assert [(row["model"], row["success_rate"]) for row in later] == [("new", 1)]
     over_time = performance.over_time(
@@ -235,12 +233,10 @@ def test_practice_costs_nothing_whatever_is_written_of_it(history, performance):
     )
     summary = performance.summary(ALL, simulated=True)
     assert (summary.cost_usd, summary.unpriced) == (0.0, 0)
-    for name in ("by_provider", "by_model"):
-        (row,) = rows(asked(performance, name, simulated=True))
-        assert (row["cost_usd"], row["plan_cost"]) == (0.0, 0.0)
-    for name in ("over_time", "totals_over_time"):
-        (row,) = rows(asked(performance, name, simulated=True))
-        assert row["cost_usd"] == 0.0
+    (row,) = rows(performance.by_model(ALL, simulated=True))
+    assert (row["cost_usd"], row["plan_cost"]) == (0.0, 0.0)
+    (row,) = rows(performance.totals_over_time(ALL, (0.0,), simulated=True))
+    assert row["cost_usd"] == 0.0
 
 
 def test_practice_stands_apart_and_fire_drills_nowhere(history, performance):
@@ -261,7 +257,7 @@ def test_a_plans_cost_has_the_invalid_ones_in_it(history, performance):
         {"cost_usd": 9.0, "step": 0},
         {"provider": "kimi"},
     )
-    kimi, openai = rows(performance.by_provider(ALL, simulated=False))
+    kimi, openai = rows(performance.by_model(ALL, simulated=False))
     assert (openai["plans"], openai["plan_cost"], openai["valid_plan_rate"]) == (1, 0.5, 0.5)
     assert openai["tokens_per_second"] == pytest.approx(100)
     assert openai["cost_usd"] == 9.5
@@ -365,16 +361,21 @@ def ranked(took, part):
     return took[max(0, math.ceil(part * len(took) / 100) - 1)]
 
 
-def agrees(frame, path, edges, period):
-    expected = {}
+def agrees(performance, path, edges, period):
+    """Counts by provider, and percentiles of all together."""
+    expected, together = {}, {}
     for low, high in pairwise([*edges, period.until]):
         found = counted(path, max(low, period.since), min(high, period.until))
-        expected |= {(low, provider): some for provider, some in found.items()}
-    assert {*zip(frame["start"], frame["provider"], strict=True)} == expected.keys()
-    for row in frame.itertuples():
-        calls, took = expected[row.start, row.provider]
-        assert (row.calls, row.ok) == (calls, len(took))
-        if took:
+        expected |= {(low, name): (calls, len(took)) for name, (calls, took) in found.items()}
+        if found:
+            together[low] = sorted(seconds for _, took in found.values() for seconds in took)
+    frame = performance.over_time(period, edges, simulated=True)
+    found = {(row.start, row.provider): (row.calls, row.ok) for row in frame.itertuples()}
+    assert found == expected
+    totals = performance.totals_over_time(period, edges, simulated=True)
+    assert totals["start"].tolist() == [*together]
+    for row in totals.itertuples():
+        if took := together[row.start]:
             exact = [ranked(took, part) if len(took) >= least else math.nan for part, least in SAID]
             assert [row.p50, row.p95] == pytest.approx(exact, rel=0.0101, nan_ok=True)
 
@@ -396,8 +397,7 @@ def test_days_are_those_of_the_viewer_also_when_clocks_change(zone, first, hours
     lengths = {(after - before) / 3600 for before, after in pairwise(edges)}
     assert lengths == {24, hours}
     period = Period(edges[0], edges[-1])
-    frame = Performance(filled).over_time(period, edges[:-1], simulated=True)
-    agrees(frame, filled, edges[:-1], period)
+    agrees(Performance(filled), filled, edges[:-1], period)
 
 
 def test_all_providers_together_are_their_sums_and_the_percentiles_of_all(filled):
@@ -423,16 +423,14 @@ def test_a_period_may_begin_and_end_anywhere(seed, filled):
     edges = sorted(rng.uniform(since - 4000, until) for _ in range(rng.randrange(1, 6)))
     edges[0] = min(edges[0], since)
     performance = Performance(filled)
-    agrees(performance.over_time(period, edges, simulated=True), filled, edges, period)
-    agrees(performance.over_time(period, [since], simulated=True), filled, [since], period)
+    agrees(performance, filled, edges, period)
+    agrees(performance, filled, [since], period)
 
     summary = performance.summary(period, simulated=True)
     expected = counted(filled, since, until)
     assert summary.calls == sum(calls for calls, _ in expected.values())
-    by_provider = performance.by_provider(period, simulated=True)
-    assert dict(zip(by_provider["provider"], by_provider["calls"], strict=True)) == {
-        provider: calls for provider, (calls, _) in expected.items()
-    }
+    calls = performance.by_model(period, simulated=True).groupby("provider")["calls"].sum()
+    assert calls.to_dict() == {provider: calls for provider, (calls, _) in expected.items()}
     spread = performance.latency_distribution(period, simulated=True)
     assert spread["calls"].sum() == summary.ok
     assert (spread["low"] < spread["high"]).all()
@@ -468,7 +466,7 @@ def test_what_came_just_before_a_period_leaves_no_digits_behind(history, perform
     record(history, *before, within)
     period = Period(QUARTER + 300, QUARTER + 3600)
     assert performance.summary(period, simulated=False).cost_usd == 0
-    (row,) = rows(performance.by_provider(period, simulated=False))
+    (row,) = rows(performance.by_model(period, simulated=False))
     assert row["cost_usd"] == 0
     assert math.isnan(row["tokens_per_second"])
 

@@ -14,7 +14,7 @@ from core.values.calls import Attempt, Message, Usage
 from core.values.errors import BadRequest, HistoryUnavailable
 from core.values.history.filters import CallFilter, RunFilter, filter_from, run_filter_from
 from core.values.outcomes import ErrorKind
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 from db.figures.rollup import SHORTEST
 from db.lists import export
 from db.lists.queries import Archive
@@ -64,8 +64,9 @@ def failed(kind=ErrorKind.TIMEOUT, **changes):
     return {"status": "failed", "error_kind": kind, **changes}
 
 
-def a_run(run_id, number=0, **changes):
-    begun = RunRecord(run_id, "Plan it", "random", "ui", False, START + number, {})
+def a_run(run_id, number=0, goal="Plan it", **changes):
+    request = RunRequest(goal, source="ui")
+    begun = RunRecord(run_id, request, "random", False, START + number)
     return replace(begun, **changes)
 
 

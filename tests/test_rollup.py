@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.values.calls import Attempt, Usage
 from core.values.outcomes import ErrorKind
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 from db.figures import counts, rollup
 from db.figures.figures import SUMS
 from db.figures.quantiles import PERCENTILES, quantiles
@@ -149,12 +149,10 @@ def attempts(draw, number):
 def runs(draw):
     return RunRecord(
         draw(st.sampled_from(["r", "s"])),
-        "goal",
+        RunRequest("goal"),
         "random",
-        "ui",
         draw(st.booleans()),
         draw(moments),
-        {},
         draw(st.sampled_from(["running", "completed", "failed", "cancelled"])),
     )
 

@@ -16,7 +16,7 @@ from core.values.history import marks
 from core.values.history.filters import CallFilter, RunFilter
 from core.values.history.marks import END, HIT
 from core.values.history.words import Term, terms_of
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 from db.lists import lists, search
 from db.lists.queries import Archive
 from db.sqlite.writer import SqliteHistory
@@ -214,8 +214,8 @@ def test_a_large_count_stops(history, archive, monkeypatch):
 # -- runs
 
 
-def run_record(run_id="r", **changes):
-    begun = RunRecord(run_id, "Plan the tea", "random", "ui", False, START, {})
+def run_record(run_id="r", goal="Plan the tea", **changes):
+    begun = RunRecord(run_id, RunRequest(goal), "random", False, START)
     return replace(begun, **changes)
 
 

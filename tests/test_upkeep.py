@@ -20,7 +20,7 @@ from core.values.errors import HistoryUnavailable
 from core.values.history.filters import CallFilter, RunFilter
 from core.values.history.retention import RetentionPolicy
 from core.values.outcomes import ErrorKind
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 from db.choices import Choices
 from db.lists.queries import Archive
 from db.sqlite import files
@@ -69,9 +69,8 @@ def fill(history, ages, *, said="a plan with tea in it", running=()):
     async def write():
         for age in ages:
             began = NOW - age * DAY
-            run = RunRecord(
-                f"r{age}", f"Plan tea {age}", "random", "ui", False, began, {"context": "secret"}
-            )
+            asked = RunRequest(f"Plan tea {age}", context="secret", source="ui")
+            run = RunRecord(f"r{age}", asked, "random", False, began)
             await history.begin_run(run)
             for ordinal, status in enumerate(("failed", "ok")):
                 call = Attempt(
@@ -149,7 +148,7 @@ def test_old_texts_go_and_the_numbers_stay(history, archive, keeper):
     assert archive.count_calls() == 8
     assert archive.totals(simulated=False) == before
     gone, kept = archive.run("r40"), archive.run("r20")
-    assert (gone.goal, gone.plan, dict(gone.options)) == ("", None, {})
+    assert (gone.request, gone.plan) == (RunRequest("", source="ui"), None)
     assert (kept.goal, kept.plan) == ("Plan tea 20", '{"why": "tea"}')
     assert keeper.usage().texts == 4
     assert not keeper.preview(policy)
@@ -219,7 +218,7 @@ def resume(history, age, *, today=0.0, end=True):
 
     async def write():
         began = NOW - today * DAY
-        run = RunRecord(f"r{age}", f"Plan tea {age}", "random", "ui", False, NOW - age * DAY, {})
+        run = RunRecord(f"r{age}", RunRequest(f"Plan tea {age}"), "random", False, NOW - age * DAY)
         await history.begin_run(run)
         call = Attempt(history.next_call_id(), 2, "openai", "m", "random", began, run_id=run.id)
         await history.begin(call, (Message("user", "more tea"),))
@@ -256,7 +255,7 @@ def test_of_a_run_that_goes_on_nothing_goes(history, archive, keeper):
 def test_the_words_of_a_run_that_asked_nobody_go_by_its_age(history, archive, keeper):
     async def write():
         for age in (40, 1):
-            run = RunRecord(f"r{age}", "Plan tea", "random", "ui", False, NOW - age * DAY, {})
+            run = RunRecord(f"r{age}", RunRequest("Plan tea"), "random", False, NOW - age * DAY)
             await history.begin_run(run)
             await history.end_run(replace(run, status="failed", finished_at=NOW))
 

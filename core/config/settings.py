@@ -257,66 +257,49 @@ def _provider_rows() -> Iterator[Variable]:
 VARIABLES: tuple[Variable, ...] = (
     *_provider_rows(),
     Variable(
-        "BITNET_MODEL_PATH",
-        "",
-        "a GGUF file: BitNet then runs inside this process, without a server",
-        _file,
+        "BITNET_MODEL_PATH", "",
+        "a GGUF file: BitNet then runs inside this process, without a server", _file,
     ),
     Variable(
-        "DEFAULT_LLM_PROVIDER",
-        "",
-        "moved to the front of the default priority order",
+        "DEFAULT_LLM_PROVIDER", "", "moved to the front of the default priority order",
         partial(_choice, among=tuple(PROVIDERS)),
     ),
     Variable(
-        "LLM_STRATEGY",
-        "round_robin",
-        ", ".join(f"`{name}`" for name in STRATEGIES),
+        "LLM_STRATEGY", "round_robin", ", ".join(f"`{name}`" for name in STRATEGIES),
         partial(_choice, among=tuple(STRATEGIES)),
     ),
     Variable(
-        "LLM_PRIORITY",
-        ",".join(PROVIDERS),
-        "first to last; providers that are not named come after",
-        _names,
+        "LLM_PRIORITY", ",".join(PROVIDERS),
+        "first to last; providers that are not named come after", _names,
     ),
     Variable("LLM_RUN_TIMEOUT", "120", "seconds a whole run may take", _run_seconds),
     Variable(
-        "LLM_ATTEMPT_TIMEOUT",
-        "45",
-        "seconds one attempt may take; the last eligible provider gets all that remains",
-        _seconds,
+        "LLM_ATTEMPT_TIMEOUT", "45",
+        "seconds one attempt may take; the last eligible provider gets all that remains", _seconds,
     ),
     Variable(
-        "LLM_FAILURE_THRESHOLD",
-        "3",
-        "consecutive failures that open a circuit",
+        "LLM_FAILURE_THRESHOLD", "3", "consecutive failures that open a circuit",
         partial(_number, least=1, most=1_000, whole=True),
     ),
     Variable("LLM_COOLDOWN", "60", "seconds a circuit stays open", _seconds),
     Variable(
-        "DATABASE_URL",
-        "sqlite:///data/console.db",
+        "DATABASE_URL", "sqlite:///data/console.db",
         "the history; a relative path starts at the folder of `console_app.py`, "
-        "`~` is the home folder",
-        _database,
+        "`~` is the home folder", _database,
     ),
     Variable("LOG_LEVEL", "INFO", "what goes to standard error", partial(_choice, among=_LEVELS)),
     Variable(
-        "CONSOLE_PRACTICE",
-        "auto",
+        "CONSOLE_PRACTICE", "auto",
         "practice providers: `auto` (on while no provider is set up), `on`, `off`",
         partial(_choice, among=("auto", "on", "off")),
     ),
     Variable(
-        "CONSOLE_PASSWORD",
-        "",
+        "CONSOLE_PASSWORD", "",
         "asked of every browser and, as `Authorization: Bearer`, of every API caller; without it "
-        "only this computer is served. One that cannot be read locks the console",
-        _password,
+        "only this computer is served. One that cannot be read locks the console", _password,
     ),
     Variable("CONSOLE_ALLOWED_HOSTS", "localhost,127.0.0.1", "Host headers served", _hosts),
-)
+)  # fmt: skip
 
 
 def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings:
@@ -330,7 +313,7 @@ def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
         values[row.name], origin[row.name] = _value(row, environ, written, problems)
 
     named = values["LLM_PRIORITY"] if origin["LLM_PRIORITY"] != "default" else ()
-    default = values["DEFAULT_LLM_PROVIDER"]
+    default = [values["DEFAULT_LLM_PROVIDER"]] if values["DEFAULT_LLM_PROVIDER"] else []
     password = values["CONSOLE_PASSWORD"]
     if password is None and any(problem.variable == "CONSOLE_PASSWORD" for problem in problems):
         # Somebody wanted a password: an open console would be the worse surprise.
@@ -351,7 +334,7 @@ def read_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
         },
         bitnet_model_path=values["BITNET_MODEL_PATH"],
         strategy=values["LLM_STRATEGY"],
-        priority=tuple(dict.fromkeys([*named, *([default] if default else []), *PROVIDERS])),
+        priority=tuple(dict.fromkeys([*named, *default, *PROVIDERS])),
         run_timeout=values["LLM_RUN_TIMEOUT"],
         attempt_timeout=attempt_timeout,
         failure_threshold=values["LLM_FAILURE_THRESHOLD"],

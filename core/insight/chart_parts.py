@@ -1,8 +1,8 @@
-"""What the charts have in common: a provider's colour, dash and shape, axes, and marked changes."""
+"""What the charts have in common: a provider's colour, dash and shape, and how one is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ from core.values.registry import PROVIDERS, label_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from core.values.periods import Scale
 
 Spec = dict[str, Any]
 Mark = dict[str, Any]
@@ -52,6 +54,7 @@ _LOOKS = (
 LOOKS = dict(zip(PROVIDERS, _LOOKS, strict=False))
 STRANGER = Look("#808080", (3, 5), "arrow")  # in the history, but no longer known
 NEUTRAL = "#7b849a"
+_PADDING = {"left": 0, "right": 6, "top": 2, "bottom": 0}
 
 
 def short(provider: str) -> str:
@@ -65,85 +68,60 @@ def known_first(providers: Iterable[str]) -> list[str]:
     return [*(name for name in PROVIDERS if name in found), *sorted(found - PROVIDERS.keys())]
 
 
-def by_look(providers: Sequence[str], attribute: str) -> Spec:
-    """A scale from the providers' labels to what sets each of them apart."""
-    looks = [LOOKS.get(name, STRANGER) for name in providers]
-    values = [getattr(look, attribute) for look in looks]
-    return {"domain": [short(name) for name in providers], "range": values}
-
-
-LEGEND: Spec = {
-    "orient": "top",
-    "title": None,
-    "columns": {"expr": "max(2, floor(width / 96))"},
-    "symbolSize": 60,
-    "symbolStrokeWidth": 2,
-    "padding": 0,
-    "offset": 8,
-}
-
-
-def provider_colour(providers: Sequence[str], *, legend: bool = True) -> Spec:
+def looks(marks: Sequence[Mark]) -> Spec:
+    """What a template's scales of providers are filled in with."""
+    providers = known_first(mark["provider"] for mark in marks)
+    own = [LOOKS.get(name, STRANGER) for name in providers]
     return {
-        "field": "label",
-        "type": "nominal",
-        "scale": by_look(providers, "colour"),
-        "legend": LEGEND if legend else None,
+        "providers": providers,
+        "labels": [short(name) for name in providers],
+        "colours": [look.colour for look in own],
+        "dashes": [look.dash for look in own],
+        "shapes": [look.shape for look in own],
     }
 
 
-_CLOCK = (
-    "hours(datum.value) + minutes(datum.value) > 0 ? timeFormat(datum.value, '%H:%M')"
-    " : timeFormat(datum.value, month(datum.value) + date(datum.value) > 1 ? '%-d %b' : '%Y')"
-)
-
-
-def time_axis(since: float, until: float) -> Spec:
-    """Moments are plotted in milliseconds since the epoch; the browser shows its own time."""
-    return {
-        "type": "temporal",
-        "title": None,
-        # As expressions: of plain numbers, several layers together make a domain of none.
-        "scale": {"domain": [{"expr": f"{edge * 1000:.0f}"} for edge in (since, until)]},
-        "axis": {
-            "grid": False,
-            "labelExpr": _CLOCK,
-            "labelBound": True,
-            "tickCount": {"expr": "max(3, floor(width / 80))"},
-        },
-    }
-
-
-PICK: Spec = {
-    "name": "pick",
-    "select": {"type": "point", "fields": ["id"], "toggle": False, "clear": "dblclick"},
-}
-PICKED: Spec = {"param": "pick", "empty": False}
+def times(cut: Scale) -> list[Spec]:
+    # As expressions: of plain numbers, several layers together make a domain of none.
+    return [{"expr": f"{edge * 1000:.0f}"} for edge in (cut.edges[0], cut.edges[-1])]
 
 
 def rows_of(frame: pd.DataFrame) -> list[Mark]:
-    names = frame.columns.tolist()
-    columns = [frame[name].tolist() for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    columns = {str(name): column.tolist() for name, column in frame.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def framed(
-    layers: Sequence[Spec],
+def drawn(
+    template: Spec,
+    alt: str,
     marks: Sequence[Mark],
     *,
     height: int,
     changes: Sequence[Mark] = (),
-    **more: Any,
-) -> Spec:
-    return {
-        "datasets": {"marks": _table(marks), "changes": _table(changes)},
-        "data": {"name": "marks"},
-        "height": height,
-        "padding": {"left": 0, "right": 6, "top": 2, "bottom": 0},
-        "layer": [*(_CHANGED if changes else ()), *layers],
-        "config": {"view": {"stroke": None}},
-        **more,
-    }
+    padding: Mapping[str, int] = _PADDING,
+    shown: Sequence[Mark] | None = None,
+    **values: Any,
+) -> Chart:
+    """`values` are what its "$name" stand for. `shown`: the marks of which it has data, if not all.
+
+    `changes` of the template are left out where there are none.
+    """
+    spec: Spec = {name: _filled(part, values) for name, part in template.items()}
+    spec["datasets"] = {"marks": _table(marks if shown is None else shown)}
+    if changes:
+        spec["datasets"]["changes"] = _table(changes)
+    else:
+        spec["layer"] = [layer for layer in spec["layer"] if "data" not in layer]
+    return Chart({**spec, "height": height, "padding": padding}, alt, [*marks])
+
+
+def _filled(part: Any, values: Spec) -> Any:
+    if isinstance(part, dict):
+        return {name: _filled(inner, values) for name, inner in part.items()}
+    name = part[0] if isinstance(part, list) else part
+    if isinstance(name, str) and name[:1] == "$":
+        return values[name[1:]]
+    return [_filled(inner, values) for inner in part] if isinstance(part, list) else part
 
 
 def _table(rows: Sequence[Mark]) -> Any:
@@ -151,24 +129,3 @@ def _table(rows: Sequence[Mark]) -> Any:
     import pyarrow as pa  # type: ignore[import-untyped] # has no stubs
 
     return pa.Table.from_pylist(list(rows))
-
-
-_OF_CHANGE: Spec = {
-    "x": {"field": "ms", "type": "temporal"},
-    "color": {"value": NEUTRAL},
-    "tooltip": [{"field": "said", "title": "Changed"}, {"field": "when", "title": "When"}],
-    "description": {"field": "said"},
-}
-# A rule at each change, and a flag to point at.
-_CHANGED: list[Spec] = [
-    {
-        "data": {"name": "changes"},
-        "mark": {"type": "rule", "strokeDash": [3, 3], "strokeWidth": 1.5},
-        "encoding": _OF_CHANGE,
-    },
-    {
-        "data": {"name": "changes"},
-        "mark": {"type": "point", "shape": "triangle-down", "filled": True, "size": 110},
-        "encoding": {**_OF_CHANGE, "y": {"value": 0}, "opacity": {"value": 1}},
-    },
-]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from operator import itemgetter
 
-from core.insight.chart_parts import NEUTRAL, Chart, Mark, Spec, framed, time_axis
+from core.insight.chart_parts import Chart, Mark, drawn, times
+from core.insight.templates import TEMPLATES
 from core.values.periods import Scale, buckets_in_words
 from core.values.wording import percent
 
@@ -51,42 +52,17 @@ def spark(
         f"{label} of all providers, on an axis from {ends[0]} to {ends[1]}."
         f" Lowest: {low['said']}, {low['when']}. Highest: {high['said']}, {high['when']}."
     )
-    y: Spec = {
-        "field": "value",
-        "type": "quantitative",
-        "title": None,
-        "scale": {"domain": [axis.low, axis.high], "nice": False, "zero": False},
-        "axis": {
-            "values": [axis.low, axis.high],
-            "labelExpr": f"{json.dumps(ends)}[datum.value > {axis.low} ? 1 : 0]",
-            "labelFontSize": 10,
-            "domain": False,
-            "ticks": False,
-        },
-    }
-    x = {**time_axis(cut.edges[0], cut.edges[-1]), "axis": None}
-    shown = [{"field": "when", "title": "When"}, {"field": "said", "title": label}]
-    layer: Spec = {
-        "mark": {"type": "line", "interpolate": "linear", "strokeWidth": 1.5},
-        "encoding": {"x": {"field": "ms", **x}, "y": y},
-    }
-    if bars:
-        layer = {
-            "mark": {"type": "rect"},
-            "encoding": {
-                "x": {"field": "from", **x},
-                "x2": {"field": "to"},
-                "y": y,
-                "y2": {"datum": 0},
-            },
-        }
-    layer["encoding"] |= {"color": {"value": NEUTRAL}, "tooltip": shown}
-    # To point at, wherever one is: a line is as thin as its values are near the axis.
-    points: Spec = {
-        "mark": {"type": "point", "opacity": 0, "size": 80, "filled": True},
-        "encoding": {"x": {"field": "ms", **x}, "y": y, "tooltip": shown},
-    }
-    return Chart(framed([layer, points], marks, height=_HEIGHT, padding=_PADDING), alt, marks)
+    return drawn(
+        TEMPLATES["small bars" if bars else "small line"],
+        alt,
+        marks,
+        height=_HEIGHT,
+        padding=_PADDING,
+        times=times(cut),
+        ends=[axis.low, axis.high],
+        names=f"{json.dumps(ends)}[datum.value > {axis.low} ? 1 : 0]",
+        label=label,
+    )
 
 
 def _mark(place: int, value: float, cut: Scale, axis: Axis, when: str) -> Mark:

@@ -35,8 +35,8 @@ _POINT = re.compile(r"\*\*(.+?)\*\* *(.+)")  # of a report: its name, and what i
 _MOST_POINTS = 2  # of each step
 _BUILDS_ON = "This builds on:"
 _REPORTS: list[tuple[re.Pattern[str], list[str]]] = [
-    (re.compile(rf"(?:{'|'.join(row['begins'].split())})(?!\w)", re.IGNORECASE), row["says"])
-    for row in DATA["reports"]
+    (re.compile(rf"(?:{'|'.join(begins.split())})(?!\w)", re.IGNORECASE), says)
+    for begins, *says in DATA["reports"]
 ]
 
 

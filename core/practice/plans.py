@@ -11,6 +11,7 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import resources
 from random import Random
 from typing import Any
@@ -18,16 +19,6 @@ from typing import Any
 DATA: dict[str, Any] = tomllib.loads(
     (resources.files(__package__) / "plans.toml").read_text(encoding="utf-8")
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A step's part in a plan."""
-
-    agent: str
-    seconds: float
-    tool: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)  # name -> fact, if there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +42,7 @@ class Style:
 
 
 _ANY = DATA["kinds"]["general"]
-ROLES = {name: Role(**row) for name, row in DATA["roles"].items()}
+ROLES: dict[str, dict[str, Any]] = DATA["roles"]
 STYLES = {name: Style(**row) for name, row in DATA["styles"].items()}
 KINDS = {
     name: Kind(**{**row, **{part: _ANY[part] | row[part] for part in ("slots", "steps")}})
@@ -82,15 +73,16 @@ class Wish:
 def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
     """A plan for the goal in `text`; the same for the same three inputs."""
     style, goal = STYLES.get(provider) or STYLES["openai"], read_goal(text)
+    slowness = DATA["slowness"].get(provider, 1.0)
     done: dict[str, float] = {}  # seconds, if steps wait only for what they need
     for role, needed in style.shape.items():
         start = max((done[each] for each in needed), default=0.0)
-        done[role] = start + ROLES[role].seconds * DATA["slowness"].get(provider, 1.0)
-    named = len(
-        goal.facts.keys() & {"place", "time", "people", "money", "when", "deadline", "thing"}
+        done[role] = start + ROLES[role]["seconds"] * slowness
+    named = {"place", "time", "people", "money", "when", "deadline", "thing"}.intersection(
+        goal.facts
     )
     vague = 0.17 if len(goal.text.split()) < 3 and len(goal.text) < 12 else 0.02
-    sure = DATA["confidence"].get(provider, 0.7) + min(named, 4) * 0.02 - vague
+    sure = DATA["confidence"].get(provider, 0.7) + min(len(named), 4) * 0.02 - vague
     doubt = Random(f"{seed}/{provider}/{goal.text}").uniform(-0.02, 0.02)
     given = style.given.format_map(goal.facts) if "fixed" in goal.facts else style.ungiven
     why = f"{goal.fill(goal.kind.why)} {given}" if goal.text else "The plan is a general one."
@@ -104,9 +96,10 @@ def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
 
 def _steps(style: Style, goal: Wish) -> list[dict[str, Any]]:
     roles = list(style.shape)
-    steps = [_step(role, style, goal) for role in roles]
-    for step, needed in zip(steps, style.shape.values(), strict=True):
-        step["dependencies"] = sorted(roles.index(each) for each in needed)
+    steps = [
+        {**_step(role, style, goal), "dependencies": sorted(map(roles.index, needed))}
+        for role, needed in style.shape.items()
+    ]
     told = " ".join(step["description"] for step in steps).casefold()
     quoted = f"“{shortened(goal.text)}”"
     named = [goal.facts[name] for name in ("thing", "topic", "aim", "place") if name in goal.facts]
@@ -116,18 +109,16 @@ def _steps(style: Style, goal: Wish) -> list[dict[str, Any]]:
 
 
 def _step(role: str, style: Style, goal: Wish) -> dict[str, Any]:
+    row, facts = ROLES[role], goal.facts
     agent, _, sentence = goal.kind.steps[role].rpartition(" | ")
-    given = f"Given: {goal.facts['fixed']}." if role == "scope" and "fixed" in goal.facts else ""
-    said = (goal.fill(sentence), given, style.habits.get(role))
+    given = f"Given: {facts['fixed']}." if role == "scope" and "fixed" in facts else ""
+    said = filter(None, (goal.fill(sentence), given, style.habits.get(role)))
+    wants = row.get("parameters", {})  # name -> fact, if there is one
     return {
-        "agent_type": agent or ROLES[role].agent,
-        "description": " ".join(filter(None, said)),
-        "tool_name": ROLES[role].tool,
-        "parameters": {
-            name: goal.facts[fact]
-            for name, fact in ROLES[role].parameters.items()
-            if fact in goal.facts
-        },
+        "agent_type": agent or row["agent"],
+        "description": " ".join(said),
+        "tool_name": row.get("tool"),
+        "parameters": {name: facts[fact] for name, fact in wants.items() if fact in facts},
     }
 
 
@@ -205,6 +196,7 @@ _TOLD = {"party": "{} people", "deadline": "{} as the deadline", "when": "{} as 
 _READS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FIGURES.items()}
 
 
+@lru_cache(maxsize=16)  # each provider that is asked reads the same
 def read_goal(raw: str) -> Wish:
     text = _one_line(raw[:4_000])
     sentence = _asking_sentence(text)

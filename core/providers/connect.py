@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from core.config.digests import digest
 from core.config.settings import Settings, read_settings
-from core.providers.anthropic import Anthropic
-from core.providers.google import Google
-from core.providers.openai_compatible import OpenAICompatible
+from core.providers.sdks.anthropic import Anthropic
+from core.providers.sdks.google import Google
+from core.providers.sdks.openai_compatible import OpenAICompatible
 from core.values.ports import Provider
 from core.values.registry import PROVIDERS, Wire
 

@@ -5,6 +5,8 @@ kind, in `core.values.outcomes`.
 
 Why it is as it is:
 
+- What is asked for is one frozen value from page and API to the history, and on to every run made
+  again of it: a new option is one field, and none can be forgotten on the way.
 - What has been done of a plan is read from its calls, not kept beside them: a stop, a failure and
   a kill all continue the same way, and no finished step is asked again.
 - Each provider is given as much of earlier results as its own model can read. The longest give

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from core.values.calls import Attempt
 from core.values.errors import LimitReached
 from core.values.outcomes import ErrorKind
+from core.values.ports import Watcher
+from core.values.runs import Limits
 from core.values.wording import count, money, seconds_in_words
 
 _ACTION = "Raise this limit and continue; what is done is kept."
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """None: no limit. Money counts calls whose price is known."""
-
-    seconds: float | None = None  # of work: the time that a plan waits for its reader is free
-    calls: int | None = None  # requests sent, failed ones too
-    usd: float | None = None  # for one run
-    usd_per_day: float | None = None  # for all runs together, since midnight on this computer
-
-    @classmethod
-    def read(cls, known: Mapping[str, Any] | None) -> Limits:
-        """From JSON; what is no positive number is no limit."""
-        names = (field.name for field in fields(cls))
-        return cls(**{name: _positive((known or {}).get(name)) for name in names})
-
-    def as_json(self) -> dict[str, float]:
-        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 class Meter:
@@ -81,6 +65,59 @@ class Meter:
             )
 
 
+class Ledger:
+    """What all runs together have spent since midnight on this computer.
+
+    Read from the history when a run begins, and added to as calls end.
+    """
+
+    def __init__(
+        self, cost_since: Callable[[float], float], *, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._cost_since = cost_since
+        self._wall = wall
+        self._day = float("-inf")
+        self._spent = 0.0  # US dollars
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Look into the history, if it is a new day or the first look."""
+        midnight = midnight_before(self._wall())
+        with self._lock:
+            if midnight != self._day:
+                self._spent, self._day = self._cost_since(midnight), midnight
+
+    def today(self) -> float:
+        """US dollars, of the calls whose price is known."""
+        return self._spent
+
+    def noting(self, watcher: Watcher) -> Watcher:
+        """`watcher`, with each ended call put into the ledger first."""
+        return _Noting(self, watcher)
+
+    def add(self, attempt: Attempt) -> None:
+        with self._lock:
+            self._spent += attempt.cost_usd or 0.0
+
+
+class _Noting:
+    __slots__ = ("_ledger", "_watcher", "attempt_started", "token")
+
+    def __init__(self, ledger: Ledger, watcher: Watcher) -> None:
+        self._ledger, self._watcher = ledger, watcher
+        self.attempt_started, self.token = watcher.attempt_started, watcher.token
+
+    def attempt_ended(self, attempt: Attempt) -> None:
+        self._ledger.add(attempt)
+        self._watcher.attempt_ended(attempt)
+
+
+def midnight_before(moment: float) -> float:
+    """The local midnight before `moment`; both in UTC seconds since the epoch."""
+    here = datetime.fromtimestamp(moment).astimezone()
+    return here.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
 def out_of_time(limits: Limits) -> LimitReached:
     words = seconds_in_words(limits.seconds or 0.0)
     return LimitReached(f"The run has worked for {words}, its limit.", _ACTION)
@@ -124,11 +161,6 @@ def busy_spans(
         else:
             found.append((start, end))
     return found
-
-
-def _positive(value: object) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number and value > 0 else None  # type: ignore[operator] # a number, by the line above
 
 
 def _end(attempt: Attempt, now: float | None) -> float:

@@ -62,12 +62,13 @@ class Lineup:
     def switched_off(self) -> tuple[str, ...]:
         return tuple(name for name in self._choices.get("switched_off") or () if name in PROVIDERS)
 
-    def set_up(self, *, simulated: bool) -> tuple[str, ...]:
+    def set_up(self, *, simulated: bool | None = None) -> tuple[str, ...]:
         """Who could be asked if it is not switched off, in priority order.
 
-        That is who has what it needs: a key, or for BitNet a server that is up or a file.
+        That is who has what it needs: a key, or for BitNet a server that is up or a file. Of a
+        run that started now, unless it is said whether it is `simulated`.
         """
-        if simulated:
+        if self.practising if simulated is None else simulated:
             return self.priority
         here, connected = self._settings.bitnet_model_path is not None, self._connected()
         return tuple(
@@ -76,14 +77,16 @@ class Lineup:
             if name in connected and (name != "bitnet" or here or self.bitnet_up)
         )
 
-    def eligible(self, *, simulated: bool) -> tuple[str, ...]:
-        """Who may be asked, in priority order."""
+    def eligible(self, *, simulated: bool | None = None) -> tuple[str, ...]:
+        """Who may be asked, in priority order, as with `set_up`."""
         off = self.switched_off
         return tuple(name for name in self.set_up(simulated=simulated) if name not in off)
 
-    def why_not_private(self) -> str | None:
+    def why_not_private(self, *, simulated: bool | None = None) -> str | None:
         """Why a private run cannot be had now, in a sentence; None if it can."""
-        return self._why_not_private(simulated=self.practising)
+        practising = self.practising if simulated is None else simulated
+        able = self.eligible(simulated=practising)
+        return why_not_private(self._settings, able=able, practising=practising)
 
     def order(
         self, asked: Sequence[str] | None, *, private: bool, simulated: bool
@@ -94,7 +97,7 @@ class Lineup:
             NoProviderConfigured: none of them can be asked; it says why.
         """
         # The server's address may be another one since the run was asked for.
-        if private and (fault := self._why_not_private(simulated=simulated)):
+        if private and (fault := self.why_not_private(simulated=simulated)):
             raise NoProviderConfigured(fault, "Once that is changed, continue the run.")
         absent = self.absent(asked, private=private, simulated=simulated)
         reasons = {skip.provider: skip.reason for skip in absent}
@@ -131,10 +134,6 @@ class Lineup:
 
         found = ((name, reason(name)) for name in self.priority)
         return tuple(Skip(name, why) for name, why in found if why)
-
-    def _why_not_private(self, *, simulated: bool) -> str | None:
-        able = self.eligible(simulated=simulated)
-        return why_not_private(self._settings, able=able, practising=simulated)
 
 
 def check(strategy: str, priority: Sequence[str] | None) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
 
@@ -32,35 +34,23 @@ _T = TypeVar("_T")
 _Doing = tuple[bool, str]  # is it practice, and the provider's name
 
 
+@dataclass(eq=False, slots=True)
 class Control:
     """Any thread may call it; what touches a provider happens on the engine's loop."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        choices: Choices,
-        lineup: Lineup,
-        routers: Routers,
-        drills: Drills,
-        *,
-        loop: asyncio.AbstractEventLoop,
-        active: Callable[[], Sequence[Run]],
-        wall: Callable[[], float],
-    ) -> None:
-        """`active` are the runs under way, which may be talking through what is replaced."""
-        self.drills = drills
-        self._settings = settings
-        self._choices = choices
-        self._lineup = lineup
-        self._routers = routers
-        self._loop = loop
-        self._active = active
-        self._wall = wall
-        self._found: dict[_Doing, Found] = {}
-        self._tried: dict[_Doing, Attempt | str] = {}
-        self._doing: dict[_Doing, str] = {}
-        self._replaced: list[Provider] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+    settings: Settings
+    choices: Choices
+    lineup: Lineup
+    routers: Routers
+    drills: Drills
+    loop: asyncio.AbstractEventLoop
+    active: Callable[[], Sequence[Run]]  # runs, which may be talking through what is replaced
+    wall: Callable[[], float] = time.time
+    _found: dict[_Doing, Found] = field(default_factory=dict)
+    _tried: dict[_Doing, Attempt | str] = field(default_factory=dict)
+    _doing: dict[_Doing, str] = field(default_factory=dict)
+    _replaced: list[Provider] = field(default_factory=list)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     # -- test and try
 
@@ -71,7 +61,7 @@ class Control:
     def found(self, name: str) -> Found | None:
         """What the last test found, for an hour and for the model that is set now."""
         found = self._found.get(self._key(name))
-        return found if found and self._wall() - found.at < FRESH_FOR else None
+        return found if found and self.wall() - found.at < FRESH_FOR else None
 
     def try_now(self, name: str) -> Future[Attempt | str]:
         """Ask one short real question, also of a provider that rests.
@@ -96,12 +86,12 @@ class Control:
         Raises:
             BadRequest: it contradicts another one.
         """
-        limits.check(self._settings, self._choices, key, value)
-        self._choices.set(key, value)
+        limits.check(self.settings, self.choices, key, value)
+        self.choices.set(key, value)
         self.follow()
 
     def undo(self, key: str) -> None:
-        self._choices.undo(key)
+        self.choices.undo(key)
         self.follow()
 
     def choose_model(self, name: str, model: str | None) -> None:
@@ -111,16 +101,16 @@ class Control:
             BadRequest: it is no name of a model, but a key, for instance.
         """
         model = (model or "").strip()
-        if fault := why_no_model(model, self._settings.secrets):
+        if fault := why_no_model(model, self.settings.secrets):
             raise BadRequest(f"{fault}; nothing was changed.")
-        chosen = {key: value for key, value in self._lineup.models.items() if key != name}
-        if model and model != self._settings.models[name]:
+        chosen = {key: value for key, value in self.lineup.models.items() if key != name}
+        if model and model != self.settings.models[name]:
             chosen[name] = model
         self.choose("models", chosen or None)
 
     def retired(self, today: date) -> list[str]:
         """A sentence for each provider that could be asked but whose model is gone."""
-        lineup = self._lineup
+        lineup = self.lineup
         simulated = lineup.practising
         rows = (
             models.retired(name, lineup.model_of(name, simulated=simulated))
@@ -134,12 +124,12 @@ class Control:
 
     def switch(self, name: str, *, on: bool) -> None:
         """Whether a provider may be asked at all."""
-        off = [other for other in self._lineup.switched_off if other != name]
+        off = [other for other in self.lineup.switched_off if other != name]
         self.choose("switched_off", (off if on else [*off, name]) or None)
 
     def move(self, name: str, *, by: int) -> None:
         """So many places down the order; negative: up."""
-        order = list(self._lineup.priority)
+        order = list(self.lineup.priority)
         place = order.index(name)
         there = min(max(place + by, 0), len(order) - 1)
         order.insert(there, order.pop(place))
@@ -147,16 +137,16 @@ class Control:
 
     def follow(self) -> None:
         """Make the running engine what the choices say: models and limits."""
-        policy = limits.policy(self._settings, self._choices)
-        new = [(router, self._changed(router)) for router in self._routers.made()]
+        policy = limits.policy(self.settings, self.choices)
+        new = [(router, self._changed(router)) for router in self.routers.made()]
 
         async def swap() -> None:
-            self._routers.policy = policy
+            self.routers.policy = policy
             for router, connected in new:
                 router.policy = policy
                 self._swap(router, connected)
 
-        asyncio.run_coroutine_threadsafe(swap(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(swap(), self.loop).result(10)
 
     async def aclose(self) -> None:
         """Close what was replaced and is still open."""
@@ -171,9 +161,9 @@ class Control:
         provider = router.providers[name]
         if self.drills.down(name):
             kind = ErrorKind.CONNECTION
-            found = Found(name, provider.model, self._wall(), 0.0, (), kind, SAID)
+            found = Found(name, provider.model, self.wall(), 0.0, (), kind, SAID)
         else:
-            found = await look(name, provider, wall=self._wall, redact=router.redact)
+            found = await look(name, provider, wall=self.wall, redact=router.redact)
         self._found[router.simulated, name] = found
         return found
 
@@ -200,7 +190,7 @@ class Control:
         what: str,
         act: Callable[[str, MultiProviderStrategy], Coroutine[Any, Any, _T]],
     ) -> Future[_T]:
-        router = self._routers.of(simulated=self._lineup.practising)
+        router = self.routers.of(simulated=self.lineup.practising)
         key = (router.simulated, name)
         self._doing[key] = what
 
@@ -210,24 +200,24 @@ class Control:
             finally:
                 self._doing.pop(key, None)
 
-        return asyncio.run_coroutine_threadsafe(doing(), self._loop)
+        return asyncio.run_coroutine_threadsafe(doing(), self.loop)
 
     def _key(self, name: str) -> _Doing:
-        return self._lineup.practising, name
+        return self.lineup.practising, name
 
     # -- other models
 
     def _changed(self, router: MultiProviderStrategy) -> Connected:
         """New providers for those whose model is not the one wanted any more."""
-        wanted = self._lineup.models
+        wanted = self.lineup.models
         names = [
             name
             for name, provider in router.providers.items()
-            if provider.model != self._lineup.model_of(name, simulated=router.simulated)
+            if provider.model != self.lineup.model_of(name, simulated=router.simulated)
         ]
         if router.simulated:
             return connect_practice(models=wanted, names=names)
-        return connect_real(self._settings, models=wanted, bitnet_server=True, names=names)
+        return connect_real(self.settings, models=wanted, bitnet_server=True, names=names)
 
     def _swap(self, router: MultiProviderStrategy, new: Connected) -> None:
         if not new.providers:
@@ -239,13 +229,13 @@ class Control:
         for name in new.providers:
             self._tried.pop((router.simulated, name), None)
         self._replaced += old
-        task = self._loop.create_task(self._close_later(old))
+        task = self.loop.create_task(self._close_later(old))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _close_later(self, providers: Sequence[Provider]) -> None:
         # Runs that began before the change may still be talking through them.
-        runs = self._active()
+        runs = self.active()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(PATIENCE + _TRIED_FOR)
             while any(not run.done.is_set() for run in runs):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 
-from core.planning.plan import Plan
+from core.planning.plan import Plan, PlanStep
 from core.running.preview import Standing
 from core.ui.components.plan_graph import plan_graph
 from core.ui.services import services
@@ -125,12 +125,20 @@ def plan_head(plan: Plan, states: Mapping[int, str] | None = None) -> None:
     plan_graph(plan, states)
 
 
-def plan_steps(plan: Plan) -> None:
-    for number, step in enumerate(plan.steps, start=1):
+def plan_steps(plan: Plan, *, only_here: Collection[int] = ()) -> None:
+    for index, step in enumerate(plan.steps):
         with st.container(border=True, gap="xsmall"):
-            st.markdown(f"**{number}. {plain(agent(step.agent_type))}**")
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(f"**{step_name(index, step)}**", width="stretch")
+                if index in only_here:
+                    st.badge("Only here", icon=":material/difference:", color="orange")
             st.markdown(plain(step.description))
             st.caption(step_facts(step.dependencies, step.tool_name))
+
+
+def step_name(index: int, step: PlanStep) -> str:
+    """Markdown: `3. Research`."""
+    return f"{index + 1}. {plain(agent(step.agent_type))}"
 
 
 def step_facts(dependencies: Sequence[int], tool: str | None) -> str:

@@ -211,23 +211,15 @@ class Performance(Protocol):
 
     def summary(self, period: Period, *, simulated: bool) -> Summary: ...
 
-    def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame:
-        """One row per provider with calls, by name.
-
-        Columns: provider (str), calls, ok, rated (int64), success_rate (float64, 0..1, of the
-        rated), p50, p95, p99, ttft (float64, seconds of successes; ttft is the median time to
-        the first token), tokens_per_second, cost_usd (float64), unpriced (int64, answers at an
-        unknown price), plans (int64, planning calls that gave one), plan_cost (float64, US
-        dollars a plan, invalid ones paid for included), valid_plan_rate (float64, 0..1). NaN
-        where unknown.
-        """
-        ...
-
     def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame:
-        """The same, one row per provider and model with calls, by their names.
+        """One row per provider and model with calls, by their names.
 
-        More columns: model (str, after the provider), refused (int64, calls that it declined to
-        answer, which are not rated; after the rated).
+        Columns: provider, model (str), calls, ok, rated (int64), success_rate (float64, 0..1, of
+        the rated), p50, p95, p99 (float64, seconds of successes), refused (int64, calls that it
+        declined to answer, which are not rated), ttft (float64, the median seconds to the first
+        token), tokens_per_second, cost_usd (float64), unpriced (int64, answers at an unknown
+        price), plans (int64, planning calls that gave one), plan_cost (float64, US dollars a plan,
+        invalid ones paid for included), valid_plan_rate (float64, 0..1). NaN where unknown.
         """
         ...
 
@@ -240,8 +232,8 @@ class Performance(Protocol):
         period's end; none goes beyond the period.
 
         Columns: provider (str), start (float64, its edge), calls, ok, rated (int64),
-        success_rate (float64, 0..1), p50, p95 (float64, seconds), cost_usd (float64). NaN where
-        unknown. With `by_model` one row per model, and a column more after the provider.
+        success_rate (float64, 0..1, NaN where unknown). With `by_model` one row per model, and a
+        column more after the provider.
         """
         ...
 
@@ -259,7 +251,10 @@ class Performance(Protocol):
     def totals_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame:
-        """The same as over_time of all providers together: one row per bucket, without provider."""
+        """The same of all providers together: one row per bucket, without provider.
+
+        More columns: p50, p95 (float64, seconds), cost_usd (float64). NaN where unknown.
+        """
         ...
 
     def latency_distribution(self, period: Period, *, simulated: bool) -> pd.DataFrame:

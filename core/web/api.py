@@ -28,10 +28,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.routing.strategies import STRATEGIES
 from core.running.engine import Engine
-from core.running.run import Event, Run
+from core.running.feed import Event
+from core.running.run import Run
+from core.running.run_json import run_as_json
 from core.values.errors import BadRequest, RunError
 from core.values.outcomes import ErrorKind, meaning
 from core.values.registry import PROVIDERS
+from core.values.runs import RunRequest
 from core.values.telling.attempts import SKIPS
 from core.values.texts import check_text
 from core.web import run_documents as export
@@ -195,14 +198,14 @@ def _add_going_on(api: FastAPI, engine: Callable[[], Engine]) -> None:
     async def stop(run_id: str) -> JSONResponse:
         run = await _find(engine(), run_id)
         if engine().cancel(run_id):
-            await run.wait()
-        return JSONResponse(run.as_json())
+            await run.feed.wait()
+        return JSONResponse(run_as_json(run))
 
 
 def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
     @api.get("/status", summary="How the providers are doing", description=_STATUS_SAID)
     async def status() -> dict[str, Any]:
-        return await asyncio.to_thread(engine().status)
+        return await asyncio.to_thread(_status, engine())
 
     @api.get("/runs/{run_id}.md", summary="One run's result as Markdown")
     async def as_markdown(run_id: str) -> PlainTextResponse:
@@ -219,7 +222,7 @@ def _add_reading(api: FastAPI, engine: Callable[[], Engine]) -> None:
 
     @api.get("/runs/{run_id}", summary=summary, description=_RUN_SAID)
     async def run(run_id: str) -> JSONResponse:
-        return JSONResponse((await _find(engine(), run_id)).as_json())
+        return JSONResponse(run_as_json(await _find(engine(), run_id)))
 
     @api.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
@@ -362,19 +365,8 @@ def _complaint(error: ValidationError) -> tuple[str, str]:
 
 
 async def _submit(engine: Engine, asked: PlanRequest, key: str | None) -> str:
-    return await _asked(
-        engine.submit,
-        asked.goal,
-        source="api",
-        strategy=asked.strategy,
-        priority=asked.priority,
-        temperature=asked.temperature,
-        max_tokens=asked.max_tokens,
-        context=asked.context,
-        timeout=asked.timeout,
-        execute=asked.execute,
-        idempotency_key=key,
-    )
+    options = {**asked.model_dump(), "source": "api", "idempotency_key": key}
+    return await _asked(engine.submit, RunRequest.read(options))
 
 
 async def _asked(act: Callable[..., _T], *values: Any, **named: Any) -> _T:
@@ -398,26 +390,40 @@ def _retry_after(error: RunError) -> dict[str, str]:
 
 
 async def _find(engine: Engine, run_id: str) -> Run:
-    run = engine.run(run_id)
+    run = engine.runs.get(run_id)
     if run is None and len(run_id) <= 64:
-        run = await asyncio.to_thread(engine.stored_run, run_id)
+        run = await asyncio.to_thread(engine.runs.stored, run_id)
     if run is None:
         raise _Rejected(404, "not_found", "There is no run with this id.", "Check the id.")
     return run
 
 
+def _status(engine: Engine) -> dict[str, Any]:
+    def told(*, simulated: bool) -> dict[str, Any]:
+        router = engine.router(simulated=simulated)
+        available = router.available(engine.lineup.eligible(simulated=simulated))
+        return {**router.get_stats_summary(), "available_providers": available}
+
+    body = {
+        "status": "operational",
+        "llm_providers": told(simulated=False),
+        "timestamp": time.time(),
+    }
+    return body | ({"practice_providers": told(simulated=True)} if engine.lineup.practising else {})
+
+
 async def _result(engine: Engine, run_id: str) -> JSONResponse:
     run = await _find(engine, run_id)
-    await run.wait()
+    await run.feed.wait()
     error = run.error
     if error is None:
-        return JSONResponse(run.as_json())
+        return JSONResponse(run_as_json(run))
     row = meaning(error.kind)
-    return JSONResponse(run.as_json(), row.http if row else 500, _retry_after(error))
+    return JSONResponse(run_as_json(run), row.http if row else 500, _retry_after(error))
 
 
 async def _events(run: Run) -> AsyncIterator[str]:
-    events = aiter(run.events())
+    events = aiter(run.feed.follow())
     pending: asyncio.Future[Event | None] | None = None
     try:
         while True:

@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from core.running.progress import StepView
 from core.running.run import Run
+from core.running.run_json import run_as_json
+from core.running.steps.progress import StepView
 from core.values.registry import label_of
 from core.values.statuses import STATUSES
 from core.values.texts import inert
@@ -76,7 +77,7 @@ def as_html(run: Run, *, moment: Moment = utc) -> str:
 
 def as_json(run: Run) -> str:
     """The run in the API's form."""
-    return json.dumps(run.as_json(), ensure_ascii=False, indent=2)
+    return json.dumps(run_as_json(run), ensure_ascii=False, indent=2)
 
 
 def steps_as_csv(run: Run) -> str:
@@ -105,7 +106,7 @@ def _facts(run: Run, moment: Moment) -> str:
     facts += [came_to.asked, f"cost: {came_to.cost}"]
     if record.simulated:
         facts.append("practice: no model wrote this")
-    if run.terms.private:
+    if record.request.private:
         facts.append("private: it stayed on this computer")
     return " · ".join(facts)
 

@@ -54,20 +54,27 @@ class Performance:
             refused=int(_refused(some).sum()),
         )
 
-    def by_provider(self, period: Period, *, simulated: bool) -> pd.DataFrame:
-        some = self._calls(period, simulated=simulated)
-        begins = _begins(some["provider"])
-        frame = _by_whom(some, begins)
-        frame.insert(0, "provider", _texts([some["provider"][at] for at in begins]))
-        return frame
-
     def by_model(self, period: Period, *, simulated: bool) -> pd.DataFrame:
+        import pandas as pd
+
         some = self._calls(period, simulated=simulated)
-        frame = _by_whom(some)
-        frame.insert(0, "provider", _texts(some["provider"]))
-        frame.insert(1, "model", _texts(some["model"]))
-        frame.insert(5, "refused", _refused(some))
-        return frame
+        sums = {name: _floats(some[name]) for name in SUMS}
+        plans, paid = sums["plans"], _where(sums["plans_unpriced"] == 0, sums["plan_cost_usd"])
+        return pd.DataFrame(
+            {
+                "provider": _texts(some["provider"]),
+                "model": _texts(some["model"]),
+                **_shared(some, ("p50", "p95", "p99")),
+                "refused": _refused(some),
+                "ttft": told(tuple(some["ttfts"]), (0.50,))[:, 0],
+                "tokens_per_second": _ratio(sums["told_tokens"], sums["told_ms"] / 1000),
+                "cost_usd": _where(sums["priced"] > 0, sums["cost_usd"]),
+                "unpriced": sums["unpriced"].astype("int64"),
+                "plans": plans.astype("int64"),
+                "plan_cost": _ratio(paid, plans),
+                "valid_plan_rate": _ratio(plans, plans + sums["invalid_plans"]),
+            }
+        )
 
     def _calls(self, period: Period, *, simulated: bool) -> Columns:
         return _paid(self._stretches.calls(period, simulated=simulated), simulated=simulated)
@@ -75,13 +82,18 @@ class Performance:
     def over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool, by_model: bool = False
     ) -> pd.DataFrame:
+        import pandas as pd
+
         some = self._over_time(period, edges, simulated=simulated)
         shown = ("provider", "model") if by_model else ("provider",)
         begins = _begins([*zip(*(some[name] for name in ("bucket", *shown)), strict=True)])
-        frame = _over_time(some, edges, begins)
-        for place, name in enumerate(shown):
-            frame.insert(place, name, _texts([some[name][at] for at in begins]))
-        return frame
+        return pd.DataFrame(
+            {
+                **{name: _texts([some[name][at] for at in begins]) for name in shown},
+                "start": _floats([edges[some["bucket"][at]] for at in begins]),
+                **_shared(some, (), begins),
+            }
+        )
 
     def latency_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
@@ -94,20 +106,32 @@ class Performance:
         begins = _enough(some)
         ends = [*edges[1:], period.until]
         last = [at - 1 for at in [*begins[1:], len(order)] if at]
+        shared = _shared(some, ("p50", "p95"), begins)
+        del shared["success_rate"]
         return pd.DataFrame(
             {
                 "provider": _texts([some["provider"][at] for at in begins]),
                 "start": _floats([edges[some["bucket"][at]] for at in begins]),
                 "until": _floats([ends[some["bucket"][at]] for at in last]),
-                **_shared(some, ("p50", "p95"), begins),
+                **shared,
             }
-        ).drop(columns="success_rate")
+        )
 
     def totals_over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool
     ) -> pd.DataFrame:
+        import pandas as pd
+
         some = self._over_time(period, edges, simulated=simulated)
-        return _over_time(some, edges, _begins(some["bucket"]))
+        begins = _begins(some["bucket"])
+        cost, priced = (_summed(some[name], begins) for name in ("cost_usd", "priced"))
+        return pd.DataFrame(
+            {
+                "start": _floats([edges[some["bucket"][at]] for at in begins]),
+                **_shared(some, ("p50", "p95"), begins),
+                "cost_usd": _where(priced > 0, cost),
+            }
+        )
 
     def _over_time(self, period: Period, edges: Sequence[float], *, simulated: bool) -> Columns:
         sums = ("calls", "ok", "rated", "cost_usd", "priced")
@@ -227,44 +251,10 @@ def _enough(some: Columns) -> list[int]:
     return begins
 
 
-def _by_whom(some: Columns, begins: Sequence[int] | None = None) -> pd.DataFrame:
-    """With `begins` as in `quantiles`."""
-    import pandas as pd
-
-    sums = {name: _summed(some[name], begins) for name in SUMS}
-    plans = sums["plans"]
-    ttfts = told(tuple(some["ttfts"]), (0.50,), begins=begins)
-    return pd.DataFrame(
-        {
-            **_shared(some, ("p50", "p95", "p99"), begins),
-            "ttft": ttfts[:, 0],
-            "tokens_per_second": _ratio(sums["told_tokens"], sums["told_ms"] / 1000),
-            "cost_usd": _where(sums["priced"] > 0, sums["cost_usd"]),
-            "unpriced": sums["unpriced"].astype("int64"),
-            "plans": plans.astype("int64"),
-            "plan_cost": _ratio(_where(sums["plans_unpriced"] == 0, sums["plan_cost_usd"]), plans),
-            "valid_plan_rate": _ratio(plans, plans + sums["invalid_plans"]),
-        }
-    )
-
-
 def _refused(some: Columns) -> Array:
     codes, often = dense(tuple(some["outcomes"]))
     found: Array = often[:, codes == _REFUSED].sum(axis=1).astype("int64")
     return found
-
-
-def _over_time(some: Columns, edges: Sequence[float], begins: Sequence[int]) -> pd.DataFrame:
-    import pandas as pd
-
-    cost, priced = (_summed(some[name], begins) for name in ("cost_usd", "priced"))
-    return pd.DataFrame(
-        {
-            "start": _floats([edges[some["bucket"][at]] for at in begins]),
-            **_shared(some, ("p50", "p95"), begins),
-            "cost_usd": _where(priced > 0, cost),
-        }
-    )
 
 
 def _shared(
@@ -274,12 +264,12 @@ def _shared(
 ) -> dict[str, Any]:
     """With `begins` as in `quantiles`."""
     parts = [int(name[1:]) / 100 for name in percentiles]
-    seconds = told(tuple(some["latencies"]), parts, begins=begins)
     sums = {name: _summed(some[name], begins) for name in ("calls", "ok", "rated")}
+    seconds = told(tuple(some["latencies"]), parts, begins=begins).T if parts else ()
     return {
         **{name: values.astype("int64") for name, values in sums.items()},
         "success_rate": _ratio(sums["ok"], sums["rated"]),
-        **{name: seconds[:, place] for place, name in enumerate(percentiles)},
+        **dict(zip(percentiles, seconds, strict=True)),
     }
 
 

@@ -11,10 +11,12 @@ from core.values.statuses import STATUSES
 from db.figures.rollup import SAVED
 
 # A condition on a run, by the name of its table: it has a plan that waits for its reader.
-WAITS = """({0}.plan IS NOT NULL AND coalesce(CASE WHEN json_valid({0}.execution)
-         THEN json_extract({0}.execution, '$.approve')
-              AND NOT json_extract({0}.execution, '$.begun')
-         END, FALSE))"""
+WAITS = """({0}.plan IS NOT NULL AND coalesce(
+    CASE WHEN json_valid({0}.options) AND json_valid({0}.execution)
+         THEN coalesce(json_extract({0}.options, '$.approve'),
+                       json_extract({0}.execution, '$.approve'))
+          AND NOT json_extract({0}.execution, '$.begun')
+    END, FALSE))"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.values.calls import Attempt, Message, Usage
 from core.values.outcomes import ErrorKind
-from core.values.runs import RunRecord, Source, run_id_at
+from core.values.runs import RunRecord, RunRequest, Source, run_id_at
 from db.sample.phrases import Phrases
 
 _SLOT = 900.0  # seconds for which the traffic stays the same
@@ -159,9 +159,12 @@ class _Teller:
         goal, strategy = self.phrases.goal(), self._strategy(started_at)
         source: Source = rng.choice(("ui", "ui", "api", "python"))
         run = RunRecord(
-            run_id_at(started_at, rng.getrandbits), goal, strategy, source, True, started_at,
-            {"temperature": 0.3, "max_tokens": 2000},
-        )  # fmt: skip
+            run_id_at(started_at, rng.getrandbits),
+            RunRequest(goal, strategy=strategy, source=source),
+            strategy,
+            simulated=True,
+            started_at=started_at,
+        )
         asked = (_SYSTEM, Message("user", f"<goal>\n{goal}\n</goal>"))
         exchanges = self._walk(run, asked, None, started_at, ordinal=0, most=most)
         last = exchanges[-1].attempt

@@ -14,7 +14,7 @@ from typing import Any
 
 from core.values.calls import Attempt, Message, Usage
 from core.values.outcomes import ErrorKind
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 from core.values.texts import escaped
 from db.sqlite.decisions import decisions_from, decisions_text
 
@@ -183,14 +183,14 @@ def run_row(run: RunRecord, redact: Redact) -> Row:
         storable(run.model, redact),
         run.started_at,
         run.finished_at,
-        run.source,
+        run.request.source,
         run.simulated,
         run.error_kind,
         storable(run.error, redact),
         None if run.plan is None else storable_json(run.plan, redact),
-        storable_json(_encode(dict(run.options)), redact),
-        key_digest(run.idempotency_key),
-        request_digest(run),
+        storable_json(_encode(run.request.options()), redact),
+        key_digest(run.request.idempotency_key),
+        "",  # request_digest, of earlier versions
         None if run.execution is None else storable_json(_encode(dict(run.execution)), redact),
         decisions_text(run.decisions, strategy=run.strategy),
     )
@@ -204,12 +204,14 @@ def run_from(row: Sequence[Any]) -> RunRecord:
     """`row` in the order of RUN_COLUMNS. The idempotency key comes back as its digest."""
     named = dict(zip(RUN_COLUMNS, row, strict=True))
     del named["request_digest"]
+    asked = {name: named.pop(name) for name in ("goal", "source", "idempotency_key")}
     options, simulated = json.loads(named.pop("options")), bool(named.pop("simulated"))
     execution = json.loads(named.pop("execution") or "null")
     decisions = decisions_from(named.pop("decisions"), strategy=named["strategy"])
     return RunRecord(
         **named,
-        options=options,
+        # Limits and the like stood in `execution` once.
+        request=RunRequest.read({**(execution or {}), **options, **asked}),
         simulated=simulated,
         execution=execution,
         decisions=decisions,
@@ -219,11 +221,6 @@ def run_from(row: Sequence[Any]) -> RunRecord:
 def key_digest(key: str | None) -> str | None:
     # A digest, for what a caller sends as a key may be a secret, and redacted ones would collide.
     return None if key is None else _sha256(key)
-
-
-def request_digest(run: RunRecord) -> str:
-    """Equal for runs that were asked for the same thing, whatever was redacted since."""
-    return _sha256(_encode([run.goal, run.strategy, sorted(run.options.items())]))
 
 
 def storable(text: str | None, redact: Redact) -> str | None:

@@ -199,7 +199,7 @@ def _check_meaning(table: Table, row: Row | list[Any]) -> None:
         fits = attempt_from(row).status in statuses_of("call", recorded=True) and row[0] > 0
     elif table is RUN:
         run = run_from(row)
-        known = isinstance(run.options, dict) and isinstance(run.execution, dict | None)
+        known = isinstance(run.execution, dict | None)
         fits = known and run.status in statuses_of("run", recorded=True)
     else:
         fits = row[0] > 0

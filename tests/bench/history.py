@@ -151,7 +151,6 @@ def ask_page(archive: Archive, period: Period) -> None:
         asked.over_time(period, edges, simulated=True)
         asked.latency_over_time(period, edges, simulated=True)
         asked.saved_over_time(period, edges, simulated=True)
-        asked.by_provider(period, simulated=True)
         asked.by_model(period, simulated=True)
         asked.failures(period, simulated=True)
         asked.changes(period)

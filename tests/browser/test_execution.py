@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 from tests import standin
 from tests.browser.window import IN_CHROMIUM, opened, opened_window, overflow, settled, strangers
 from tests.process import Console
+from tests.running.desk import LAST, asked_for, step_in, worker
 from tests.standin import Yard
-from tests.test_execution import LAST, asked_for, step_in, worker
 
 pytestmark = IN_CHROMIUM
 GOAL = "Plan the summer party for forty people"

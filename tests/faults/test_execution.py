@@ -9,8 +9,8 @@ import pytest
 from core.routing.strategies import STRATEGIES
 from tests import standin
 from tests.faults.test_chaos import WAYS
+from tests.running.desk import LAST, desk_of, plan_text, step_in
 from tests.standin import Yard
-from tests.test_execution import LAST, desk_of, plan_text, step_in
 
 
 def faulty(seed: int, rate: float):

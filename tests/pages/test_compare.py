@@ -3,15 +3,16 @@
 from streamlit.testing.v1 import AppTest
 
 from core.running.engine import Engine
+from core.values.runs import RunRequest
 from tests.pages.test_providers import MAIN, running
 from tests.pages.words import text
 
 
 def compared(engine: Engine, *names: str) -> list[str]:
     """What stands beside each plan: time, cost and story."""
-    ids = engine.compare("Plan a picnic", names)
+    ids = engine.compare(RunRequest("Plan a picnic"), names)
     for run_id in ids:
-        run = engine.run(run_id)
+        run = engine.runs.get(run_id)
         assert run is not None
         assert run.done.wait(30)
     page = AppTest.from_file(str(MAIN), default_timeout=30)

@@ -10,9 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config.settings import read_settings
-from core.running.budget import Limits
 from core.running.engine import Engine
 from core.ui import services
+from core.values.runs import Limits, RunRequest
 from core.values.wording import money
 from core.web.run_documents import as_html, as_json, as_markdown
 from db.choices import Choices
@@ -22,7 +22,7 @@ from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.indexing import indexed
 from tests.pages.words import text
-from tests.test_execution import plan_text, step_in, worker
+from tests.running.desk import plan_text, step_in, worker
 
 MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
 
@@ -72,8 +72,8 @@ def cells(test: AppTest, column: str) -> list:
 
 
 def finished(engine: Engine, goal: str = "Plan a picnic") -> str:
-    run_id = engine.submit(goal, source="ui")
-    run = engine.run(run_id)
+    run_id = engine.submit(RunRequest(goal, source="ui"))
+    run = engine.runs.get(run_id)
     assert run is not None
     assert run.done.wait(30)
     return run_id
@@ -308,7 +308,7 @@ def test_a_call_has_a_page_of_its_own_with_what_was_asked_and_answered(engine):
 def test_what_a_model_thought_first_stands_folded_beside_its_answer(engine, yard):
     thought = standin.answer("<think>First :material/home: 41.</think>The answer is 42.")
     yard["google"].script = worker(lambda step: thought)
-    run = engine.run(engine.submit("Add up", source="ui", execute=True))
+    run = engine.runs.get(engine.submit(RunRequest("Add up", source="ui", execute=True)))
     assert run.done.wait(30)
     call = next(each for each in run.attempts if each.step is not None)
     page = shown("call", call=str(call.id))
@@ -375,10 +375,10 @@ def carried_out(engine: Engine, yard) -> str:
         return standin.status(529) if step_in(received, NEEDS) == 1 else worker()(received)
 
     yard["google"].script, yard["openai"].script = google, worker(needs=NEEDS)
-    run_id = engine.submit("Plan a picnic", source="ui", approve=True)
-    assert engine.run(run_id).done.wait(30)
+    run_id = engine.submit(RunRequest("Plan a picnic", source="ui", approve=True))
+    assert engine.runs.get(run_id).done.wait(30)
     engine.carry_on(run_id)
-    assert engine.run(run_id).done.wait(30)
+    assert engine.runs.get(run_id).done.wait(30)
     with closing(sqlite3.connect(engine.history.path)) as connection, connection:
         connection.execute("UPDATE call SET started_at = started_at - 180 WHERE step IS NULL")
         connection.execute("UPDATE run SET started_at = started_at - 180")
@@ -397,7 +397,7 @@ def test_a_run_carried_out_is_told_the_same_wherever_it_is_told(engine, yard):
     assert TOLD in text(shown(view="runs", run=run_id))
     assert TOLD in text(shown("run/run_plan", run=run_id))
     assert TOLD in text(shown("run/run", run=run_id))
-    run = engine.stored_run(run_id)
+    run = engine.runs.stored(run_id)
     assert TOLD in as_markdown(run)
     assert TOLD in as_html(run)
     assert json.loads(as_json(run))["story"] == TOLD
@@ -406,7 +406,7 @@ def test_a_run_carried_out_is_told_the_same_wherever_it_is_told(engine, yard):
 def test_a_run_beside_the_list_says_who_did_what_in_what_time_and_for_how_much(engine, yard):
     run_id = carried_out(engine, yard)
     page = shown(view="runs", run=run_id)
-    calls = engine.stored_run(run_id).attempts
+    calls = engine.runs.stored(run_id).attempts
     cost = sum(call.cost_usd or 0.0 for call in calls)
     said = text(page)
     assert "Google (plan and answer)" in said
@@ -434,8 +434,8 @@ def test_each_call_in_a_list_says_what_it_was_for(engine, yard):
 
 
 def test_a_plan_that_waits_for_its_reader_says_so_in_the_list_and_beside_it(engine):
-    run_id = engine.submit("Plan a picnic", source="ui", approve=True)
-    assert engine.run(run_id).done.wait(30)
+    run_id = engine.submit(RunRequest("Plan a picnic", source="ui", approve=True))
+    assert engine.runs.get(run_id).done.wait(30)
     page = shown(view="runs", run=run_id)
     assert [chip["word"] for chip in cells(page, "status")] == ["Plan ready"]
     assert "Plan ready" in text(page)
@@ -453,8 +453,10 @@ def test_a_plan_that_waits_for_its_reader_says_so_in_the_list_and_beside_it(engi
 
 
 def test_a_run_at_its_limit_says_so_in_the_list_beside_it_and_on_its_page(engine):
-    run_id = engine.submit("Plan a picnic", source="ui", execute=True, limits=Limits(calls=1))
-    assert engine.run(run_id).done.wait(30)
+    run_id = engine.submit(
+        RunRequest("Plan a picnic", source="ui", execute=True, limits=Limits(calls=1))
+    )
+    assert engine.runs.get(run_id).done.wait(30)
     page = shown(view="runs", run=run_id)
     assert [chip["word"] for chip in cells(page, "status")] == ["Limit reached"]
     assert "Failed" not in text(page)
@@ -465,7 +467,7 @@ def test_a_run_at_its_limit_says_so_in_the_list_beside_it_and_on_its_page(engine
     assert [chip["word"] for chip in cells(page, "status")] == ["Limit reached"]
     page = shown("run/run_plan", run=run_id)
     assert "Limit reached" in text(page)
-    assert "Limit reached" in as_markdown(engine.run(run_id))
+    assert "Limit reached" in as_markdown(engine.runs.get(run_id))
 
 
 def test_what_one_call_cost_is_said_alike_in_the_list_and_in_its_drawer(engine, yard):

@@ -16,6 +16,7 @@ from core.ui import services
 from core.values.calls import Attempt, Message
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
+from core.values.runs import RunRequest
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.lists.queries import Archive
@@ -69,7 +70,7 @@ def press(test: AppTest, key: str) -> AppTest:
 
 
 def run(engine: Engine) -> None:
-    started = engine.run(engine.submit("Plan a picnic", source="ui"))
+    started = engine.runs.get(engine.submit(RunRequest("Plan a picnic", source="ui")))
     assert started.done.wait(30)
 
 

@@ -14,6 +14,7 @@ from core.config.settings import VARIABLES, read_settings
 from core.running.engine import Engine
 from core.ui import services
 from core.values.history.retention import RetentionPolicy
+from core.values.runs import RunRequest
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.lists.queries import Archive
@@ -242,7 +243,7 @@ def test_an_empty_history_has_a_size_and_no_oldest_call(engine):
 
 
 def old_call(engine, *, days: float) -> None:
-    run = engine.run(engine.submit("Plan a picnic", source="ui"))
+    run = engine.runs.get(engine.submit(RunRequest("Plan a picnic", source="ui")))
     assert run.done.wait(30)
     with sqlite3.connect(engine.history.path) as connection:
         then = time.time() - days * 86400

@@ -17,7 +17,7 @@ from core.running.engine import Engine
 from core.ui import services
 from core.values.calls import Attempt, Message, Usage
 from core.values.outcomes import ErrorKind
-from core.values.runs import RunRecord, run_id_at
+from core.values.runs import RunRecord, RunRequest, run_id_at
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.lists.queries import Archive
@@ -43,8 +43,8 @@ class Teller:
 
     def run(self, at: float, *calls: dict[str, Any], **changes: Any) -> None:
         run = RunRecord(
-            run_id_at(at, self.rng.getrandbits), "Plan a picnic", "priority", "api", False, at, {},
-            status="completed", finished_at=at + 60,
+            run_id_at(at, self.rng.getrandbits), RunRequest("Plan a picnic", source="api"),
+            "priority", False, at, "completed", finished_at=at + 60,
         )  # fmt: skip
         self.runs.append(replace(run, **changes))
         for ordinal, change in enumerate(calls):

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
+from core.values.runs import RunRequest
 from tests import standin
-from tests.test_execution import worker
+from tests.running.desk import worker
 from tests.truth import histories, providers, runs
 from tests.truth.audit import audited
 from tests.truth.definitions import Rows
@@ -25,7 +26,7 @@ def made(tmp_path, yard):
         engine = given.engine
 
         def ran(**more):
-            run = engine.run(engine.submit("Plan a picnic", source="api", **more))
+            run = engine.runs.get(engine.submit(RunRequest("Plan a picnic", source="api", **more)))
             assert run is not None
             assert run.done.wait(60)
 
@@ -45,7 +46,7 @@ def made(tmp_path, yard):
         ran()
         engine.control.drills.end("openai")
         yard["openai"].script = lambda received: standin.hang()
-        stopped = engine.run(engine.submit("Plan a picnic", source="ui"))
+        stopped = engine.runs.get(engine.submit(RunRequest("Plan a picnic", source="ui")))
         assert standin.eventually(lambda: stopped.attempts, within=10)
         engine.cancel(stopped.record.id)
         assert stopped.done.wait(60)

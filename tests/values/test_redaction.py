@@ -20,9 +20,11 @@ from core.config.settings import read_settings
 from core.providers.connect import connect
 from core.routing.router import Ask, MultiProviderStrategy
 from core.running.engine import Engine
+from core.running.run_json import run_as_json
 from core.values.calls import Message, Request
 from core.values.errors import AllProvidersFailed
 from core.values.redaction import InPieces, Redactor, could_be_a_word, install
+from core.values.runs import RunRequest
 from core.web.run_documents import as_html, as_markdown
 from db.choices import Choices
 from db.lists.export import export_jsonl
@@ -200,20 +202,20 @@ def test_a_run_is_kept_and_told_as_it_was_whatever_word_is_a_secret(word, tmp_pa
     archive = Archive(path)
     engine = Engine(settings, history, archive, Choices(history), redact=hide)
     goal, context = f"Plan {word} in Lisbon", f"{word} is unused"
-    run_id = engine.submit(goal, source="api", context=context, execute=True)
-    assert engine.run(run_id).done.wait(30)
-    told, kept = engine.run(run_id), engine.stored_run(run_id)
+    run_id = engine.submit(RunRequest(goal, source="api", context=context, execute=True))
+    assert engine.runs.get(run_id).done.wait(30)
+    told, kept = engine.runs.get(run_id), engine.runs.stored(run_id)
     lines = "".join(export_jsonl(path, {}))
     engine.close()
     archive.close()
     history.close()
     for run in (told, kept):
         assert run.record.goal == goal
-        assert run.record.options["context"] == context
+        assert run.record.request.context == context
         assert run.plan.steps[0].agent_type == word
         assert run.plan.steps[0].parameters == {word: word}
         assert run.plan.reasoning == f"{word} comes first"
-    assert "[key]" not in json.dumps(told.as_json()) + as_markdown(kept) + as_html(kept) + lines
+    assert "[key]" not in json.dumps(run_as_json(told)) + as_markdown(kept) + as_html(kept) + lines
     assert b"[key]" not in path.read_bytes()
 
 

@@ -12,7 +12,7 @@ _component = component("manyways_plan_graph", __file__, "<ol></ol>")
 
 
 def plan_graph(plan: Plan, states: Mapping[int, str] | None = None) -> None:
-    """`states` are those of core.running.progress by step's index; none before anything is done."""
+    """`states` are those of steps by their index; none before anything is done."""
     levels = {index: level for level, wave in enumerate(waves(plan)) for index in wave}
     states = states or {}
     _component(

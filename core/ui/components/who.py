@@ -42,7 +42,7 @@ def standings(*, private: bool = False) -> dict[str, Standing]:
 def candidates(*, private: bool) -> list[Candidate]:
     """Everyone, in the order that a run which started now would ask them."""
     engine = services().engine
-    router = engine.router(simulated=engine.lineup.practising)
+    router = engine.router()
     found = standings(private=private)
     others = {name: said for name, said in found.items() if said.kind in NEVER_ASKED}
     return who_would_answer(

@@ -94,7 +94,7 @@ def run_view(run: RunRecord) -> None:
 def run_again(run: RunRecord, *, after: str | None = None) -> None:
     """Offer the same run once more, the same way or with a chosen provider first."""
     engine = services().engine
-    able = engine.lineup.eligible(simulated=engine.lineup.practising)
+    able = engine.lineup.eligible()
     chosen = st.menu_button(
         "Run again",
         ["", *dict.fromkeys(name for name in (after, *able) if name in able)],
@@ -102,7 +102,7 @@ def run_again(run: RunRecord, *, after: str | None = None) -> None:
         icon=":material/replay:",
         format_func=lambda name: f"{label_of(name)} first" if name else "The same way",
     )
-    if chosen is not None and (stored := engine.run(run.id) or engine.stored_run(run.id)):
+    if chosen is not None and (stored := engine.runs.find(run.id)):
         again.run_again(stored, first=chosen or None)
 
 
@@ -230,7 +230,9 @@ def _run_facts(told: Run) -> Mapping[str, str | None]:
         "Order": None
         if run.status == "running" and not run.decisions
         else order_in_words(run.decisions),
-        "Started from": {"ui": "this console", "api": "the API", "python": "Python"}[run.source],
+        "Started from": {"ui": "this console", "api": "the API", "python": "Python"}[
+            run.request.source
+        ],
         "Answered by": _who_wrote_what(answered),
         "Model": ", ".join(dict.fromkeys(each.model for each in answered.values())),
         "Cost": came_to.cost,

@@ -58,7 +58,7 @@ class PeriodData:
     compared: str  # what it is compared with, or why not
     models: pd.DataFrame
     failures: Mapping[str, int]  # per reason
-    # Per provider, and model where one has several: success rates of its whole buckets.
+    # Per provider (None), or per model of one that has several: success rates of whole buckets.
     trends: Mapping[tuple[str, str | None], list[float]]
     sparks: Mapping[str, Chart | None]  # per card: its figure in each whole bucket
     charts: Mapping[str, Chart]
@@ -132,26 +132,25 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
         before = of.summary(periods.before(period), simulated=simulated)
     latencies = of.latency_over_time(period, edges, simulated=simulated)
     saved = of.saved_over_time(period, edges, simulated=simulated)
-    failures = of.failures(period, simulated=simulated)
     models = of.by_model(period, simulated=simulated)
     changes = _changes(period, name)
     drawn = {
         "success": charts.success_over_time(
             of.over_time(period, edges, simulated=simulated), cut, zone=there, changes=changes
         ),
-        **{
-            name: charts.latency_over_time(
-                latencies, cut, zone=there, changes=changes, percentile=name
-            )
-            for name in ("p95", "p50")
-        },
+        **charts.latencies_over_time(latencies, cut, zone=there, changes=changes),
         "distribution": charts.latency_distribution(
             of.latency_distribution(period, simulated=simulated)
         ),
-        "failures": charts.failures_by_reason(failures),
-        "share": charts.share_of_answers(of.by_provider(period, simulated=simulated)),
+        "failures": charts.failures_by_reason(of.failures(period, simulated=simulated)),
+        "share": charts.share_of_answers(models),
         "saved": charts.saved_over_time(saved, cut, zone=there, changes=changes),
     }
+    several = {*models["provider"][models["provider"].duplicated()]}
+    rates = [mark for mark in drawn["success"].marks if mark["provider"] not in several]
+    if several:
+        frame = of.over_time(period, edges, simulated=simulated, by_model=True)
+        rates += charts.rates_over_time(frame[frame["provider"].isin(several)], cut, zone=there)
     return PeriodData(
         question,
         cut,
@@ -159,14 +158,8 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
         before,
         _compared(now, period, None if whole else first, there),
         models,
-        _by_reason(failures),
-        _trends(drawn["success"].marks)
-        if models["provider"].is_unique
-        else _trends(
-            charts.rates_over_time(
-                of.over_time(period, edges, simulated=simulated, by_model=True), cut, zone=there
-            )
-        ),
+        _by_reason(drawn["failures"].marks),
+        _trends(rates),
         _sparks(of.totals_over_time(period, edges, simulated=simulated), saved, cut, there),
         drawn,
         changes,
@@ -200,10 +193,10 @@ def _changes(period: Period, name: str | None) -> list[Mark]:
     ]
 
 
-def _by_reason(failures: pd.DataFrame) -> Counter[str]:
+def _by_reason(marks: Sequence[Mark]) -> Counter[str]:
     found = Counter[str]()
-    for row in rows_of(failures):
-        found[row["error_kind"]] += row["calls"]
+    for mark in marks:
+        found[mark["error_kind"]] += mark["calls"]
     return found
 
 

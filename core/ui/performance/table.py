@@ -147,15 +147,17 @@ def _link(row: pd.Series, scope: Scope, *, several: bool) -> Link:
 
 
 def _shown(frame: pd.DataFrame, data: PeriodData) -> pd.DataFrame:
-    sure, several = frame["rated"] >= PROVEN, _several(frame).any()
+    sure, several = frame["rated"] >= PROVEN, _several(frame)
     shown = {
         "Provider": [label_of(name) for name in frame["provider"]],
         "Model": frame["model"],
         "Success": frame["success_rate"].where(sure),
         "Range": [doubt(ok, rated) for ok, rated in zip(frame["ok"], frame["rated"], strict=True)],
         "Trend": [
-            straight(data.trends.get((name, model if several else None), []))
-            for name, model in zip(frame["provider"], frame["model"], strict=True)
+            straight(data.trends.get((name, model if one_of_many else None), []))
+            for name, model, one_of_many in zip(
+                frame["provider"], frame["model"], several, strict=True
+            )
         ],
         "Calls": frame["calls"],
         "Refusals": frame["refused"],
@@ -167,7 +169,7 @@ def _shown(frame: pd.DataFrame, data: PeriodData) -> pd.DataFrame:
         "Valid plans": frame["valid_plan_rate"],
         "Cost per plan": frame["plan_cost"],
     }
-    if not several:
+    if not several.any():
         del shown["Model"]  # each provider has its own all the time
     return pd.DataFrame(shown)
 

@@ -58,14 +58,14 @@ def card(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
 def stirring(name: str) -> bool:
     """Is something about to change by itself: a rest, a test, a drill?"""
     engine = services().engine
-    router = engine.router(simulated=engine.lineup.practising)
+    router = engine.router()
     resting = router.health(name).breaker.until is not None
     return resting or engine.control.doing(name) is not None or engine.control.drills.down(name)
 
 
 def _full(name: str, place: Place, evidence: Evidence, *, zone: tzinfo) -> None:
     engine = services().engine
-    router = engine.router(simulated=engine.lineup.practising)
+    router = engine.router()
     health, model = router.health(name), router.providers[name].model
     _head(name, place, health, now=router.clock())
     if gone := models.retired(name, model):

@@ -60,7 +60,7 @@ def _order() -> None:
 
 def _suggestion(found: Evidence) -> None:
     engine = services().engine
-    names = engine.lineup.set_up(simulated=engine.lineup.practising)
+    names = engine.lineup.set_up()
     better = suggest(
         engine.lineup.priority, {n: found.records.get(n, TrackRecord()) for n in names}
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import streamlit as st
 
@@ -13,23 +13,18 @@ from core.ui import show
 from core.ui.services import services
 from core.values.errors import BadRequest, KeyFound, RunError
 from core.values.registry import label_of
+from core.values.runs import RunRequest
 
 _LOOKED_AT = "looked at here"
 _KEY = "key in question"  # on which page, and what goes on once that is answered
-_KEPT = ("temperature", "max_tokens", "context", "timeout", "execute")  # options of a run
 
 
-def submit(goal: str, **options: Any) -> None:
-    """Start a run and go where it shows; or say on the page why it did not start."""
-    start(services().engine.submit, goal, source="ui", **options)
-
-
-def start(begin: Callable[..., str], *values: Any, **named: Any) -> None:
+def start(begin: Callable[..., str], *asked: RunRequest | str) -> None:
     """`begin` a run and go where it shows; or say on the page why it did not start."""
 
     def go(keys: Keys) -> None:
         try:
-            run_id = begin(*values, **named, keys=keys)
+            run_id = begin(*asked, keys=keys)
         except KeyFound:
             ask_about_key("run plan", go)
             st.switch_page("run/run_plan.py")
@@ -82,24 +77,14 @@ def looked_at(run_id: str) -> bool:
 
 def run_again(run: Run, *, first: str | None = None, max_tokens: int | None = None) -> None:
     """The same goal with the same options; with `first`, that provider is asked before others."""
-    record, terms = run.record, run.terms
-    options = {name: record.options[name] for name in _KEPT if record.options.get(name) is not None}
+    engine, request = services().engine, run.record.again()
     if max_tokens is not None:
-        options["max_tokens"] = max_tokens
-    strategy, priority = record.strategy, record.options.get("priority")
+        request = replace(request, max_tokens=max_tokens)
     if first is not None:
-        able = services().engine.lineup.eligible(simulated=services().engine.lineup.practising)
-        strategy, priority = "priority", [first, *(name for name in able if name != first)]
-    submit(
-        record.goal,
-        strategy=strategy,
-        priority=priority,
-        approve=terms.approve,
-        private=terms.private,
-        limits=terms.limits,
-        side_by_side=terms.side_by_side,
-        **options,
-    )
+        able = engine.lineup.eligible()
+        order = (first, *(name for name in able if name != first))
+        request = replace(request, strategy="priority", priority=order)
+    start(engine.submit, request)
 
 
 def again_buttons(run: Run) -> None:
@@ -107,12 +92,8 @@ def again_buttons(run: Run) -> None:
     engine = services().engine
     if st.button("Run again", icon=":material/replay:", key="again"):
         run_again(run)
-    others = [
-        name
-        for name in engine.lineup.eligible(simulated=engine.lineup.practising)
-        if name != run.record.provider
-    ]
-    if others and not run.terms.private:
+    others = [name for name in engine.lineup.eligible() if name != run.record.provider]
+    if others and not run.record.request.private:
         first = st.menu_button(
             "Another first",
             others,

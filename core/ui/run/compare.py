@@ -19,6 +19,7 @@ from core.ui.run.going_on import asked, fault_view
 from core.ui.services import services
 from core.values.errors import BadRequest, HistoryUnavailable, KeyFound, RunError
 from core.values.registry import label_of
+from core.values.runs import RunRequest
 from core.values.telling.attempts import ticker
 from core.values.telling.run_story import story
 
@@ -28,7 +29,7 @@ _MOST = 3  # plans side by side
 
 def _form() -> None:
     engine = services().engine
-    able = engine.lineup.eligible(simulated=engine.lineup.practising)
+    able = engine.lineup.eligible()
     if len(able) < 2:
         st.info("Comparing takes two providers that can be asked. Set up another one first.")
         st.page_link("providers/providers.py", label="Providers", icon=":material/dns:")
@@ -59,7 +60,7 @@ def _form() -> None:
 
 def _begin(goal: str, chosen: Sequence[str], keys: Keys = "refuse") -> None:
     try:
-        ids = services().engine.compare(goal, chosen, keys=keys)
+        ids = services().engine.compare(RunRequest(goal, source="ui"), chosen, keys=keys)
     except KeyFound:
         again.ask_about_key("compare", partial(_begin, goal, chosen))
     except BadRequest as error:
@@ -74,7 +75,7 @@ def _begin(goal: str, chosen: Sequence[str], keys: Keys = "refuse") -> None:
 def _compared(ids: Sequence[str]) -> None:
     engine = services().engine
     try:
-        found = [engine.run(run_id) or engine.stored_run(run_id) for run_id in ids]
+        found = [engine.runs.find(run_id) for run_id in ids]
     except HistoryUnavailable as error:
         st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
         return
@@ -122,7 +123,7 @@ def _differences(runs: Sequence[Run], alone: Sequence[set[int]]) -> str:
 
 
 def _name(run: Run) -> str:
-    asked_for = run.record.options.get("priority") or [run.record.provider or ""]
+    asked_for = run.record.request.priority or [run.record.provider or ""]
     return label_of(asked_for[0])
 
 
@@ -148,23 +149,14 @@ def _plan(run: Run, alone: set[int]) -> None:
     if run.record.status != "running":
         _pick(run)
     st.markdown(show.plain(run.plan.reasoning))
-    for index, step in enumerate(run.plan.steps):
-        with st.container(border=True, gap="xsmall"):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.markdown(
-                    f"**{index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch"
-                )
-                if index in alone:
-                    st.badge("Only here", icon=":material/difference:", color="orange")
-            st.markdown(show.plain(step.description))
-            st.caption(show.step_facts(step.dependencies, step.tool_name))
+    show.plan_steps(run.plan, only_here=alone)
 
 
 def _pick(run: Run) -> None:
     run_id = run.record.id
-    label = "Open this run" if run.terms.begun else "Run this plan"
+    label = "Open this run" if run.progress.begun else "Run this plan"
     if st.button(label, icon=":material/play_arrow:", key=f"pick {run_id}", width="stretch") and (
-        run.terms.begun or asked(run_id, services().engine.carry_on, run_id)
+        run.progress.begun or asked(run_id, services().engine.carry_on, run_id)
     ):
         st.switch_page("run/run_plan.py", query_params={"run": run_id})
 

@@ -44,7 +44,7 @@ def _with_another(plan: Plan) -> Plan:
 
 def _kept(plan: Plan, index: int) -> None:
     step = plan.steps[index]
-    st.markdown(f"**{index + 1}. {show.plain(show.agent(step.agent_type))}**")
+    st.markdown(f"**{show.step_name(index, step)}**")
     st.markdown(show.plain(step.description))
     st.caption("Done or skipped, so it stays as it is.")
 
@@ -54,7 +54,7 @@ def _fields(run_id: str, plan: Plan, index: int) -> None:
     # Another plan has other fields: none keeps what was typed for a step that has moved.
     name = f"{crc32(json_text(plan).encode()):x} {index}"
     head = st.container(horizontal=True, vertical_alignment="center", gap="xsmall")
-    head.markdown(f"**{index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch")
+    head.markdown(f"**{show.step_name(index, step)}**", width="stretch")
     for label, icon, to in (
         ("Up", ":material/arrow_upward:", index - 1),
         ("Down", ":material/arrow_downward:", index + 1),

@@ -4,163 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from core.running.budget import Limits, cost_of, working_seconds
-from core.running.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, StepView
+from core.running.budget import cost_of, working_seconds
 from core.running.run import Run
-from core.ui import actions as acting
+from core.running.steps.progress import StepView
 from core.ui import show
 from core.ui.components.markdown_view import read_view
 from core.ui.components.plan_graph import plan_graph
 from core.ui.run import again, forecast
 from core.ui.run.editing import editor
 from core.ui.run.going_on import carry_on, fault_view
+from core.ui.run.options import limit_fields
 from core.ui.services import services
-from core.ui.settings.limit_form import CEILINGS, ceiling, not_whole
 from core.values.registry import label_of
+from core.values.runs import Limits
 from core.values.statuses import STATUSES
 from core.values.telling.attempts import attempt_in_words
 from core.values.wording import seconds_in_words
 
-_AFTER = {
-    "look": "Show me the plan first",
-    "run": "Carry it out at once",
-}
-_PATIENCE = 600.0  # seconds that a plan may take, while nothing else was chosen
-_TOGETHER = "steps at once"  # not the key of Settings, whose field is no slider
 _LIVE_TEXT = 600  # characters of what is being written
-
-
-# -- the form
-
-
-def after() -> dict[str, Any]:
-    """What happens once there is a plan, and who may see the goal."""
-    engine = services().engine
-    chosen = engine.choices.get("after_planning")
-    acting.follow("after planning", chosen if chosen in _AFTER else "look")
-    wanted = st.segmented_control(
-        "Once there is a plan",
-        list(_AFTER),
-        required=True,
-        format_func=_AFTER.__getitem__,
-        key="after planning",
-        width="stretch",
-        on_change=acting.keep,
-        args=("after_planning", "after planning"),
-    )
-    private = st.toggle(
-        "Private: this stays on this computer",
-        key="private",
-        persist_state="session",
-        help="Only BitNet on this computer is asked, and nobody else, whatever happens.",
-    )
-    if wanted == "run":
-        st.caption(show.plain(forecast.for_a_goal()))
-    if private and (fault := engine.lineup.why_not_private()):
-        st.caption(f":orange[:material/warning:] {show.plain(fault)}")
-    return {"execute": wanted == "run", "approve": wanted == "look", "private": private}
-
-
-def options() -> dict[str, Any]:
-    """What one run may take; kept as soon as it is chosen."""
-    chosen = services().engine.choices.get("side_by_side")
-    acting.follow(_TOGETHER, chosen if isinstance(chosen, int) else SIDE_BY_SIDE)
-    together = st.slider(
-        "Steps side by side",
-        1,
-        MOST_SIDE_BY_SIDE,
-        key=_TOGETHER,
-        help="How many steps may be under way at once.",
-        on_change=acting.keep,
-        args=("side_by_side", _TOGETHER),
-    )
-    st.markdown(":small[Limits]", help="A run that reaches one stops, and can go on with more.")
-    return {"side_by_side": together, "limits": limit_fields(_limits(), key="limit", kept=True)}
-
-
-def _limits() -> Limits:
-    engine = services().engine
-    unset = engine.choices.get("limits") is None
-    return Limits(seconds=_PATIENCE) if unset else engine.limits
-
-
-def limit_fields(now: Limits, *, key: str, kept: bool = False) -> Limits | None:
-    """The four limits as fields. `kept`: each becomes the choice for every run as soon as it is
-    changed, and one that is set is taken away by a button; else an empty one is none.
-
-    None: a number cannot be meant, which stands beside its field.
-    """
-    left, right = st.columns(2)
-    faults: list[str] = []
-
-    def field(where: Any, name: str, label: str, *, unit: float = 1, **how: Any) -> Any:
-        """`unit`: how much of the limit is one of the field's."""
-        row, known, own = CEILINGS[name], getattr(now, name), f"{key} {name}"
-
-        def keep(value: float | None) -> None:
-            change: dict[str, Any] = {name: value}
-            limits = replace(_limits(), **change)
-            services().engine.control.choose("limits", limits.as_json())
-
-        if kept:
-            with where:
-                ceiling(name, label, known, keep, key=own, unit=unit, **how)
-            return known
-        amount = where.number_input(
-            label,
-            min_value=float(min(row.least, known or row.least) / unit),
-            value=None if known is None else float(known / unit),
-            key=own,
-            **{"format": "%.10g" if row.whole else "%.4g", "placeholder": "No limit", **how},
-        )
-        if amount is None or not row.whole:
-            return amount and amount * unit
-        if fault := not_whole(amount):
-            where.error(f"{fault}.", icon=":material/error:")
-            faults.append(fault)
-        return int(amount)
-
-    patience = services().engine.policy.run_timeout / 60
-    limits = Limits(
-        field(
-            left,
-            "seconds",
-            "Minutes of work",
-            unit=60,
-            step=1.0,
-            format="%.4g",
-            placeholder=f"{patience:.2g}, as for any run",
-        ),
-        field(right, "calls", "Calls", step=1.0),
-        field(
-            left,
-            "usd",
-            "Dollars for a run",
-            step=0.1,
-            help="Calls whose price is known are counted. The call that crosses it is the last.",
-        ),
-        field(
-            right,
-            "usd_per_day",
-            "Dollars for a day",
-            step=1.0,
-            help="All runs together, since midnight on the computer that Manyways runs on.",
-        ),
-    )
-    return None if faults else limits
-
-
-# -- the run
 
 
 def body(run: Run, *, live: bool) -> None:
     """A run's plan to look at, or its steps as they come along, and what came of them."""
-    run = services().engine.run(run.record.id) or run
+    run = services().engine.runs.get(run.record.id) or run
     if run.plan is None:
         if run.error is not None and run.error.kind == "limit":
             fault_view(run.record.id)
@@ -168,7 +38,7 @@ def body(run: Run, *, live: bool) -> None:
         return
     if is_offered(run):
         _offered(run)
-    elif run.terms.begun or run.executing:
+    elif run.progress.begun or run.executing:
         _carried_out(run, live=live)
 
 
@@ -192,7 +62,7 @@ def to_read(run: Run) -> None:
 
 def _folded(run: Run, view: StepView) -> None:
     assert view.step is not None
-    label = f"{view.index + 1}. {show.plain(show.agent(view.step.agent_type))}"
+    label = show.step_name(view.index, view.step)
     status = STATUSES[view.state]
     if view.state != "done":
         label += f" ({status.label.lower()})"
@@ -209,7 +79,7 @@ def _folded(run: Run, view: StepView) -> None:
 
 def is_offered(run: Run) -> bool:
     """Whether there is a plan that nobody has begun to carry out."""
-    begun = run.terms.begun or run.executing
+    begun = run.progress.begun or run.executing
     return run.plan is not None and not begun and run.done.is_set()
 
 
@@ -284,7 +154,7 @@ def _progress(run: Run, steps: Sequence[StepView]) -> None:
     written = steps[-1].state in ("done", "skipped")
     whole = 1.0 if written else done / (total + 1)
     st.progress(whole, text=show.plain(" · ".join(filter(None, facts))))
-    if run.terms.private:
+    if run.record.request.private:
         private_badge()
 
 
@@ -337,7 +207,7 @@ def _with_another(run: Run, bar: Any) -> None:
     """Another provider first, for what failed."""
     engine = services().engine
     able = engine.lineup.eligible(simulated=run.record.simulated)
-    if run.terms.private or len(able) < 2:
+    if run.record.request.private or len(able) < 2:
         return
     with bar.popover("With another provider", icon=":material/swap_horiz:"):
         for name in able:
@@ -348,7 +218,7 @@ def _with_another(run: Run, bar: Any) -> None:
 
 def _raised(run: Run) -> Limits:
     """The limits of a run, with each that it has reached twice as high."""
-    now = run.terms.limits
+    now = run.record.request.limits or Limits()
     calls = now.calls
     if calls is not None and len(run.attempts) >= calls:
         calls *= 2
@@ -383,9 +253,7 @@ def _step(run: Run, view: StepView) -> None:
     status = STATUSES[view.state]
     with st.container(border=True, gap="small"):
         head = st.container(horizontal=True, vertical_alignment="center", gap="small")
-        head.markdown(
-            f"**{view.index + 1}. {show.plain(show.agent(step.agent_type))}**", width="stretch"
-        )
+        head.markdown(f"**{show.step_name(view.index, step)}**", width="stretch")
         _who(view, head)
         head.badge(status.label, icon=status.material, color=status.colour)
         st.markdown(show.plain(step.description))

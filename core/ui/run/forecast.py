@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from core.planning.estimate import Estimate, Typical, estimate, in_a_row, needs_of
-from core.running.progress import SIDE_BY_SIDE
 from core.running.run import Run
+from core.running.steps.progress import SIDE_BY_SIDE
 from core.ui.services import services
 from core.values.errors import HistoryUnavailable
 from core.values.periods import Period
@@ -22,8 +23,9 @@ def for_plan(run: Run) -> str:
     """`About 8 calls, 25 s, $0.02; judged by 212 earlier answers.`"""
     assert run.plan is not None
     simulated = run.record.simulated
-    typical = _typical(run.record.options.get("priority"), simulated=simulated)
-    made = estimate(needs_of(run.plan), typical, side_by_side=run.terms.side_by_side)
+    typical = _typical(run.record.request.priority, simulated=simulated)
+    together = run.record.request.side_by_side or SIDE_BY_SIDE
+    made = estimate(needs_of(run.plan), typical, side_by_side=together)
     return _in_words(made, simulated=simulated)
 
 
@@ -31,15 +33,13 @@ def for_a_goal() -> str:
     """The same before there is a plan, for one of a usual length."""
     engine = services().engine
     simulated = engine.lineup.practising
-    chosen = engine.choices.get("side_by_side")
-    together = chosen if isinstance(chosen, int) else SIDE_BY_SIDE
     typical = _typical(None, simulated=simulated)
-    made = estimate(in_a_row(_USUAL), typical, side_by_side=together, planning=1)
+    made = estimate(in_a_row(_USUAL), typical, side_by_side=engine.side_by_side, planning=1)
     said = _in_words(made, simulated=simulated)
     return f"With a plan of {_USUAL} steps: {said[0].lower()}{said[1:]}"
 
 
-def _typical(asked: list[str] | None, *, simulated: bool) -> list[Typical]:
+def _typical(asked: Sequence[str] | None, *, simulated: bool) -> list[Typical]:
     """Of the models that are asked now."""
     lineup = services().engine.lineup
     able = lineup.eligible(simulated=simulated)

@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from core.planning.plan import Plan
+from core.ui import actions as acting
 from core.ui import show
 from core.ui.services import services
-from core.values.errors import BadRequest, RunError
 
 _FAULT = "plan_fault"
 
@@ -33,21 +33,14 @@ def changed(run_id: str, made: Callable[[], Plan]) -> bool:
 
 def asked(run_id: str, act: Callable[..., Any], *values: Any, **named: Any) -> bool:
     """Whether it was done; if not, `fault_view` says why."""
-    try:
-        act(*values, **named)
-    except BadRequest as error:
-        st.session_state[_FAULT] = (run_id, str(error))
-        return False
-    except RunError as error:
-        st.session_state[_FAULT] = (run_id, f"{error.message} {error.action}")
-        return False
-    st.session_state.pop(_FAULT, None)
-    return True
+    fault = acting.why_not(act, *values, **named)
+    st.session_state[_FAULT] = (run_id, fault)
+    return fault is None
 
 
 def fault_view(run_id: str) -> None:
     """Why the last thing asked of this run was refused, until something else is done with it."""
     # Not taken away once shown: a page may be drawn twice, and the second time would hide it.
-    of, fault = st.session_state.get(_FAULT, (None, ""))
-    if of == run_id:
+    of, fault = st.session_state.get(_FAULT, (None, None))
+    if of == run_id and fault:
         st.error(show.plain(fault), icon=":material/error:")

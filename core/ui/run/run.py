@@ -37,7 +37,7 @@ def _read(run: Run, *, live: bool) -> None:
         show.status_badge(run.phase)
         if record.simulated:
             show.practice_badge()
-        if run.terms.private:
+        if record.request.private:
             execution.private_badge()
         show.when(record.started_at)
     if not live:

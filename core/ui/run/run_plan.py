@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from core.routing.strategies import STRATEGIES
@@ -11,17 +9,17 @@ from core.ui import actions as acting
 from core.ui import show
 from core.ui.components import who
 from core.ui.components.order_list import Row, order_list
-from core.ui.run import again, execution, run_view
+from core.ui.run import again, options, run_view
 from core.ui.run.welcome import welcome
 from core.ui.services import services
 from core.values.registry import label_of
+from core.values.runs import RunRequest
 
 _EXAMPLES = (
     "Plan a weekend in Lisbon for two, under 900 euros",
     "Research how small clinics schedule appointments",
     "Hire a part-time bookkeeper within six weeks",
 )
-_LENGTHS = {"Short": 1000, "Usual": 2000, "Long": 4000, "Very long": 8000}  # tokens
 
 
 def _form() -> bool:
@@ -46,20 +44,18 @@ def _form() -> bool:
         key="run plan",
     )
     question, preview = st.container(), st.container()
-    options = execution.after()
-    private = bool(options.get("private"))
+    request = options.after(RunRequest(goal or "", source="ui"))
     with preview:
-        who.first_view(private=private)
+        who.first_view(private=request.private)
     _strategy()
     _order()
     with st.expander("More", icon=":material/tune:"):
-        options |= _more()
-        options |= execution.options()
+        request = options.more(request)
     if pressed:
-        again.submit(goal or "", **options)
+        again.start(services().engine.submit, request)
     with question:
         again.key_question("run plan")
-    return private
+    return request.private
 
 
 def _examples() -> None:
@@ -108,29 +104,6 @@ def _order() -> None:
 
 def _reorder(order: list[str]) -> None:
     acting.done(services().engine.control.choose, "priority", order)
-
-
-def _more() -> dict[str, Any]:
-    """Temperature and length, kept for as long as the window is open."""
-    temperature = st.slider(
-        "Temperature",
-        0.0,
-        2.0,
-        0.3,
-        0.1,
-        key="temperature",
-        persist_state="session",
-        help="Low: to the point and much the same each time. High: more varied.",
-    )
-    length = st.select_slider(
-        "Length of the answer",
-        list(_LENGTHS),
-        "Usual",
-        key="length",
-        persist_state="session",
-        help="How much a provider may write. More takes longer and costs more.",
-    )
-    return {"temperature": temperature, "max_tokens": _LENGTHS[length]}
 
 
 def _result(*, private: bool) -> None:

@@ -32,7 +32,7 @@ def found(run_id: str) -> Run | None:
     """The run with that id; where there is none to be had, the page says why."""
     engine = services().engine
     try:
-        run = engine.run(run_id) or engine.stored_run(run_id)
+        run = engine.runs.find(run_id)
     except HistoryUnavailable as error:
         st.error(show.plain(f"{error.message} {error.action}"), icon=":material/database_off:")
         return None

@@ -21,7 +21,7 @@ _LONGEST = 32_000  # tokens
 def story_view(run: Run) -> None:
     failed = blamed(run.attempts)
     found = remedy(failed) if failed else None
-    if run.record.status == "completed" and (run.terms.begun or failed is None):
+    if run.record.status == "completed" and (run.progress.begun or failed is None):
         st.markdown(show.plain(run.story))
         return
     with st.container(border=True, gap="small"):
@@ -41,7 +41,7 @@ def _why_it_ended(run: Run) -> str:
     """And what to do, marked with how grave it is."""
     row = STATUSES[run.phase]
     if run.record.status == "interrupted" or run.error is None:
-        then = "Continue it" if run.terms.begun else "Run it again"
+        then = "Continue it" if run.progress.begun else "Run it again"
         said = f"Manyways was stopped before this run had ended. {then} when you like."
     else:
         said = show.plain(f"{run.error.message} {run.error.action}")
@@ -62,7 +62,7 @@ def _button(run: Run, failed: Attempt, found: Remedy) -> None:
                 label, icon=":material/edit:", key="goal again", on_click=_edit_goal, args=(run,)
             )
         case "longer":
-            tokens = min(2 * int(run.record.options.get("max_tokens") or 2000), _LONGEST)
+            tokens = min(2 * run.record.request.max_tokens, _LONGEST)
             if st.button(label, icon=":material/notes:", key="longer"):
                 again.run_again(run, max_tokens=tokens)
         case "down":

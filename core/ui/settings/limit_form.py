@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.config import limits
 from core.config.limits import LIMITS
-from core.running.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE
+from core.running.steps.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE
 from core.ui import actions as acting
 from core.ui import show
 from core.ui.actions import done
@@ -22,7 +22,7 @@ _FROM = {"default": "the default", "environment": "from the environment", ".env"
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """One field of core.running.budget.Limits; without a value there is no limit."""
+    """One field of core.values.runs.Limits; without a value there is no limit."""
 
     label: str
     help: str
@@ -154,10 +154,9 @@ def _patience(key: str) -> None:
 
 def _side_by_side() -> None:
     engine = services().engine
-    chosen = engine.choices.get("side_by_side")
     number(
         "Steps side by side",
-        chosen if isinstance(chosen, int) else SIDE_BY_SIDE,
+        engine.side_by_side,
         lambda value: engine.control.choose(
             "side_by_side", None if value == SIDE_BY_SIDE else value
         ),

@@ -9,8 +9,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,110 +21,29 @@ from core.planning.planner import LLMPlanner
 from core.planning.prompts import EXAMPLE_GOAL, PLAN_EXAMPLE
 from core.providers.connect import connect
 from core.routing.router import MultiProviderStrategy
-from core.running.budget import Limits
-from core.running.engine import Engine
-from core.running.orchestrator import AutonomousOrchestrator, WorkResult
 from core.running.run import Run
-from core.running.step_prompt import SKIPPED
+from core.running.run_json import run_as_json
+from core.running.steps.orchestrator import AutonomousOrchestrator, WorkResult
+from core.running.steps.step_prompt import SKIPPED
 from core.values.errors import BadRequest
+from core.values.runs import Limits, RunRequest
 from core.values.texts import CAPPED, MAX_ANSWER
 from core.web.run_documents import as_html, as_json, as_markdown, steps_as_csv
-from db.choices import Choices
-from db.lists.queries import Archive
-from db.sqlite.writer import SqliteHistory
 from tests import standin
-from tests.process import Console
+from tests.running.asking import answer_of
+from tests.running.desk import (
+    GOAL,
+    LAST,
+    WIRES,
+    Desk,
+    asked_for,
+    desk_of,
+    killed,
+    plan_text,
+    step_in,
+    worker,
+)  # fmt: skip
 from tests.standin import Act, Received, Yard
-
-NEEDS = [[], [], [0], [1], [2, 3], [2], [4, 5]]  # two branches that meet, three wide at most
-LAST = len(NEEDS)  # the final answer's number
-GOAL = "Find a venue and a caterer for the summer party"
-WIRES = ("anthropic", "openai", "google")
-
-
-def plan_text(needs: list[list[int]] = NEEDS) -> str:
-    steps = [
-        {
-            "agent_type": "research",
-            "description": f"Do part {'abcdefghij'[index]} of the party.",
-            "tool_name": None,
-            "parameters": {},
-            "dependencies": needed,
-        }
-        for index, needed in enumerate(needs)
-    ]
-    plan = {"reasoning": "Parts first.", "confidence": 0.9, "estimated_duration": 20}
-    return json.dumps({**plan, "steps": steps})
-
-
-def step_in(received: Received, needs: list[list[int]] = NEEDS) -> int | None:
-    """Which step a request asks for; None: the plan; past the last: the final answer."""
-    if "Plan this goal" in received.prompt:
-        return None
-    found = re.search(r"<step>\nDo part ([a-j])", received.prompt)
-    return "abcdefghij".index(found[1]) if found else len(needs)
-
-
-def worker(
-    act: Callable[[int], Act] | None = None, needs: list[list[int]] = NEEDS
-) -> Callable[[Received], Act]:
-    """A vendor that plans `needs`, and does each step as `act` says."""
-
-    def script(received: Received) -> Act:
-        step = step_in(received, needs)
-        if step is None:
-            return standin.answer(plan_text(needs))
-        return act(step) if act else standin.answer(f"Result of step {step}.")
-
-    return script
-
-
-class Desk:
-    """An engine on a database file, asking the stand-ins of `yard`."""
-
-    def __init__(self, path: Path, yard: Yard, *names: str, **environ: str) -> None:
-        self.path = path
-        self.yard = yard
-        self.history = SqliteHistory.open(path)
-        self.archive = Archive(path)
-        self.choices = Choices(self.history)
-        settings = read_settings({**yard.env(*names), "CONSOLE_PRACTICE": "off", **environ}, None)
-        self.engine = Engine(settings, self.history, self.archive, self.choices)
-
-    def close(self) -> None:
-        self.engine.close()
-        self.archive.close()
-        self.history.close()
-
-    def start(self, goal: str = GOAL, **more: object) -> str:
-        return self.engine.submit(goal, source="python", **{"execute": True, **more})
-
-    def ended(self, run_id: str) -> Run:
-        run = self.engine.run(run_id)
-        assert run is not None
-        assert run.done.wait(60)
-        return run
-
-    def ran(self, goal: str = GOAL, **more: object) -> Run:
-        return self.ended(self.start(goal, **more))
-
-    def went_on(self, run: Run, **how: object) -> Run:
-        self.engine.carry_on(run.record.id, **how)
-        return self.ended(run.record.id)
-
-    def stored(self, run: Run) -> Run:
-        stored = self.engine.stored_run(run.record.id)
-        assert stored is not None
-        return stored
-
-
-@contextmanager
-def desk_of(path: Path, yard: Yard, *names: str, **environ: str) -> Iterator[Desk]:
-    desk = Desk(path / "console.db", yard, *names, **environ)
-    try:
-        yield desk
-    finally:
-        desk.close()
 
 
 @pytest.fixture
@@ -144,10 +64,11 @@ def states(run: Run) -> list[str]:
     return [view.state for view in run.steps()]
 
 
-def asked_for(yard: Yard, needs: list[list[int]] = NEEDS) -> list[int]:
-    """The steps of all requests for steps, in the order of arrival."""
-    steps = [step_in(received, needs) for received in yard.requests]
-    return [step for step in steps if step is not None]
+def events_of(run: Run) -> list[tuple[str, dict[str, Any]]]:
+    async def followed() -> list[tuple[str, dict[str, Any]]]:
+        return [(event.type, event.data) async for event in run.feed.follow()]
+
+    return asyncio.run(followed())
 
 
 def path_over_critical_path(run: Run) -> float:
@@ -176,15 +97,17 @@ def path_over_critical_path(run: Run) -> float:
 def test_a_plan_takes_as_long_as_its_critical_path_and_every_request_is_a_row(
     name: str, tmp_path: Path, yard: Yard
 ) -> None:
-    yard[name].script = worker(lambda step: standin.answer(f"Result {step}.", delay=0.5))
+    yard[name].script = worker(
+        lambda step: standin.answer(f"Result {step}.", delay=0.5), needs=[[], [], [0, 1]]
+    )
     with desk_of(tmp_path, yard, name) as desk:
         desk.ran("A first run, so that the SDK is there", execute=False)
         run = desk.ran()
         assert run.error is None
         assert path_over_critical_path(run) < 1.1
-        assert states(run) == ["done"] * (LAST + 1)
+        assert states(run) == ["done"] * 4
         calls = desk.archive.calls_of(run.record.id)
-        assert sorted(call.step for call in calls if call.step is not None) == [*range(LAST + 1)]
+        assert sorted(call.step for call in calls if call.step is not None) == [0, 1, 2, 3]
         assert len(yard[name].requests) == desk.archive.count_calls()
 
 
@@ -346,7 +269,7 @@ def test_stopping_closes_the_connections_and_keeps_what_is_done(desk: Desk, yard
     assert standin.eventually(lambda: {2, 3} <= set(asked_for(yard)), within=10)
     asked = [r for r in yard.requests if (step_in(r) or 0) >= 2]
     assert desk.engine.cancel(run_id)
-    assert standin.eventually(lambda: desk.engine.run(run_id).done.is_set(), within=5)
+    assert standin.eventually(lambda: desk.engine.runs.get(run_id).done.is_set(), within=5)
     assert all(standin.eventually(lambda r=r: r.disconnected_at is not None) for r in asked)
     run = desk.ended(run_id)
     assert run.record.status == "cancelled"
@@ -365,7 +288,9 @@ def test_what_was_answered_as_the_run_was_stopped_is_not_asked_again(
         yard[name].script = worker(lambda step: standin.answer("Done.", delay=0.3), needs)
     run_id = desk.start()
     assert standin.eventually(lambda: asked_for(yard, needs) == [0], within=10)
-    with closing(sqlite3.connect(desk.path, isolation_level=None)) as another_program:
+    with closing(
+        sqlite3.connect(desk.engine.history.path, isolation_level=None)
+    ) as another_program:
         another_program.execute("BEGIN IMMEDIATE")
         time.sleep(0.6)  # until the answer is there, and cannot be written
         assert desk.engine.cancel(run_id)
@@ -406,24 +331,17 @@ def test_a_run_ends_in_the_history_and_goes_on_in_another_process(
     yard["openai"].script = worker(
         lambda step: standin.hang() if step >= 4 and holding else standin.answer(f"Text {step}.")
     )
-    environ = yard.env("openai")
-    with Console(tmp_path, environ) as console:
-        made = console.client.stream(
-            "POST", "/autonomous/plan/stream", json={"goal": GOAL, "execute": True}
-        )
-        with made as stream:
-            line = next(line for line in stream.iter_lines() if line.startswith("data:"))
-            run_id = json.loads(line.removeprefix("data:"))["run_id"]
-            assert standin.eventually(lambda: {4, 5} <= set(asked_for(yard)), within=20)
-            console.kill()
-    holding.clear()
     finished = {0, 1, 2, 3}
-    with Console(tmp_path, environ) as console:
-        found = console.client.get(f"/autonomous/runs/{run_id}").json()
+    path, environment = tmp_path / "console.db", yard.env("openai")
+    with killed(path, environment, goal=GOAL, execute=True) as run_id:
+        assert standin.eventually(lambda: {4, 5} <= set(asked_for(yard)), within=20)
+    holding.clear()
+    with desk_of(tmp_path, yard, "openai") as desk:
+        found = answer_of(desk.engine, "GET", f"/runs/{run_id}").json()
         assert found["error"]["kind"] == "interrupted"
         assert found["execution_status"] == "partly"
         assert [result["status"] for result in found["execution_results"]][:4] == ["done"] * 4
-        done = console.client.post(f"/autonomous/runs/{run_id}/continue").json()
+        done = answer_of(desk.engine, "POST", f"/runs/{run_id}/continue").json()
     assert done["execution_status"] == "executed"
     assert [result["content"] for result in done["execution_results"]][:2] == ["Text 0.", "Text 1."]
     counts = {step: asked_for(yard).count(step) for step in range(LAST + 1)}
@@ -442,7 +360,7 @@ def test_a_key_gives_the_same_run_after_it_went_on_in_another_process(
             desk.start(**{**asked, "strategy": "random"})
     yard["openai"].script = worker()
     with desk_of(tmp_path, yard, "openai") as desk:
-        stored = desk.engine.stored_run(run_id)
+        stored = desk.engine.runs.stored(run_id)
         assert stored is not None
         assert desk.went_on(stored).record.status == "completed"
         assert desk.start(**asked) == run_id
@@ -501,7 +419,7 @@ def test_a_limit_of_money_for_a_day_counts_what_earlier_runs_spent(
         assert desk.ran().record.status == "completed"
     with desk_of(tmp_path, yard, *WIRES) as desk:  # told by the history, not by memory
         before = len(yard.requests)
-        desk.choices.set("limits", {"usd_per_day": 0.01})
+        desk.engine.choices.set("limits", {"usd_per_day": 0.01})
         run = desk.ran()
         assert run.error is not None
         assert "spent today" in run.error.message
@@ -510,11 +428,11 @@ def test_a_limit_of_money_for_a_day_counts_what_earlier_runs_spent(
 
 def test_a_limit_of_time_stops_it_and_says_so(desk: Desk, yard: Yard) -> None:
     for name in WIRES:
-        yard[name].script = worker(lambda step: standin.answer("Done.", delay=0.6))
-    run = desk.ran(limits=Limits(seconds=1.0))
+        yard[name].script = worker(lambda step: standin.answer("Done.", delay=0.3))
+    run = desk.ran(limits=Limits(seconds=0.5))
     assert run.error is not None
     assert run.error.kind == "limit"
-    assert "worked for 1 s, its limit" in run.error.message
+    assert "worked for 0.5 s, its limit" in run.error.message
     again = desk.went_on(run, limits=Limits(seconds=60))
     assert again.record.status == "completed"
 
@@ -529,7 +447,7 @@ def test_a_private_run_asks_bitnet_alone_and_its_attempts_prove_it(
         assert standin.eventually(
             lambda: "bitnet" in desk.engine.lineup.eligible(simulated=False), within=10
         )
-        run = desk.ran(private=True, priority=["openai"], strategy="random")
+        run = desk.ran(private=True, priority=("openai",), strategy="random")
         assert run.record.status == "completed"
         assert {attempt.provider for attempt in run.attempts} == {"bitnet"}
         assert {name for name in yard if yard[name].requests} == {"bitnet"}
@@ -579,7 +497,7 @@ def test_a_private_run_does_not_go_on_where_bitnet_has_moved_away(
         assert standin.eventually(
             lambda: "bitnet" in desk.engine.lineup.eligible(simulated=False), within=10
         )
-        stored = desk.engine.stored_run(run_id)
+        stored = desk.engine.runs.stored(run_id)
         assert stored is not None
         run = desk.went_on(stored)
     assert run.error is not None
@@ -625,21 +543,20 @@ def test_a_changed_goal_is_planned_again_on_the_same_terms(desk: Desk) -> None:
     other = desk.ended(desk.engine.replan(run.record.id, "Another goal"))
     assert other.record.id != run.record.id
     assert other.record.goal == "Another goal"
-    assert other.terms.approve
-    assert other.terms.side_by_side == 2
-    assert other.record.options["max_tokens"] == 900
+    asked = other.record.request
+    assert (asked.approve, asked.side_by_side, asked.max_tokens) == (True, 2, 900)
 
 
 def test_two_providers_plan_the_same_goal_and_either_can_be_run(desk: Desk, yard: Yard) -> None:
-    ids = desk.engine.compare(GOAL, ["openai", "google"])
+    ids = desk.engine.compare(RunRequest(GOAL), ["openai", "google"])
     runs = [desk.ended(run_id) for run_id in ids]
     assert [run.record.provider for run in runs] == ["openai", "google"]
     assert asked_for(yard) == []
     assert desk.went_on(runs[1]).execution_status == "executed"
     with pytest.raises(BadRequest, match="two or three"):
-        desk.engine.compare(GOAL, ["openai"])
+        desk.engine.compare(RunRequest(GOAL), ["openai"])
     with pytest.raises(BadRequest, match="not set up"):
-        desk.engine.compare(GOAL, ["openai", "kimi"])
+        desk.engine.compare(RunRequest(GOAL), ["openai", "kimi"])
 
 
 # Long results
@@ -663,7 +580,7 @@ def test_results_that_do_not_fit_are_shortened_and_the_run_says_so(
     cuts = run.cuts(2)
     assert [cut.step for cut in cuts] == [0, 1]
     assert cuts[0].kept < cuts[1].kept  # the older gives way first
-    assert run.as_json()["execution_results"][2]["shortened"]
+    assert run_as_json(run)["execution_results"][2]["shortened"]
 
 
 # The stream
@@ -681,11 +598,9 @@ def test_half_of_a_character_in_an_answer_spoils_nothing(
         refused = desk.ran(execute=False)
     assert run.record.status == "completed"
     assert set(run.results().values()) == {"Half ? of it."}
-    assert "Half ? of it." in str(refused.as_json())
+    assert "Half ? of it." in str(run_as_json(refused))
     for one in (run, refused):
-        assert json.dumps(
-            [one.as_json(), *(e.data for e in one._events)], ensure_ascii=False
-        ).encode()
+        assert json.dumps([run_as_json(one), events_of(one)], ensure_ascii=False).encode()
 
 
 THOUGHT = "<think>\nFirst I would guess a dozen.\n</think>\n\n"
@@ -723,13 +638,13 @@ def test_an_answer_of_thinking_alone_is_none_and_the_next_provider_is_asked(
 def test_while_a_step_is_written_its_thinking_is_not_shown_as_its_result(
     desk: Desk, yard: Yard
 ) -> None:
-    slowly = standin.answer(f"{THOUGHT}{'Result. ' * 40}", interval=0.05)
+    slowly = standin.answer(f"{THOUGHT}{'Result. ' * 15}", interval=0.05)
     for name in WIRES:
         yard[name].script = worker(lambda step: slowly)
     run_id = desk.start()
     seen = set()
-    while not desk.engine.run(run_id).done.wait(0.02):
-        seen |= {view.text[:6] for view in desk.engine.run(run_id).steps()}
+    while not desk.engine.runs.get(run_id).done.wait(0.02):
+        seen |= {view.text[:6] for view in desk.engine.runs.get(run_id).steps()}
     assert any(text.startswith("Resu") for text in seen)
     assert not any("<" in text or "First" in text for text in seen)
 
@@ -754,9 +669,9 @@ def test_the_stream_carries_no_thinking_for_an_answer(tmp_path: Path, yard: Yard
         return standin.answer("ALOUD, for a while\n</think>\n\nThe result.")  # nothing opened it
 
     yard["openai"].script = script
-    with Console(tmp_path, yard.env("openai")) as console:
+    with desk_of(tmp_path, yard, "openai") as desk:
         body = {"goal": GOAL, "execute": True}
-        answer = console.client.post("/autonomous/plan/stream", json=body)
+        answer = answer_of(desk.engine, "POST", "/plan/stream", json=body)
     said: dict[int, str] = {}
     for data in re.findall(r"event: token\ndata: (.+)\n", answer.text):
         token = json.loads(data)
@@ -770,7 +685,7 @@ def test_a_run_read_from_the_history_says_what_helps(tmp_path: Path, yard: Yard)
     yard["openai"].script = lambda _: standin.status(413)
     yard["google"].script = worker(lambda step: standin.status(503))
     with desk_of(tmp_path, yard, *WIRES, LLM_STRATEGY="priority") as desk:
-        runs = [desk.ran(), desk.ran(priority=["openai"])]
+        runs = [desk.ran(), desk.ran(priority=("openai",))]
         actions = [run.error.action for run in map(desk.stored, runs) if run.error]
     assert actions == [
         "Top up the account with Anthropic, or continue it; what is done is kept.",
@@ -790,16 +705,16 @@ def test_limits_of_two_models_are_no_fault_of_the_request(tmp_path: Path, yard: 
 
 
 def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:
-    with Console(tmp_path, yard.env("openai")) as console:
+    with desk_of(tmp_path, yard, "openai") as desk:
         body = {"goal": GOAL, "execute": True}
-        answer = console.client.post("/autonomous/plan/stream", json=body)
+        answer = answer_of(desk.engine, "POST", "/plan/stream", json=body)
         events = [
             (kind, json.loads(data))
             for kind, data in re.findall(r"event: (\w+)\ndata: (.+)\n", answer.text)
         ]
         run_id = events[0][1]["run_id"]
         exported = [
-            console.client.get(f"/autonomous/runs/{run_id}{ending}") for ending in (".md", ".html")
+            answer_of(desk.engine, "GET", f"/runs/{run_id}{ending}") for ending in (".md", ".html")
         ]
     kinds = [kind for kind, _ in events]
     assert kinds[0] == "run_started"
@@ -849,7 +764,7 @@ def test_a_result_too_long_to_be_kept_is_cut_and_says_so(desk: Desk, yard: Yard)
     assert answered is not None
     assert answered.message == CAPPED
     assert run.steps()[1].answered is not None
-    told = sum(len(event.data["text"]) for event in run._events if event.type == "token")
+    told = sum(len(data["text"]) for kind, data in events_of(run) if kind == "token")
     assert told < MAX_ANSWER + 10_000
     kept = desk.archive.call_text(answered.id)
     assert kept is not None

@@ -81,6 +81,15 @@ def server() -> Iterator[PracticeServer]:
     server.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def idle(server: PracticeServer) -> Iterator[tuple[Any, float]]:
+    """A connection that was used once, before everything else here, and when that was."""
+    url, headers, body = raw(server)
+    with httpx2.Client(verify=TLS) as client:
+        first = client.post(url, headers=headers, json=body)
+        yield first.extensions["network_stream"], time.monotonic()
+
+
 @pytest.fixture
 def failing() -> Iterator[PracticeServer]:
     server = PracticeServer(seed=1, speed=50, fault_rate=1)
@@ -363,16 +372,6 @@ def test_a_client_that_leaves_in_the_middle_hurts_nobody(
     assert capfd.readouterr().err == ""
 
 
-def test_an_idle_connection_is_kept_for_the_next_call(server: PracticeServer) -> None:
-    url, headers, body = raw(server)
-    with httpx2.Client(verify=TLS) as client:
-        first = client.post(url, headers=headers, json=body)
-        stream = first.extensions["network_stream"]
-        time.sleep(5.5)  # a little longer than web servers usually wait
-
-        assert not stream.get_extra_info("is_readable")
-
-
 def test_a_hundred_ask_at_once_and_all_are_served(server: PracticeServer) -> None:
     url, headers, body = raw(server)
 
@@ -395,36 +394,26 @@ def test_a_plan_takes_one_to_three_seconds() -> None:
         assert 0.9 < character.first_token[0] + written < 3, provider
 
 
-AT_THE_END = {
-    "an open connection": """
-import socket
-socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])))
-""",
-    "an answer under way": """
+def test_it_ends_with_the_process_and_without_a_word() -> None:
+    """With an open connection, and with an answer under way."""
+    code = """
+import logging, socket
 import httpx2
-body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "<goal>x</goal>"}]}
-headers = {"authorization": f"Bearer {practice.api_key()}"}
-client = httpx2.Client()
-opened = client.stream("POST", f"{url}/chat/completions", headers=headers, json=body)
-lines = opened.__enter__().iter_lines()
-next(lines)
-""",
-}
-
-
-@pytest.mark.parametrize("scene", AT_THE_END)
-def test_it_ends_with_the_process_and_without_a_word(scene: str) -> None:
-    code = f"""
-import logging
 logging.basicConfig(level="INFO")
 logging.getLogger("httpx2").setLevel("WARNING")
 from core import practice
 url = practice.base_urls()["openai"]
 assert url == practice.base_urls()["openai"]
-{AT_THE_END[scene]}"""
+idle = socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])))
+body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "<goal>x</goal>"}]}
+headers = {"authorization": f"Bearer {practice.api_key()}"}
+client = httpx2.Client()
+opened = client.stream("POST", f"{url}/chat/completions", headers=headers, json=body)
+next(opened.__enter__().iter_lines())
+"""
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         timeout=20,
@@ -635,3 +624,11 @@ def test_a_request_for_a_plan_in_json_needs_no_goal_element() -> None:
 
     check(told)
     assert "Oslo" in words_of(told)
+
+
+def test_an_idle_connection_is_kept_for_the_next_call(idle: tuple[Any, float]) -> None:
+    stream, since = idle
+    waited = 5.5  # seconds: a little longer than web servers usually wait
+    time.sleep(max(0.0, since + waited - time.monotonic()))
+
+    assert not stream.get_extra_info("is_readable")

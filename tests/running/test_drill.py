@@ -1,24 +1,20 @@
 """Fire drills: a provider is pretended down, the others take over, and no figure moves."""
 
 import asyncio
-from contextlib import contextmanager
 
 import pytest
 
-from core.config.settings import read_settings
 from core.routing.ask import Ask
 from core.routing.breaker import Breaker
 from core.routing.drill import LENGTH, SAID, Drill, Drills
 from core.routing.router import MultiProviderStrategy
 from core.routing.strategies import STRATEGIES
-from core.running.engine import Engine
 from core.values.calls import Message, Reply, Request
 from core.values.errors import AllProvidersFailed
 from core.values.outcomes import ErrorKind
 from core.values.telling.run_story import story
-from db.choices import Choices
 from db.lists.queries import Archive
-from db.sqlite.writer import SqliteHistory
+from tests.running.desk import ran, running
 
 
 class Clock:
@@ -28,19 +24,6 @@ class Clock:
         return self.now
 
 
-@contextmanager
-def running(path, environment):
-    history = SqliteHistory.open(path)
-    archive = Archive(path)
-    engine = Engine(read_settings(environment, None), history, archive, Choices(history))
-    try:
-        yield engine
-    finally:
-        engine.close()
-        archive.close()
-        history.close()
-
-
 @pytest.fixture(params=["real", "practice"])
 def engine(request, tmp_path, yard):
     environment = {**yard.env("anthropic", "openai"), "LLM_STRATEGY": "priority"}
@@ -48,12 +31,6 @@ def engine(request, tmp_path, yard):
         environment = {"LLM_STRATEGY": "priority"}
     with running(tmp_path / "console.db", environment) as engine:
         yield engine
-
-
-def run(engine: Engine, **more: object):
-    run = engine.run(engine.submit("Plan a picnic", source="ui", **more))
-    assert run.done.wait(30)
-    return run
 
 
 def test_a_drill_ends_by_itself_and_a_second_start_begins_it_anew():
@@ -89,7 +66,7 @@ def test_a_drilled_attempt_reaches_no_vendor_and_the_next_provider_answers(engin
     router = engine.router(simulated=engine.lineup.practising)
     before = router.health("anthropic")
     engine.control.drills.start("anthropic")
-    done = run(engine)
+    done = ran(engine)
     assert done.record.status == "completed"
     drilled = done.attempts[0]
     assert (drilled.provider, drilled.drilled) == ("anthropic", True)
@@ -104,7 +81,7 @@ def test_a_drilled_attempt_reaches_no_vendor_and_the_next_provider_answers(engin
 def test_a_drilled_attempt_is_kept_and_marked_and_is_in_no_figure(engine):
     simulated = engine.lineup.practising
     engine.control.drills.start("anthropic")
-    done = run(engine)
+    done = ran(engine)
     archive = Archive(engine.history.path)
     stored = archive.calls_of(done.record.id)
     assert [call.drilled for call in stored][:2] == [True, False]
@@ -119,19 +96,19 @@ def test_a_drilled_attempt_is_kept_and_marked_and_is_in_no_figure(engine):
 def test_after_a_drill_the_provider_is_asked_again_at_once(engine):
     engine.control.drills.start("anthropic")
     for _ in range(4):
-        run(engine)
+        ran(engine)
     engine.control.drills.end("anthropic")
-    first = run(engine).attempts[0]
+    first = ran(engine).attempts[0]
     assert (first.provider, first.drilled) == ("anthropic", False)
     assert first.status == "ok" or engine.lineup.practising  # where some calls fail by design
 
 
 def test_a_test_during_a_drill_reaches_no_vendor_either(engine, yard):
     engine.control.drills.start("anthropic")
-    found = engine.control.check("anthropic").result(10)
+    found = engine.control.check("anthropic").result(60)
     assert (found.error_kind, found.message) == (ErrorKind.CONNECTION, SAID)
     assert yard["anthropic"].listings == []
-    tried = engine.control.try_now("anthropic").result(10)
+    tried = engine.control.try_now("anthropic").result(60)
     assert tried.drilled
     assert yard["anthropic"].requests == []
 
@@ -139,7 +116,7 @@ def test_a_test_during_a_drill_reaches_no_vendor_either(engine, yard):
 def test_when_everyone_is_pretended_down_the_run_says_to_end_the_drill(engine):
     for name in engine.lineup.priority:
         engine.control.drills.start(name)
-    failed = run(engine)
+    failed = ran(engine)
     assert failed.record.status == "failed"
     assert "fire drill" in failed.error.message
     assert "End the fire drill" in failed.error.action
@@ -149,12 +126,12 @@ def test_a_drill_does_not_outlive_the_process(tmp_path, yard):
     environment = {**yard.env("anthropic"), "LLM_STRATEGY": "priority"}
     with running(tmp_path / "console.db", environment) as engine:
         engine.control.drills.start("anthropic")
-        run(engine)
+        ran(engine)
     with running(tmp_path / "console.db", environment) as engine:
         assert engine.control.drills.under_way() == ()
         router = engine.router(simulated=False)
         assert router.health("anthropic").breaker == Breaker()
-        assert run(engine).record.provider == "anthropic"
+        assert ran(engine).record.provider == "anthropic"
 
 
 class Answers:

@@ -1,6 +1,5 @@
 """What a person does to the providers of a running engine."""
 
-from contextlib import contextmanager
 from datetime import date
 
 import pytest
@@ -9,29 +8,15 @@ from core.config import limits
 from core.config.limits import LIMITS
 from core.config.settings import read_settings
 from core.routing.breaker import Breaker, Policy, began, ended, let_in
-from core.running.engine import Engine
 from core.values.calls import Attempt
 from core.values.errors import BadRequest, NoProviderConfigured
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
-from db.choices import Choices
+from core.values.runs import RunRequest
 from db.lists.queries import Archive
-from db.sqlite.writer import SqliteHistory
 from tests import standin
+from tests.running.desk import ran, running
 from tests.standin import PLAN
-
-
-@contextmanager
-def running(path, environment):
-    history = SqliteHistory.open(path)
-    archive = Archive(path)
-    engine = Engine(read_settings(environment, None), history, archive, Choices(history))
-    try:
-        yield engine
-    finally:
-        engine.close()
-        archive.close()
-        history.close()
 
 
 @pytest.fixture
@@ -47,15 +32,9 @@ def practice(tmp_path):
         yield engine
 
 
-def run(engine: Engine, **more: object):
-    run = engine.run(engine.submit("Plan a picnic", source="ui", **more))
-    assert run.done.wait(30)
-    return run
-
-
 def test_a_test_is_kept_for_the_choice_of_a_model_and_moves_nothing(engine, yard):
     yard["openai"].listing = standin.status(401)
-    found = engine.control.check("openai").result(10)
+    found = engine.control.check("openai").result(60)
     assert found.error_kind is ErrorKind.AUTH
     assert engine.control.found("openai") == found
     assert engine.control.found("google") is None
@@ -65,18 +44,18 @@ def test_a_test_is_kept_for_the_choice_of_a_model_and_moves_nothing(engine, yard
 
 
 def test_a_practice_provider_can_be_tested_as_well(practice):
-    found = practice.control.check("anthropic").result(10)
+    found = practice.control.check("anthropic").result(60)
     assert found.served
     assert "claude-sonnet-5-5" in found.models
 
 
 def test_a_chosen_model_is_asked_from_the_next_call_on(engine, yard):
-    run(engine)
+    ran(engine)
     engine.control.choose_model("openai", "gpt-6.1-sol")
-    run(engine)
+    ran(engine)
     assert [request.model for request in yard["openai"].requests] == ["gpt-6-luna", "gpt-6.1-sol"]
     engine.control.undo("models")
-    run(engine)
+    ran(engine)
     assert yard["openai"].requests[-1].model == "gpt-6-luna"
     assert engine.choices.get("models") is None
 
@@ -86,7 +65,7 @@ def test_a_chosen_model_outlives_the_process(tmp_path, yard):
     with running(tmp_path / "console.db", environment) as engine:
         engine.control.choose_model("openai", " gpt-6.1-sol ")
     with running(tmp_path / "console.db", environment) as engine:
-        run(engine)
+        ran(engine)
     assert yard["openai"].requests[-1].model == "gpt-6.1-sol"
 
 
@@ -119,7 +98,7 @@ def test_what_is_no_model_is_neither_asked_nor_kept(name, said, engine, tmp_path
 
 
 def test_practice_providers_take_the_chosen_model_too(practice):
-    run(practice)
+    ran(practice)
     practice.control.choose_model("anthropic", "claude-haiku-5-5")
     attempt = practice.control.try_now("anthropic").result(30)
     assert isinstance(attempt, Attempt)
@@ -128,20 +107,20 @@ def test_practice_providers_take_the_chosen_model_too(practice):
 
 def test_another_model_is_not_judged_by_what_the_old_one_did(engine, yard):
     yard["openai"].script = lambda received: standin.status(404)
-    run(engine)
+    ran(engine)
     router = engine.router(simulated=False)
     assert router.health("openai").breaker.needs_you
     engine.control.choose_model("openai", "gpt-6.1-sol")
     assert router.health("openai").breaker.state(router.clock()) == "closed"
     assert router.health("openai").last_failure is None
     yard["openai"].script = lambda received: standin.answer(PLAN)
-    assert run(engine).record.provider == "openai"
+    assert ran(engine).record.provider == "openai"
 
 
 def test_an_answer_that_the_old_model_still_owes_does_not_move_the_new_ones_circuit(engine, yard):
     router = engine.router(simulated=False)
     yard["openai"].script = lambda received: standin.answer(PLAN, delay=0.5)
-    under_way = engine.run(engine.submit("Plan a picnic", source="ui"))
+    under_way = engine.runs.get(engine.submit(RunRequest("Plan a picnic", source="ui")))
     assert standin.eventually(lambda: yard["openai"].requests)
     engine.control.choose_model("openai", "gpt-6.1-sol")
     assert under_way.done.wait(10)
@@ -153,20 +132,20 @@ def test_an_answer_that_the_old_model_still_owes_does_not_move_the_new_ones_circ
 def test_a_provider_that_is_switched_off_is_never_asked(engine, yard):
     engine.control.switch("openai", on=False)
     assert engine.lineup.eligible(simulated=False) == ("google",)
-    assert run(engine).record.provider == "google"
+    assert ran(engine).record.provider == "google"
     engine.control.switch("google", on=False)
-    failed = run(engine)
+    failed = ran(engine)
     assert isinstance(failed.error, NoProviderConfigured)
     assert "switched off" in failed.error.message
     engine.control.switch("openai", on=True)
     engine.control.switch("google", on=True)
     assert engine.choices.get("switched_off") is None
-    assert run(engine).record.provider == "openai"
+    assert ran(engine).record.provider == "openai"
 
 
 def test_a_resting_provider_can_be_tried_at_once_and_comes_back_when_it_answers(engine, yard):
     yard["openai"].script = lambda received: standin.status(429, headers={"retry-after": "600"})
-    run(engine)
+    ran(engine)
     router = engine.router(simulated=False)
     assert router.health("openai").breaker.stated
     yard["openai"].script = lambda received: standin.answer("ready")
@@ -180,7 +159,7 @@ def test_a_resting_provider_can_be_tried_at_once_and_comes_back_when_it_answers(
 
 def test_a_provider_that_fails_when_tried_rests_again(engine, yard):
     yard["openai"].script = lambda received: standin.status(401)
-    run(engine)
+    ran(engine)
     tried = engine.control.try_now("openai").result(30)
     assert tried.error_kind is ErrorKind.AUTH
     breaker = engine.router(simulated=False).health("openai").breaker
@@ -192,7 +171,7 @@ def test_trying_is_rebuilt_from_the_history_as_it_was(tmp_path, yard):
     environment = {**yard.env("openai"), "LLM_STRATEGY": "priority"}
     yard["openai"].script = lambda received: standin.status(401)
     with running(tmp_path / "console.db", environment) as engine:
-        run(engine)
+        ran(engine)
         yard["openai"].script = lambda received: standin.answer("ready")
         engine.control.try_now("openai").result(30)
     with running(tmp_path / "console.db", environment) as engine:
@@ -218,7 +197,7 @@ def test_limits_chosen_here_are_in_force_at_once_and_after_a_restart(tmp_path, y
     with running(tmp_path / "console.db", environment) as engine:
         engine.control.choose("failure_threshold", 1)
         engine.control.choose("cooldown", 1200)
-        run(engine)
+        ran(engine)
         router = engine.router(simulated=False)
         assert router.health("openai").breaker.until > router.clock() + 1000
     with running(tmp_path / "console.db", environment) as engine:
@@ -251,7 +230,7 @@ def test_nonsense_among_the_choices_changes_nothing(engine, nonsense):
     engine.choices.set("models", nonsense)
     engine.control.follow()
     assert engine.lineup.models == {}
-    assert run(engine).record.provider == "openai"
+    assert ran(engine).record.provider == "openai"
 
 
 def test_moving_keeps_every_provider_once(engine):

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from importlib import import_module
-from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -16,84 +15,27 @@ import httpx2
 from core.providers.answers import failures
 from core.providers.answers.complaint import is_error
 from core.providers.answers.endings import cut_off
-from core.providers.answers.shape import sound
-from core.providers.http import READ_TIMEOUT, make_client, was_sent, without_sdk_variables
-from core.providers.profiles import profile_of
+from core.providers.http import READ_TIMEOUT, without_sdk_variables
+from core.providers.sdks.base import SdkProvider
 from core.values.calls import Reply, Request, Usage
 from core.values.errors import ProviderError
 
 
-class Google:
+class Google(SdkProvider):
     """One Gemini model."""
 
+    strict_text = True
+
     def __init__(self, name: str, *, model: str, api_key: str, base_url: str | None) -> None:
-        self.model = model
-        self._profile = profile_of(name, model)
-        self._key = api_key
-        self._base_url = base_url
-        self._http = make_client(strict_text=True)
+        super().__init__(name, model=model, api_key=api_key, base_url=base_url)
         self._http.event_hooks = {"response": [_look_inside]}
-        self._sdk: Any = None
 
-    async def complete(
-        self, request: Request, *, on_text: Callable[[str], None] | None = None
-    ) -> Reply:
-        config = self._config(request)
-        arguments = {
-            "model": self.model,
-            "contents": [
-                {
-                    "role": "model" if message.role == "assistant" else "user",
-                    "parts": [{"text": message.content}],
-                }
-                for message in request.messages
-                if message.role != "system"
-            ],
-            "config": config,
-        }
-        was_sent.set(False)
-        try:
-            await self.prepare()
-            ask = self._sdk.aio.models
-            allowed = config.get("max_output_tokens")
-            if on_text is None:
-                answer = await ask.generate_content(**arguments)
-                reply = self._read(answer, allowed=allowed)
-            else:
-                chunks = await ask.generate_content_stream(**arguments)
-                reply = await self._stream(chunks, on_text, allowed=allowed)
-            return sound(reply, asked=self.model)
-        except ProviderError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the SDK lets foreign exceptions through
-            raise self._translated(error, sent=config) from None
-
-    async def models(self) -> list[str]:
-        """Names of the models that can write text, in the vendor's order.
-
-        Raises:
-            ProviderError: the vendor did not tell.
-        """
-        try:
-            await self.prepare()
-            return [
-                model.name.removeprefix("models/")
-                async for model in await self._sdk.aio.models.list()
-                if model.name
-                and "generateContent" in (model.supported_actions or ("generateContent",))
-            ]
-        except Exception as error:  # noqa: BLE001 - the SDK lets foreign exceptions through
-            raise self._translated(error, listing=True) from None
-
-    async def prepare(self) -> None:
-        try:
-            if self._sdk is None:
-                await self._connect()
-        except Exception as error:  # noqa: BLE001 - an SDK may fail at anything here
-            raise failures.not_started(error) from None
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
+    async def _list(self) -> list[str]:
+        return [
+            model.name.removeprefix("models/")
+            async for model in await self._sdk.aio.models.list()
+            if model.name and "generateContent" in (model.supported_actions or ("generateContent",))
+        ]
 
     async def _connect(self) -> None:
         genai = await asyncio.to_thread(import_module, "google.genai")
@@ -111,6 +53,17 @@ class Google:
             with without_sdk_variables():
                 self._sdk = genai.Client(api_key=self._key, vertexai=False, http_options=options)
 
+    def _body(self, request: Request, *, stream: bool) -> dict[str, Any]:
+        contents = [
+            {
+                "role": "model" if message.role == "assistant" else "user",
+                "parts": [{"text": message.content}],
+            }
+            for message in request.messages
+            if message.role != "system"
+        ]
+        return {"model": self.model, "contents": contents, "config": self._config(request)}
+
     def _config(self, request: Request) -> dict[str, Any]:
         profile = self._profile
         config: dict[str, Any] = {"max_output_tokens": max(request.max_tokens, profile.min_tokens)}
@@ -125,6 +78,13 @@ class Google:
             config["response_mime_type"] = "application/json"
             config["response_json_schema"] = request.json_schema
         return {name: value for name, value in config.items() if name not in request.dropped}
+
+    async def _ask(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> Reply:
+        models, allowed = self._sdk.aio.models, body["config"].get("max_output_tokens")
+        if on_text is None:
+            return self._read(await models.generate_content(**body), allowed=allowed)
+        chunks = await models.generate_content_stream(**body)
+        return await self._stream(chunks, on_text, allowed=allowed)
 
     def _read(self, answer: Any, *, allowed: int | None) -> Reply:
         feedback = answer.prompt_feedback
@@ -167,17 +127,13 @@ class Google:
         return Reply(text, answer.model_version or self.model, usage, answer.response_id, truncated)
 
     def _translated(
-        self,
-        error: Exception,
-        *,
-        sent: Mapping[str, Any] = MappingProxyType({}),
-        listing: bool = False,
+        self, error: Exception, *, sent: Mapping[str, Any], listing: bool = False
     ) -> ProviderError:
-        optional = [
-            name for name in (*sent, *sent.get("thinking_config", ())) if name not in _NEEDED
-        ]
+        config = sent.get("config", {})
+        names = (*config, *config.get("thinking_config", ()))
+        optional = [name for name in names if name not in _NEEDED]
         if isinstance(error, failures.ErrorInside):
-            return failures.from_status(200, error.body, optional=optional, provider="google")
+            return failures.from_status(200, error.body, optional=optional, provider=self._name)
         code = getattr(error, "code", None)
         if not isinstance(code, int):
             return failures.from_exception(error)
@@ -186,7 +142,7 @@ class Google:
             getattr(error, "details", None),
             headers=getattr(getattr(error, "response", None), "headers", None),
             optional=optional,
-            provider="google",
+            provider=self._name,
             listing=listing,
         )
 

@@ -10,12 +10,11 @@ from typing import Protocol
 from core.planning.plan import Plan
 from core.planning.planner import LLMPlanner, Planned
 from core.routing.ask import Answer, Ask
-from core.running.progress import SIDE_BY_SIDE
-from core.running.step_prompt import SKIPPED, Goal, briefing, needed
+from core.running.steps.progress import SIDE_BY_SIDE
+from core.running.steps.step_prompt import SKIPPED, briefing, needed
 from core.values.calls import Request
 from core.values.errors import RunError, StepFailed
-
-__all__ = ["AutonomousOrchestrator", "Goal", "Work", "WorkResult"]
+from core.values.runs import RunRequest
 
 # After these nothing new is begun: what comes next would end the same way.
 _FOR_ALL = {"limit", "deadline", "no_provider_configured", "internal"}
@@ -68,23 +67,23 @@ class AutonomousOrchestrator:
             RunError: nobody gave a plan, or a step found nobody to do it.
             BadRequest: the goal cannot be sent to anyone.
         """
-        asked, ask = Goal(goal), Ask(Request(()))
+        asked, ask = RunRequest(goal), Ask(Request(()))
         planned = await self.plan(asked, ask)
         results = await self.carry_out(asked, Work(planned.plan), ask)
         last = len(planned.plan.steps)
         return WorkResult(planned, tuple(results[index] for index in range(last)), results[last])
 
-    async def plan(self, goal: Goal, ask: Ask) -> Planned:
+    async def plan(self, asked: RunRequest, ask: Ask) -> Planned:
         return await self._planner.create_plan(
-            goal.text,
-            context=goal.context,
-            temperature=goal.temperature,
-            max_tokens=goal.max_tokens,
+            asked.goal,
+            context=asked.context,
+            temperature=asked.temperature,
+            max_tokens=asked.max_tokens,
             ask=ask,
         )
 
     async def carry_out(
-        self, goal: Goal, work: Work, ask: Ask, *, watches: Watches | None = None
+        self, asked: RunRequest, work: Work, ask: Ask, *, watches: Watches | None = None
     ) -> dict[int, str]:
         """The results of every step and, after the last, the answer to the goal.
 
@@ -93,17 +92,22 @@ class AutonomousOrchestrator:
         Raises:
             RunError: a step found nobody to do it, or a limit was reached.
         """
-        return await _Steps(self._planner, goal, work, ask, watches).run()
+        return await _Steps(self._planner, asked, work, ask, watches).run()
 
 
 class _Steps:
     """The steps of one plan under way."""
 
     def __init__(
-        self, planner: LLMPlanner, goal: Goal, work: Work, ask: Ask, watches: Watches | None
+        self,
+        planner: LLMPlanner,
+        asked: RunRequest,
+        work: Work,
+        ask: Ask,
+        watches: Watches | None,
     ) -> None:
         self._strategy = planner.strategy
-        self._goal, self._work, self._ask, self._watches = goal, work, ask, watches
+        self._asked, self._work, self._ask, self._watches = asked, work, ask, watches
         last = len(work.plan.steps)
         self._needs = {index: set(needed(work.plan, index)) for index in range(last + 1)}
         self._urgency = _longest_paths(self._needs)
@@ -149,7 +153,7 @@ class _Steps:
         def tailored(provider: str, model: str) -> Request:
             plan, results = self._work.plan, self._results
             return briefing(
-                self._goal, plan, index, results, provider=provider, model=model
+                self._asked, plan, index, results, provider=provider, model=model
             ).request
 
         ask = replace(self._ask, step=index, read=None, repair=None, tailored=tailored)

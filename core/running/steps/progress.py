@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.planning.plan import Plan, PlanStep
-from core.running.budget import Limits
 from core.values.calls import Attempt
 from core.values.thinking import answer_so_far
 
@@ -21,26 +20,18 @@ MOST_SIDE_BY_SIDE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What holds for the carrying out of one plan; kept with its run."""
+class Progress:
+    """What the calls do not say of how far a plan has come; kept with its run."""
 
-    approve: bool = False  # shown to its reader first
-    private: bool = False  # only BitNet on this computer may be asked
-    side_by_side: int = SIDE_BY_SIDE
-    limits: Limits = field(default_factory=Limits)
     skipped: frozenset[int] = frozenset()
     failed: Mapping[int, str] = field(default_factory=dict)  # why, by step, when it ended last
     begun: bool = False
 
     @classmethod
-    def read(cls, known: Mapping[str, Any] | None) -> Terms:
+    def read(cls, known: Mapping[str, Any] | None) -> Progress:
         """From JSON."""
         found = known or {}
         return cls(
-            approve=bool(found.get("approve")),
-            private=bool(found.get("private")),
-            side_by_side=int(found.get("side_by_side") or SIDE_BY_SIDE),
-            limits=Limits.read(found.get("limits")),
             skipped=frozenset(found.get("skipped") or ()),
             failed={int(step): why for step, why in (found.get("failed") or {}).items()},
             begun=bool(found.get("begun")),
@@ -48,10 +39,6 @@ class Terms:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "approve": self.approve,
-            "private": self.private,
-            "side_by_side": self.side_by_side,
-            "limits": self.limits.as_json(),
             "skipped": sorted(self.skipped),
             "failed": {str(step): why for step, why in self.failed.items()},
             "begun": self.begun,
@@ -81,7 +68,7 @@ def steps_of(
     plan: Plan,
     attempts: Sequence[Attempt],
     texts: Mapping[int, str],
-    terms: Terms,
+    progress: Progress,
     *,
     under_way: Collection[int] = (),
     live: bool = False,
@@ -90,7 +77,7 @@ def steps_of(
     views = []
     for index in range(len(plan.steps) + 1):
         mine = tuple(attempt for attempt in attempts if attempt.step == index)
-        state = _state(index, mine, terms, under_way=under_way, live=live)
+        state = _state(index, mine, progress, under_way=under_way, live=live)
         views.append(
             StepView(
                 index,
@@ -98,7 +85,7 @@ def steps_of(
                 state,
                 _text(state, mine, texts),
                 mine,
-                _reason(index, mine, terms) if state == "failed" else None,
+                _reason(index, mine, progress) if state == "failed" else None,
             )
         )
     return views
@@ -125,18 +112,18 @@ def status_of(views: Sequence[StepView], *, running: bool) -> str:
 def _state(
     index: int,
     mine: Sequence[Attempt],
-    terms: Terms,
+    progress: Progress,
     *,
     under_way: Collection[int],
     live: bool,
 ) -> StepState:
     if any(attempt.status == "ok" for attempt in mine):
         return "done"
-    if index in terms.skipped:
+    if index in progress.skipped:
         return "skipped"
     if index in under_way:
         return "running"
-    if index in terms.failed:
+    if index in progress.failed:
         return "failed"
     if live or not mine:  # what failed before is to be tried again
         return "waiting"
@@ -150,5 +137,5 @@ def _text(state: StepState, mine: Sequence[Attempt], texts: Mapping[int, str]) -
     return answer_so_far(texts.get(mine[-1].ordinal, "")) if mine and state == "running" else ""
 
 
-def _reason(index: int, mine: Sequence[Attempt], terms: Terms) -> str | None:
-    return terms.failed.get(index) or (mine[-1].message if mine else None)
+def _reason(index: int, mine: Sequence[Attempt], progress: Progress) -> str | None:
+    return progress.failed.get(index) or (mine[-1].message if mine else None)

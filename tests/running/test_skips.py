@@ -7,30 +7,26 @@ import io
 import json
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from typing import get_args
 
-import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.config.settings import read_settings
 from core.routing.ask import Ask
 from core.routing.breaker import Policy
 from core.routing.ranking import PROVEN
 from core.routing.skips import not_asked_in_words
 from core.routing.strategies import EXPLORED, STRATEGIES
-from core.running.engine import Engine
+from core.running.run_json import run_as_json
 from core.values.calls import Attempt, Decision, Message, Request, Skip, SkipReason
 from core.values.errors import ProviderError, RunError
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 from core.values.telling.attempts import help_with
-from core.web.api import make_api
-from db.choices import Choices
 from db.lists import export
 from db.lists.queries import Archive
 from db.migrations import MIGRATIONS, migrate
@@ -38,47 +34,18 @@ from db.sqlite.decisions import decisions_from, decisions_text
 from db.sqlite.rows import run_row
 from db.sqlite.writer import SqliteHistory
 from tests import standin
-from tests.process import Console
+from tests.running.asking import answer_of
+from tests.running.desk import killed, ran, running
 from tests.standin import PLAN
 from tests.test_router import HELLO, Clock, Scripted, call, made
 
 
-@contextmanager
-def running(path, environment):
-    history = SqliteHistory.open(path)
-    archive = Archive(path)
-    engine = Engine(read_settings(environment, None), history, archive, Choices(history))
-    try:
-        yield engine
-    finally:
-        engine.close()
-        archive.close()
-        history.close()
-
-
-def told(engine, method, path, **more):
-    """An answer of the API."""
-    api = make_api(
-        lambda: engine,
-        export_csv=lambda filters: iter(()),
-        export_jsonl=lambda filters: iter(()),
-        backup=lambda copy: 0,
-    )
-
-    async def ask():
-        transport = httpx2.ASGITransport(app=api)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return await client.request(method, path, timeout=60, **more)
-
-    return asyncio.run(ask())
-
-
 def plan(engine, **more):
-    return told(engine, "POST", "/plan", json={"goal": "Plan a picnic", **more})
+    return answer_of(engine, "POST", "/plan", json={"goal": "Plan a picnic", **more})
 
 
 def stored(engine, run_id):
-    return told(engine, "GET", f"/runs/{run_id}").json()
+    return answer_of(engine, "GET", f"/runs/{run_id}").json()
 
 
 def reasons(body):
@@ -154,10 +121,11 @@ def test_who_is_switched_off_pretended_down_or_kept_out_is_listed(tmp_path, yard
         until = next(skip["until"] for skip in body["skipped"] if skip["provider"] == "openai")
         assert 500 < until - time.time() <= 600
         assert reasons(plan(engine, priority=["google"]).json()) == {}
-        run = engine.run(engine.submit("Plan a picnic", source="ui", private=True))
-        assert run.done.wait(30)
-        assert reasons(run.as_json()) == dict.fromkeys(("openai", "google", "deepseek"), "private")
-        (decision,) = engine.stored_run(run.record.id).record.decisions
+        run = ran(engine, private=True)
+        assert reasons(run_as_json(run)) == dict.fromkeys(
+            ("openai", "google", "deepseek"), "private"
+        )
+        (decision,) = engine.runs.stored(run.record.id).record.decisions
         others = {skip.provider: skip.reason for skip in decision.skipped}
         assert others.pop("anthropic") == others.pop("kimi") == others.pop("nvidia") == "no_key"
         assert set(others.values()) == {"private"}
@@ -181,7 +149,7 @@ def test_who_is_asked_after_all_was_not_skipped(tmp_path, yard):
         answers(yard, "openai")
         body = plan(engine).json()
         assert (body["status"], reasons(body)) == ("success", {})
-        (decision,) = engine.stored_run(body["run_id"]).record.decisions
+        (decision,) = engine.runs.stored(body["run_id"]).record.decisions
         assert decision.order == ("openai",)
         assert {skip.reason for skip in decision.skipped} == {"no_key"}
 
@@ -194,7 +162,7 @@ def test_every_end_of_a_run_tells_it(tmp_path, yard, three):
             for name in ("openai", "google"):
                 yard[name].script = lambda received, act=script: act or standin.status(503)
             asked = {"json": {"goal": "Plan a picnic"}}
-            text = told(engine, "POST", "/plan/stream", **asked).text
+            text = answer_of(engine, "POST", "/plan/stream", **asked).text
             last = text.strip().split("\n\n")[-1]
             assert last.startswith(f"event: {ending}")
             body = json.loads(last.split("data: ", 1)[1])
@@ -213,7 +181,7 @@ def test_a_step_that_found_nobody_says_what_helps(tmp_path, yard, three):
     yard["google"].script = once
     with running(tmp_path / "console.db", three) as engine:
         plan(engine)
-        body = told(engine, "POST", "/plan-and-execute", json={"goal": "Plan a picnic"}).json()
+        body = answer_of(engine, "POST", "/plan-and-execute", json={"goal": "Plan a picnic"}).json()
     assert reasons(body) == {"anthropic": "needs_attention", "openai": "needs_attention"}
     assert "Anthropic, which is out of credit" in body["error"]["message"]
     assert "Top up the account with Anthropic" in body["error"]["action"]
@@ -264,7 +232,7 @@ def test_what_helps_names_the_provider_for_every_kind_of_failure():
 
 def test_the_description_for_programs_tells_what_the_success_rate_is_of(tmp_path, three):
     with running(tmp_path / "console.db", three) as engine:
-        paths = told(engine, "GET", "/openapi.json").json()["paths"]
+        paths = answer_of(engine, "GET", "/openapi.json").json()["paths"]
     said = paths["/status"]["get"]["description"]
     for kind in ("cancelled", "interrupted", "internal", "refused", "bad_request"):
         assert kind in said
@@ -278,30 +246,26 @@ def test_the_description_for_programs_tells_what_the_success_rate_is_of(tmp_path
 )
 def test_an_answer_that_turns_a_request_away_skipped_nobody(asked, status, tmp_path, three):
     with running(tmp_path / "console.db", three) as engine:
-        answer = told(engine, "POST", "/plan", json=asked)
+        answer = answer_of(engine, "POST", "/plan", json=asked)
         assert (answer.status_code, answer.json()["skipped"]) == (status, [])
 
 
 def test_what_was_decided_survives_a_kill_in_the_middle_of_the_first_call(tmp_path, yard, three):
     says(yard, "anthropic", 401)
     answers(yard, "openai")
-    with Console(tmp_path, three) as console:
-        assert console.plan("Plan a picnic").status_code == 200
-        yard["openai"].script = lambda received: standin.hang()
-        yard["google"].script = lambda received: standin.hang()
-        before = len(yard["openai"].requests)
-        with console.client.stream(
-            "POST", "/autonomous/plan/stream", json={"goal": "Plan a walk"}
-        ) as answer:
-            next(answer.iter_lines())
-            assert standin.eventually(lambda: len(yard["openai"].requests) > before, within=20)
-            console.kill()
-    with closing(sqlite3.connect(console.database)) as connection:
+    path = tmp_path / "console.db"
+    with running(path, three) as engine:
+        assert plan(engine).status_code == 200
+    yard["openai"].script = yard["google"].script = lambda received: standin.hang()
+    before = len(yard["openai"].requests)
+    with killed(path, three, goal="Plan a walk"):
+        assert standin.eventually(lambda: len(yard["openai"].requests) > before, within=20)
+    with closing(sqlite3.connect(path)) as connection:
         run_id, text = connection.execute(
             "SELECT id, decisions FROM run WHERE goal = 'Plan a walk'"
         ).fetchone()
     assert "anthropic" in text
-    with running(console.database, three) as engine:
+    with running(path, three) as engine:
         body = stored(engine, run_id)
         assert body["error"]["kind"] == "interrupted"
         assert reasons(body) == {"anthropic": "needs_attention"}
@@ -416,15 +380,15 @@ def test_each_walk_of_a_run_has_a_decision(tmp_path, yard, three):
     says(yard, "anthropic", 401)
     with running(tmp_path / "console.db", three) as engine:
         plan(engine)
-        body = told(engine, "POST", "/plan-and-execute", json={"goal": "Plan a picnic"}).json()
+        body = answer_of(engine, "POST", "/plan-and-execute", json={"goal": "Plan a picnic"}).json()
         assert body["status"] == "success"
-        record = engine.stored_run(body["run_id"]).record
+        record = engine.runs.stored(body["run_id"]).record
         steps = len(body["plan"]["steps"])
         assert {decision.step for decision in record.decisions} == {None, *range(steps + 1)}
         for decision in record.decisions:
             assert decision.order == ("anthropic", "openai", "google")
             assert decision.skipped[0].reason == "needs_attention"
-        assert engine.run(body["run_id"]).record.decisions == record.decisions
+        assert engine.runs.get(body["run_id"]).record.decisions == record.decisions
 
 
 def test_a_run_that_goes_on_keeps_what_was_decided_before(tmp_path, yard, three):
@@ -434,8 +398,8 @@ def test_a_run_that_goes_on_keeps_what_was_decided_before(tmp_path, yard, three)
         run_id = plan(engine).json()["run_id"]
         answers(yard, "anthropic", "openai", "google")
         engine.control.switch("openai", on=False)
-        told(engine, "POST", f"/runs/{run_id}/continue")
-        first, second = engine.stored_run(run_id).record.decisions
+        answer_of(engine, "POST", f"/runs/{run_id}/continue")
+        first, second = engine.runs.stored(run_id).record.decisions
         assert (first.order, second.order) == (
             ("anthropic", "openai", "google"),
             ("anthropic", "google"),
@@ -446,7 +410,7 @@ def test_an_order_named_for_the_run_is_told_from_one_of_the_settings(tmp_path, y
     with running(tmp_path / "console.db", three) as engine:
         for more, chosen in (({}, False), ({"priority": ["google", "kimi"]}, True)):
             run_id = plan(engine, **more).json()["run_id"]
-            (decision,) = engine.stored_run(run_id).record.decisions
+            (decision,) = engine.runs.stored(run_id).record.decisions
             assert decision.chosen is chosen
         reasons = {skip.provider: skip.reason for skip in decision.skipped}
         assert reasons["anthropic"] == reasons["openai"] == "not_asked_for"
@@ -475,6 +439,7 @@ def test_it_takes_about_150_bytes_a_run():
     assert len(told) <= 110
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.builds(
@@ -553,7 +518,7 @@ def test_a_history_of_the_version_before_keeps_everything_and_claims_nothing(tmp
         body = stored(engine, "old")
         assert (body["goal"], body["skipped"]) == ("An old goal", None)
         assert [attempt["provider"] for attempt in body["attempts"]] == ["openai"]
-        assert engine.stored_run("old").record.decisions == ()
+        assert engine.runs.stored("old").record.decisions == ()
         assert plan(engine).json()["skipped"] == []
     table = "".join(export.export_csv(path, {"view": ["runs"]}, not_asked=not_asked_in_words))
     told = {row["goal"]: row["not_asked"] for row in csv.DictReader(io.StringIO(table))}
@@ -565,7 +530,7 @@ def test_a_history_of_the_version_before_keeps_everything_and_claims_nothing(tmp
 def test_an_outcome_that_the_version_before_could_not_write_is_taken(tmp_path):
     path = tmp_path / "console.db"
     of_version_9(path)
-    record = RunRecord("new", "A goal", "random", "ui", False, 1_790_000_000.0, {}, "completed")
+    record = RunRecord("new", RunRequest("A goal"), "random", False, 1_790_000_000.0, "completed")
     row = run_row(record, lambda text: text)[:-1]
     (tmp_path / "console.db.spool.jsonl").write_text(json.dumps([["run", row]]) + "\n")
     history = SqliteHistory.open(path)
@@ -577,7 +542,7 @@ def test_an_outcome_that_the_version_before_could_not_write_is_taken(tmp_path):
 def test_it_costs_no_commit_of_its_own(tmp_path):
     """It goes with the call's intent; of two that begin at once the later word counts."""
     history = SqliteHistory.open(tmp_path / "console.db")
-    record = RunRecord("r", "A goal", "random", "ui", False, 1_790_000_000.0, {})
+    record = RunRecord("r", RunRequest("A goal"), "random", False, 1_790_000_000.0)
     later = Decision("random", ("kimi",), step=1)
 
     async def calls():
@@ -606,7 +571,7 @@ def test_it_costs_no_commit_of_its_own(tmp_path):
 
 
 def status(engine):
-    return told(engine, "GET", "/status").json()["llm_providers"]
+    return answer_of(engine, "GET", "/status").json()["llm_providers"]
 
 
 def test_only_those_that_may_be_asked_now_are_available(tmp_path, yard):

@@ -12,7 +12,7 @@ from core.running.run import Run
 from core.running.totals import pauses, totals
 from core.values.calls import Attempt
 from core.values.outcomes import ErrorKind
-from core.values.runs import RunRecord
+from core.values.runs import RunRecord, RunRequest
 
 NOW = 1_790_000_000.0
 
@@ -126,25 +126,26 @@ PLAN = (
 
 
 @pytest.mark.parametrize(
-    ("status", "execution", "phase"),
+    ("status", "approve", "begun", "phase"),
     [
-        ("completed", {"approve": True}, "planned"),
-        ("completed", {"approve": True, "begun": True}, "completed"),
-        ("completed", {}, "completed"),  # a plan was all that was asked for
-        ("failed", {"approve": True}, "failed"),
+        ("completed", True, False, "planned"),
+        ("completed", True, True, "completed"),
+        ("completed", False, False, "completed"),  # a plan was all that was asked for
+        ("failed", True, False, "failed"),
     ],
 )
 def test_a_plan_that_waits_for_its_reader_is_ready_and_the_run_not_at_its_end(
-    status, execution, phase
+    status, approve, begun, phase
 ):
     record = RunRecord(
-        "r", "g", "priority", "ui", False, NOW, {}, status, plan=PLAN, execution=execution
-    )
+        "r", RunRequest("g", approve=approve), "priority", False, NOW, status,
+        plan=PLAN, execution={"begun": begun},
+    )  # fmt: skip
     assert Run.finished(record, [call()]).phase == phase
 
 
 def test_who_planned_and_who_wrote_the_answer_are_told_apart():
-    record = RunRecord("r", "g", "priority", "ui", False, NOW, {}, "completed", plan=PLAN)
+    record = RunRecord("r", RunRequest("g"), "priority", False, NOW, "completed", plan=PLAN)
     by = [call(provider="google"), call(step=0), call(step=1, provider="kimi")]
     answered = Run.finished(record, by).answered()
     assert {what: each.provider for what, each in answered.items()} == {

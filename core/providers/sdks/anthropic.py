@@ -2,82 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
-
-import httpx2
 
 from core.providers.answers import failures
 from core.providers.answers.endings import cut_off
-from core.providers.answers.frames import DONE, frames, whole
-from core.providers.answers.shape import sound
-from core.providers.http import make_client, was_sent, without_sdk_variables
-from core.providers.profiles import profile_of
+from core.providers.answers.frames import DONE
+from core.providers.sdks.base import Heard, PostingProvider
 from core.values.calls import Reply, Request, Usage
-from core.values.errors import ProviderError
-
-_PATH = "/v1/messages"
 
 
-class Anthropic:
+class Anthropic(PostingProvider):
     """One model of Anthropic's."""
 
-    def __init__(self, name: str, *, model: str, api_key: str, base_url: str | None) -> None:
-        self.model = model
-        self._profile = profile_of(name, model)
-        self._key = api_key
-        self._base_url = base_url
-        self._http = make_client()
-        self._sdk: Any = None
-
-    async def complete(
-        self, request: Request, *, on_text: Callable[[str], None] | None = None
-    ) -> Reply:
-        body = self._body(request, stream=on_text is not None)
-        was_sent.set(False)
-        try:
-            await self.prepare()
-            return sound(await self._ask(body, on_text), asked=self.model)
-        except ProviderError:
-            raise
-        except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
-            raise self._translated(error, sent=body) from None
-
-    async def models(self) -> list[str]:
-        """Names of the models on offer, newest first.
-
-        Raises:
-            ProviderError: the vendor did not tell.
-        """
-        try:
-            await self.prepare()
-            return [model.id async for model in self._sdk.models.list()]
-        except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
-            raise failures.from_sdk(error, provider="anthropic", listing=True) from None
-
-    async def prepare(self) -> None:
-        try:
-            if self._sdk is None:
-                await self._connect()
-        except Exception as error:  # noqa: BLE001 - an SDK may fail at anything here
-            raise failures.not_started(error) from None
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
-
-    async def _connect(self) -> None:
-        anthropic = await asyncio.to_thread(import_module, "anthropic")
-        if self._sdk is None:
-            with without_sdk_variables():
-                self._sdk = anthropic.AsyncAnthropic(
-                    api_key=self._key,
-                    base_url=self._base_url,
-                    max_retries=0,
-                    http_client=self._http,
-                )
+    package, client = "anthropic", "AsyncAnthropic"
+    path = "/v1/messages"
+    request_id = "request-id"
+    needed = ("model", "messages", "max_tokens", "system")
+    lengths = ("max_tokens",)
 
     def _body(self, request: Request, *, stream: bool) -> dict[str, Any]:
         profile = self._profile
@@ -103,31 +46,8 @@ class Anthropic:
             **{name: value for name, value in optional.items() if name not in request.dropped},
         }
 
-    async def _ask(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> Reply:
-        stream = "stream" in body
-        # The SDK's own post(), and the bytes that came: its create() knows only today's parameters
-        # and its models only today's answers.
-        response = await self._sdk.post(_PATH, body=body, cast_to=httpx2.Response, stream=stream)
-        heard = _Heard(on_text)
-        try:
-            if stream:
-                async for frame in frames(response):
-                    heard.take(frame)
-            else:
-                heard.take(await whole(response))
-        finally:
-            await response.aclose()
-        return heard.reply(
-            self.model, allowed=body["max_tokens"], request_id=response.headers.get("request-id")
-        )
-
-    def _translated(self, error: Exception, *, sent: Mapping[str, Any]) -> ProviderError:
-        return failures.from_sdk(
-            error, provider="anthropic", optional=[name for name in sent if name not in _NEEDED]
-        )
-
-
-_NEEDED = ("model", "messages", "max_tokens", "system")
+    def _heard(self, on_text: Callable[[str], None] | None) -> Heard:
+        return _Heard(on_text)
 
 
 @dataclass(slots=True)
@@ -167,7 +87,7 @@ class _Heard:
             if self.on_text:
                 self.on_text(text)
 
-    def reply(self, asked: str, *, allowed: int, request_id: str | None) -> Reply:
+    def reply(self, asked: str, *, allowed: int | None, request_id: str | None) -> Reply:
         if self.message is None:
             raise failures.odd(self.odd)
         reason = self.end.get("stop_reason") or ""

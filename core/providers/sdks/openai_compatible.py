@@ -2,84 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
-
-import httpx2
 
 from core.providers.answers import failures
 from core.providers.answers.endings import cut_off
-from core.providers.answers.frames import DONE, frames, whole
-from core.providers.answers.shape import sound
-from core.providers.http import make_client, was_sent, without_sdk_variables
-from core.providers.profiles import profile_of
+from core.providers.answers.frames import DONE
+from core.providers.sdks.base import Heard, PostingProvider
 from core.values.calls import Reply, Request, Usage
-from core.values.errors import ProviderError
-
-_PATH = "/chat/completions"
-_LENGTHS = ("max_tokens", "max_completion_tokens")
 
 
-class OpenAICompatible:
+class OpenAICompatible(PostingProvider):
     """One model behind the OpenAI wire format, by way of the openai SDK."""
 
-    def __init__(self, name: str, *, model: str, api_key: str, base_url: str | None) -> None:
-        self.model = model
-        self._name = name
-        self._profile = profile_of(name, model)
-        self._key = api_key
-        self._base_url = base_url
-        self._http = make_client()
-        self._sdk: Any = None
-
-    async def complete(
-        self, request: Request, *, on_text: Callable[[str], None] | None = None
-    ) -> Reply:
-        body = self._body(request, stream=on_text is not None)
-        was_sent.set(False)
-        try:
-            await self.prepare()
-            return sound(await self._ask(body, on_text or _unheard), asked=self.model)
-        except ProviderError:
-            raise
-        except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
-            raise self._translated(error, sent=body) from None
-
-    async def models(self) -> list[str]:
-        """Names of the models on offer, in the vendor's order.
-
-        Raises:
-            ProviderError: the vendor did not tell.
-        """
-        try:
-            await self.prepare()
-            return [model.id async for model in self._sdk.models.list()]
-        except Exception as error:  # noqa: BLE001 - SDKs let foreign exceptions through
-            raise failures.from_sdk(error, provider=self._name, listing=True) from None
-
-    async def prepare(self) -> None:
-        try:
-            if self._sdk is None:
-                await self._connect()
-        except Exception as error:  # noqa: BLE001 - an SDK may fail at anything here
-            raise failures.not_started(error) from None
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
-
-    async def _connect(self) -> None:
-        openai = await asyncio.to_thread(import_module, "openai")
-        if self._sdk is None:
-            with without_sdk_variables():
-                self._sdk = openai.AsyncOpenAI(
-                    api_key=self._key,
-                    base_url=self._base_url,
-                    max_retries=0,
-                    http_client=self._http,
-                )
+    package, client = "openai", "AsyncOpenAI"
+    path = "/chat/completions"
+    request_id = "x-request-id"
+    needed = ("model", "messages")
+    lengths = ("max_tokens", "max_completion_tokens")
 
     def _body(self, request: Request, *, stream: bool) -> dict[str, Any]:
         profile = self._profile
@@ -101,33 +42,8 @@ class OpenAICompatible:
         ]
         return {"model": self.model, "messages": messages, **body}
 
-    async def _ask(self, body: dict[str, Any], on_text: Callable[[str], None]) -> Reply:
-        stream = "stream" in body
-        # The SDK's own post(), and the bytes that came: its create() first sorts every parameter
-        # by its type, and its models take an answer apart that is of any other shape.
-        response = await self._sdk.post(_PATH, body=body, cast_to=httpx2.Response, stream=stream)
-        heard = _Heard(on_text)
-        try:
-            if stream:
-                async for frame in frames(response):
-                    heard.take(frame)
-            else:
-                heard.take(await whole(response))
-        finally:
-            await response.aclose()
-        return heard.reply(
-            self.model,
-            allowed=next((body[name] for name in _LENGTHS if name in body), None),
-            request_id=response.headers.get("x-request-id"),
-        )
-
-    def _translated(self, error: Exception, *, sent: Mapping[str, Any]) -> ProviderError:
-        return failures.from_sdk(
-            error, provider=self._name, optional=[name for name in sent if name not in _NEEDED]
-        )
-
-
-_NEEDED = ("model", "messages")
+    def _heard(self, on_text: Callable[[str], None] | None) -> Heard:
+        return _Heard(on_text or _unheard)
 
 
 def _unheard(_: str) -> None:

@@ -11,17 +11,10 @@ from core.planning.plan import Plan, PlanStep
 from core.planning.prompts import final_messages, step_messages
 from core.providers.context import SMALLEST, room_for_prompt
 from core.values.calls import Request
+from core.values.runs import RunRequest
 
 _OVERHEAD = 1_500  # bytes of a prompt that are neither texts nor the step's own words
 SKIPPED = "(This step was skipped.)"
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    text: str
-    context: str | None = None
-    temperature: float | None = 0.3
-    max_tokens: int = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +40,20 @@ def needed(plan: Plan, index: int) -> Sequence[int]:
 
 
 def briefing(
-    goal: Goal, plan: Plan, index: int, results: Mapping[int, str], *, provider: str, model: str
+    asked: RunRequest,
+    plan: Plan,
+    index: int,
+    results: Mapping[int, str],
+    *,
+    provider: str,
+    model: str,
 ) -> Briefing:
     """What `provider` is asked for step `index`; with `index` past the last, the final answer."""
     earlier = needed(plan, index)
     labelled = [_labelled(plan.steps[each], each, results[each]) for each in earlier]
     own = "" if index == len(plan.steps) else plan.steps[index].description
-    whole = [goal.text, goal.context or "", *labelled]
-    texts = fitted(whole, _room(whole, own, provider, model, goal.max_tokens))
+    whole = [asked.goal, asked.context or "", *labelled]
+    texts = fitted(whole, _room(whole, own, provider, model, asked.max_tokens))
     text, context, *told = texts
     if index == len(plan.steps):
         messages = final_messages(text, told, context=context)
@@ -66,7 +65,7 @@ def briefing(
         for each, long, short in zip(earlier, labelled, told, strict=True)
         if (cut := kept_and_whole(long, short))
     ]
-    return Briefing(Request(messages, goal.temperature, goal.max_tokens), tuple(cuts))
+    return Briefing(Request(messages, asked.temperature, asked.max_tokens), tuple(cuts))
 
 
 def _room(texts: Sequence[str], own: str, provider: str, model: str, max_tokens: int) -> int:

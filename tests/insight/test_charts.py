@@ -10,6 +10,7 @@ import pytest
 from core.insight import charts
 from core.insight.chart_parts import LOOKS, NEUTRAL, STRANGER
 from core.insight.sparks import Axis, rate_axis, spark
+from core.insight.templates import SAVED
 from core.routing.ranking import PROVEN
 from core.ui.performance.table import straight
 from core.values.periods import Scale
@@ -49,7 +50,7 @@ def success(*rows, **more):
 
 
 def latency(*rows, **more):
-    return charts.latency_over_time(over_time(*rows), DAYS, zone=UTC, **more)
+    return charts.latencies_over_time(over_time(*rows), DAYS, zone=UTC, **more)["p95"]
 
 
 def distribution(*rows):
@@ -108,11 +109,10 @@ def test_each_mark_can_be_picked_and_read(make):
     ids = [mark["id"] for mark in chart.marks]
     assert len(ids) == len({*ids}) > 0
     assert chart.spec["datasets"]["marks"].num_rows == len(ids)
-    layers = [layer for layer in chart.spec["layer"] if "params" in layer]
-    picks = [layer for layer in layers if layer["params"][0]["name"] == "pick"]
-    assert len(picks) == 1
-    assert picks[0]["encoding"]["tooltip"]
-    assert "datum" in picks[0]["encoding"]["description"]["value"]["expr"]
+    (pick,) = (param for param in chart.spec["params"] if param["name"] == "pick")
+    (layer,) = (layer for layer in chart.spec["layer"] if layer.get("name") in pick["views"])
+    assert layer["encoding"]["tooltip"]
+    assert "datum" in layer["encoding"]["description"]["value"]["expr"]
 
 
 @pytest.mark.parametrize("make", SAID)
@@ -197,7 +197,7 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-COLOURS = [*(look.colour for look in LOOKS.values()), STRANGER.colour, NEUTRAL, charts._SAVED]
+COLOURS = [*(look.colour for look in LOOKS.values()), STRANGER.colour, NEUTRAL, SAVED]
 
 
 @pytest.mark.parametrize(("colour", "background"), [*product(COLOURS, (LIGHT, DARK))])
