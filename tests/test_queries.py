@@ -180,13 +180,14 @@ def test_an_empty_page_of_runs_has_its_types(archive):
 )
 def test_a_filter_finds_its_runs(wanted, found, history, archive):
     done = {"status": "completed"}
+    looked_at = {"request": RunRequest("Plan it", source="ui", approve=True), "plan": "{}"}
     runs = [
         a_run("r0", status="cancelled"),
         a_run("r1", 1, **done, provider="google", plan='{"why": "Tea first"}', simulated=True),
         a_run("r2", 2, **done, provider="kimi", model="gpt-5", goal="make tea"),
         a_run("r3", 3, status="failed", error_kind="deadline", strategy="priority"),
-        a_run("r4", 4, **done, plan="{}", execution={"approve": True, "begun": False}),
-        a_run("r5", 5, **done, plan="{}", execution={"approve": True, "begun": True}),
+        a_run("r4", 4, **done, **looked_at, execution={"begun": False}),
+        a_run("r5", 5, **done, **looked_at, execution={"begun": True}),
         a_run("r6", 6, status="failed", error_kind="limit"),
     ]
     fill(
