@@ -1,21 +1,37 @@
-"""The history's tables as models, and which index answers which question.
+"""The history's tables, and which index answers which question: a new file is made of these.
 
-The schema itself is made by `db.migrations`; a test holds the two together. Moments are UTC
-seconds since the epoch, NULL is unknown.
+Moments are UTC seconds since the epoch, NULL is unknown.
+
+To change them, change the models, raise `db.sqlite.schema_versions.CURRENT` to 13, and add there
+what brings a file of version 12 up to it: a function marked `@step(13)`. It runs once, in the same
+transaction as the steps before it, after the file was copied; whatever the models have and the
+file has not is made after the last step, so that a new table or index needs no statement. A test
+holds a file that was brought up and a new one together.
 """
 
 from __future__ import annotations
 
+import sqlite3
+from functools import cache
 from typing import ClassVar
 
 from sqlalchemy import REAL, Index, Text, text
+from sqlalchemy.dialects.sqlite.base import SQLiteDDLCompiler, SQLiteDialect
+from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import Field, SQLModel
 
 
 class Run(SQLModel, table=True):
     __table_args__ = (
-        # The page of runs, newest first, by keyset.
+        # Runs of a time, and the oldest and the newest: for figures.
         Index("run_newest", "started_at", "id"),
+        # Every filter of a list, in the list's order: a row itself, with its goal and plan, is
+        # fifty times as long.
+        Index(
+            "run_listed",
+            *("number", "status", "provider", "started_at", "simulated", "strategy"),
+            "error_kind",
+        ),
         # Which run does this Idempotency-Key belong to? At most one.
         Index("run_by_key", "idempotency_key", unique=True),
         # What was cut off when the process stopped?
@@ -50,7 +66,8 @@ class Call(SQLModel, table=True):
     __table_args__ = (
         # Which calls did this run make, in order?
         Index("call_of_run", "run_id", "ordinal"),
-        # The newest calls of a provider: what health is rebuilt from, and the page's filter.
+        # The newest calls of a provider: what health is rebuilt from; and lists of one that is
+        # rarely asked, or of the few that were practice or were not.
         Index("call_by_provider", "simulated", "provider"),
         # Counts, rates and latencies of a window, without touching the table. A query must say
         # `status <> 'running'` to be served by it; a call enters when it ends, once.
@@ -63,13 +80,13 @@ class Call(SQLModel, table=True):
             "latency_ms",
             sqlite_where=text("status <> 'running'"),
         ),
-        # What has no outcome yet, and is in no tally?
+        # Which models were ever called, and at whom? And lists of one that is rarely asked.
+        Index("call_by_model", "model", "provider"),
+        # What has no outcome yet?
         Index("call_unfinished", "id", sqlite_where=text("status = 'running'")),
-        # Which are a fire drill's, and in no figure?
-        Index("call_drilled", "id", sqlite_where=text("drilled")),
         # Did a call of this run fail?
         Index("call_failed", "run_id", sqlite_where=text("status = 'failed' AND NOT drilled")),
-        # Which calls of a stretch ended without an answer, and why?
+        # Which calls ended without an answer, and why? In the list's order: one in ten or fewer.
         Index(
             "call_unanswered",
             "id",
@@ -158,7 +175,9 @@ class CallRollup(SQLModel, table=True):
     told_ms: float = Field(sa_type=REAL)  # what these took
     cost_usd: float = Field(sa_type=REAL)
     priced: int  # calls whose cost is known
-    unpriced: int  # calls that were answered, at an unknown price
+    # Calls without a price, see `core.values.calls.may_have_cost`. What schema 11 rolled up
+    # counts answers alone; `python -m db.figures.rollup` builds it anew from the calls still kept.
+    unpriced: int
     plans: int  # successes of planning
     invalid_plans: int
     plan_cost_usd: float = Field(sa_type=REAL)  # of both
@@ -184,77 +203,11 @@ class RunRollup(SQLModel, table=True):
     saved: int
 
 
-class _Stretch(SQLModel):
-    stretch: int = Field(primary_key=True)  # of rows with ids in a row
-
-
-class _Times(SQLModel):
-    first: float = Field(sa_type=REAL)  # the first of them began
-    last: float = Field(sa_type=REAL)
-
-
-class _InStretch(_Times, _Stretch):
-    """How many there are in it."""
-
-    number: int
-
-
-class _Total(SQLModel):
-    """How many there are of a kind."""
-
-    __table_args__: ClassVar = {"sqlite_with_rowid": False}
-
-    provider: str = Field(primary_key=True, sa_type=Text)
-    model: str = Field(primary_key=True, sa_type=Text)
-    strategy: str = Field(primary_key=True, sa_type=Text)
-    status: str = Field(primary_key=True, sa_type=Text)
-    error_kind: str = Field(primary_key=True, sa_type=Text)
-    simulated: bool = Field(primary_key=True)
-    number: int
-
-
-class _Tally(_Times, _Total, _Stretch):
-    pass
-
-
-class CallTally(_Tally, table=True):
-    """How many calls of 4,096 ended so, kept by triggers; see `db.lists.tally`."""
-
-    __tablename__ = "call_tally"
-
-
-class RunTally(_Tally, table=True):
-    """The same of 1,024 runs."""
-
-    __tablename__ = "run_tally"
-
-
-class CallTotal(_Total, table=True):
-    """How many calls ended so in all."""
-
-    __tablename__ = "call_total"
-
-
-class RunTotal(_Total, table=True):
-    """The same of runs."""
-
-    __tablename__ = "run_total"
-
-
-class CallStretch(_InStretch, table=True):
-    """How many calls of 4,096 have ended."""
-
-    __tablename__ = "call_stretch"
-
-
-class RunStretch(_InStretch, table=True):
-    """The same of 1,024 runs."""
-
-    __tablename__ = "run_stretch"
-
-
 class RunAsked(SQLModel, table=True):
-    """Whom a run asked, each once, kept by triggers: for lists of the runs that asked somebody."""
+    """Whom a run asked, each once, kept by triggers: for lists of the runs that asked somebody.
+
+    They stay as long as the run does, though its oldest calls may be gone before.
+    """
 
     __tablename__ = "run_asked"
     __table_args__: ClassVar = {"sqlite_with_rowid": False}
@@ -279,3 +232,56 @@ class Unindexed(SQLModel, table=True):
 
     source: str = Field(primary_key=True, sa_type=Text)  # call or run
     below: int  # ids or numbers
+
+
+# The texts are not kept a second time (content), nor their lengths (columnsize). Accents are gone
+# before (`core.values.history.words`), and the marks that are vowels in many scripts belong to
+# their words. Merging late and in small steps keeps each commit short.
+_WORDS = """
+    CREATE VIRTUAL TABLE IF NOT EXISTS {0}_words USING fts5(
+        {1}, content = '', columnsize = 0,
+        tokenize = "unicode61 remove_diacritics 0 categories 'L* N* Co Mn Mc'"
+    )
+"""
+_MERGES = (("automerge", 16), ("crisismerge", 64))
+# A call may be there before its run.
+_ASKED = (
+    """
+    CREATE TRIGGER IF NOT EXISTS asked_came AFTER INSERT ON call
+    BEGIN
+        INSERT INTO run_asked
+        SELECT NEW.provider, number, NEW.model FROM run WHERE id = NEW.run_id
+            ON CONFLICT DO NOTHING;
+    END
+    """,
+    """
+    CREATE TRIGGER IF NOT EXISTS asked_run_came AFTER INSERT ON run
+    BEGIN
+        INSERT INTO run_asked
+        SELECT DISTINCT provider, NEW.number, model FROM call WHERE run_id = NEW.id;
+    END
+    """,
+)
+
+
+def make(connection: sqlite3.Connection) -> None:
+    """Whatever is not there yet. In a transaction of the caller's."""
+    for statement in _of_models():
+        connection.execute(statement)
+    for source, columns in (("call", "asked, answered"), ("run", "goal, plan")):
+        connection.execute(_WORDS.format(source, columns))
+        for option, value in _MERGES:
+            sql = f"INSERT INTO {source}_words ({source}_words, rank) VALUES (?, ?)"
+            connection.execute(sql, (option, value))
+    for trigger in _ASKED:
+        connection.execute(trigger)
+
+
+@cache
+def _of_models() -> list[str]:
+    parts: list[CreateTable | CreateIndex] = []
+    for table in SQLModel.metadata.sorted_tables:
+        parts.append(CreateTable(table, if_not_exists=True))
+        in_order = sorted(table.indexes, key=lambda index: str(index.name))
+        parts += [CreateIndex(index, if_not_exists=True) for index in in_order]
+    return [str(SQLiteDDLCompiler(SQLiteDialect(), part)).strip() for part in parts]

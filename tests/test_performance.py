@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from core.running.totals import totals
 from core.values.calls import Usage
 from core.values.history.summary import Summary
 from core.values.outcomes import ErrorKind
@@ -265,6 +266,48 @@ def test_a_plans_cost_has_the_invalid_ones_in_it(history, performance):
     assert kimi["plan_cost"] != kimi["plan_cost"]
     summary = performance.summary(ALL, simulated=False)
     assert (summary.cost_usd, summary.unpriced) == (9.5, 1)
+
+
+CUT = {"status": "cancelled", "error_kind": ErrorKind.CANCELLED}
+WITHOUT_A_PRICE = [
+    ({}, 1),
+    ({"cost_usd": 0.0}, 0),
+    ({"provider": "bitnet"}, 0),
+    (failed(ErrorKind.TIMEOUT), 1),
+    (failed(ErrorKind.TIMEOUT, provider="bitnet"), 0),
+    (failed(ErrorKind.INVALID_PLAN), 1),
+    (failed(ErrorKind.INVALID_PLAN, cost_usd=0.1), 0),
+    (failed(ErrorKind.REFUSED, http_status=200), 1),
+    (failed(ErrorKind.CONNECTION), 0),
+    (failed(ErrorKind.CONNECTION, ttft_ms=40.0), 1),
+    (failed(ErrorKind.OVERLOADED, http_status=529), 0),
+    (failed(ErrorKind.SERVER_ERROR, http_status=500), 0),
+    (failed(ErrorKind.TIMEOUT, drilled=True), 0),
+    (CUT, 1),
+    (CUT | {"status": "interrupted", "error_kind": ErrorKind.INTERRUPTED, "latency_ms": None}, 1),
+]
+
+
+@pytest.mark.parametrize("since", [0.0, START - 7], ids=["rolled up", "row by row"])
+def test_calls_without_a_price_are_the_same_in_a_run_and_in_the_figures(
+    since, history, performance
+):
+    calls = [call | {"model": f"{place:02}"} for place, (call, _) in enumerate(WITHOUT_A_PRICE)]
+    run = a_run("r")
+    record(history, *(call | {"run_id": run.id} for call in calls), runs=[run])
+    period = Period(since, START + 70)
+    expected = {f"{place:02}": number for place, (_, number) in enumerate(WITHOUT_A_PRICE)}
+    with closing(Archive(history.path)) as archive:
+        attempts = archive.calls_of(run.id)
+    assert {each.model: totals([each]).unpriced for each in attempts} == expected
+    figures = performance.by_model(period, simulated=False)
+    drilled = {each.model for each in attempts if each.drilled}
+    assert dict(zip(figures["model"], figures["unpriced"], strict=True)) == {
+        model: number for model, number in expected.items() if model not in drilled
+    }
+    total = sum(expected.values())
+    assert performance.summary(period, simulated=False).unpriced == total
+    assert totals(attempts).unpriced == total
 
 
 @pytest.mark.parametrize("simulated", [False, True])

@@ -138,6 +138,15 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
+def test_tags_stay_text_and_none_of_it_is_lost():
+    text = "<div>\nIn <b>bold</b>\n</div>\n\nand <i>so</i> on"
+    said = as_html(blocks(text))
+    for tag in ("div", "b", "i"):
+        assert f"&lt;{tag}&gt;" in said
+        assert f"&lt;/{tag}&gt;" in said
+    assert "In " in said
+
+
 @pytest.mark.parametrize("text", [*HOSTILE, EVERYTHING])
 def test_no_model_makes_a_tag_or_an_image_of_its_own_in_html(text):
     tags = Tags()

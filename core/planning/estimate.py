@@ -17,7 +17,7 @@ class Typical:
     answers: int
     seconds: float | None  # a typical answer took
     usd: float | None  # all of them cost, as far as prices are known
-    unpriced: int = 0  # answers at an unknown price
+    unpriced: int = 0  # calls without a price
 
 
 @dataclass(frozen=True, slots=True)

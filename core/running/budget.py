@@ -10,7 +10,6 @@ from datetime import datetime
 
 from core.values.calls import Attempt
 from core.values.errors import LimitReached
-from core.values.outcomes import ErrorKind
 from core.values.ports import Watcher
 from core.values.runs import Limits
 from core.values.wording import count, money, seconds_in_words
@@ -126,20 +125,6 @@ def out_of_time(limits: Limits) -> LimitReached:
 def cost_of(attempts: Sequence[Attempt]) -> float:
     """US dollars, of the calls whose price is known."""
     return sum(attempt.cost_usd or 0.0 for attempt in attempts)
-
-
-def is_unpriced(attempt: Attempt) -> bool:
-    """Whether it may have cost something that nobody knows.
-
-    What was refused or never reached its vendor costs nothing, nor does what is still under way
-    so far.
-    """
-    if attempt.cost_usd is not None or attempt.simulated or attempt.drilled:
-        return False
-    if attempt.status != "failed":
-        return attempt.status != "running"
-    refused = attempt.http_status is not None and attempt.http_status >= 400
-    return not refused and attempt.error_kind is not ErrorKind.CONNECTION
 
 
 def working_seconds(attempts: Sequence[Attempt], *, now: float | None = None) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from core.running.budget import busy_spans, cost_of, is_unpriced, working_seconds
+from core.running.budget import busy_spans, cost_of, working_seconds
 from core.values.calls import Attempt
 from core.values.wording import cost as cost_in_words
 from core.values.wording import count, money, seconds_in_words
@@ -38,7 +38,7 @@ class Totals:
     seconds: float
     timeless: int  # calls of which nobody knows how long they took
     usd: float
-    unpriced: int  # calls that may have cost something, nobody knows what
+    unpriced: int  # see `core.values.calls.may_have_cost`
     simulated: bool
 
     @property
@@ -80,7 +80,7 @@ def totals(
         seconds=working_seconds(sent, now=now),
         timeless=sum(each.latency_ms is None and each.status != "running" for each in sent),
         usd=cost_of(sent),
-        unpriced=sum(map(is_unpriced, sent)),
+        unpriced=sum(each.unpriced for each in sent),
         simulated=simulated,
     )
 
@@ -89,7 +89,7 @@ def call_cost(attempt: Attempt) -> str | None:
     """What one call cost, wherever it is shown; None: nothing, as it was refused, or not yet."""
     if attempt.simulated:
         return "practice"
-    known = attempt.cost_usd is not None or is_unpriced(attempt)
+    known = attempt.cost_usd is not None or attempt.unpriced
     return money(attempt.cost_usd) if known else None
 
 

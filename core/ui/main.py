@@ -80,5 +80,5 @@ for sentence in services().engine.control.retired(date.today()):
 if degraded := services().engine.history.degraded:
     st.error(show.plain(degraded), icon=":material/database_off:")
 show.practice_bar()
-with drawing():
+with drawing(page.url_path):
     page.run()

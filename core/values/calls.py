@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.values.outcomes import ErrorKind
+from core.values.registry import PROVIDERS
 from core.values.statuses import CallStatus
 
 Role = Literal["system", "user", "assistant"]
@@ -78,6 +79,44 @@ class Attempt:
     retry_after: float | None = None  # seconds that the vendor asked for
     request_id: str | None = None
     drilled: bool = False  # a fire drill's: never sent, and in no figure
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether it may have cost something that nobody knows: see `may_have_cost`."""
+        return (
+            not (self.simulated or self.drilled or self.status == "running")
+            and self.cost_usd is None
+            and may_have_cost(
+                self.provider, self.status, self.error_kind, self.http_status, self.ttft_ms
+            )
+        )
+
+
+def may_have_cost(
+    provider: str, status: str, kind: str | None, http_status: int | None, ttft_ms: float | None
+) -> bool:
+    """Of a call that has ended: the rule behind "calls without a price", wherever that is said.
+
+    An answer may have, valid or not, and so may what was cut off after it was sent: it timed out,
+    was stopped, or died with the process. What its vendor turned away or never got has not, unless
+    some text had come; nor has anything that runs here. A connection that broke off before any
+    text is taken for one that was never made: what is recorded cannot tell them apart.
+    """
+    spec = PROVIDERS.get(provider)
+    if spec is not None and spec.runs_here:
+        return False
+    if status != "failed" or ttft_ms is not None:
+        return True
+    return (http_status or 0) < 400 and kind not in _TURNED_AWAY
+
+
+_TURNED_AWAY = frozenset(
+    {
+        ErrorKind.CONNECTION, ErrorKind.AUTH, ErrorKind.PERMISSION, ErrorKind.BILLING,
+        ErrorKind.MODEL_NOT_FOUND, ErrorKind.BAD_REQUEST, ErrorKind.CONTEXT_TOO_LONG,
+        ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED,
+    }
+)  # fmt: skip
 
 
 SkipReason = Literal[

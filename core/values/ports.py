@@ -217,9 +217,10 @@ class Performance(Protocol):
         Columns: provider, model (str), calls, ok, rated (int64), success_rate (float64, 0..1, of
         the rated), p50, p95, p99 (float64, seconds of successes), refused (int64, calls that it
         declined to answer, which are not rated), ttft (float64, the median seconds to the first
-        token), tokens_per_second, cost_usd (float64), unpriced (int64, answers at an unknown
-        price), plans (int64, planning calls that gave one), plan_cost (float64, US dollars a plan,
-        invalid ones paid for included), valid_plan_rate (float64, 0..1). NaN where unknown.
+        token), tokens_per_second, cost_usd (float64), unpriced (int64, calls without a
+        price, see `may_have_cost`), plans (int64, planning calls that gave one), plan_cost
+        (float64, US dollars a plan, invalid ones paid for included), valid_plan_rate (float64,
+        0..1). NaN where unknown.
         """
         ...
 

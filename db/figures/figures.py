@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.values.calls import may_have_cost
 from core.values.outcomes import RATED, ErrorKind
 from db.figures import counts
 
@@ -13,7 +14,7 @@ from db.figures import counts
 # fmt: off
 FACTS = (
     "status", "error_kind", "step", "latency_ms", "ttft_ms", "input_tokens", "output_tokens",
-    "cost_usd",
+    "cost_usd", "provider", "http_status",
 )
 SUMS = (
     "calls", "ok", "failed", "rated", "latency_ms", "input_tokens", "output_tokens",
@@ -77,13 +78,13 @@ def _codes(calls: Sequence[_Facts]) -> tuple[list[int], ...]:
 
 
 def _sums(facts: _Facts) -> tuple[float, ...]:
-    status, kind, step, latency, _, asked, told, cost = facts
+    status, kind, step, latency, ttft, asked, told, cost, provider, http_status = facts
     ok = status == "ok"
     invalid = kind == "invalid_plan"
     planning = step is None and (ok or invalid)
     latency, asked, told_tokens = latency or 0.0, _tokens(asked), _tokens(told)
     timed = ok and told is not None and latency > 0
-    unpriced = cost is None and (ok or invalid)
+    unpriced = cost is None and may_have_cost(provider, status, kind, http_status, ttft)
     cost_known = cost or 0.0
     return (
         1,

@@ -14,7 +14,7 @@ from core.values.ports import Change
 from db.figures import counts
 from db.figures.figures import KINDS, SUMS
 from db.figures.quantiles import dense, told
-from db.figures.stretches import Columns, Stretches
+from db.figures.spans import Columns, Spans
 from db.lists.queries import Archive
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ class Performance:
 
     def __init__(self, history: str | Path | Archive) -> None:
         self._archive = history if isinstance(history, Archive) else Archive(history)
-        self._stretches = Stretches(self._archive)
+        self._spans = Spans(self._archive)
 
     def summary(self, period: Period, *, simulated: bool) -> Summary:
         sums = ("calls", "ok", "rated", "cost_usd", "priced", "unpriced")
         some = self._calls(period, simulated=simulated)
         total = {name: sum(some[name]) for name in sums}
         (seconds,) = told(tuple(some["latencies"]), begins=(0,))
-        runs = self._stretches.runs(period, None, simulated=simulated)
+        runs = self._spans.runs(period, None, simulated=simulated)
         return Summary(
             calls=total["calls"],
             ok=total["ok"],
@@ -77,7 +77,7 @@ class Performance:
         )
 
     def _calls(self, period: Period, *, simulated: bool) -> Columns:
-        return _paid(self._stretches.calls(period, simulated=simulated), simulated=simulated)
+        return _paid(self._spans.calls(period, simulated=simulated), simulated=simulated)
 
     def over_time(
         self, period: Period, edges: Sequence[float], *, simulated: bool, by_model: bool = False
@@ -135,7 +135,7 @@ class Performance:
 
     def _over_time(self, period: Period, edges: Sequence[float], *, simulated: bool) -> Columns:
         sums = ("calls", "ok", "rated", "cost_usd", "priced")
-        some = self._stretches.calls_over_time(
+        some = self._spans.calls_over_time(
             period, edges, simulated=simulated, sums=sums, texts=("latencies",)
         )
         return _paid(some, simulated=simulated)
@@ -187,7 +187,7 @@ class Performance:
     ) -> pd.DataFrame:
         import pandas as pd
 
-        rows = self._stretches.runs(period, edges, simulated=simulated)
+        rows = self._spans.runs(period, edges, simulated=simulated)
         bucket, runs, completed, saved = zip(*rows, strict=True) if rows else ((),) * 4
         return pd.DataFrame(
             {

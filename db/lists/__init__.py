@@ -8,6 +8,6 @@ Why it is as it is:
 - Words are indexed without keeping the texts a second time; scripts without spaces are indexed
   letter by letter, so any piece of a Chinese or Thai sentence is found. Ranking looks at the
   newest 300 hits: ranking every hit of a common word takes a second.
-- Counts and numbered pages are read from sums kept for stretches of rows, so they stay quick at a
-  million calls and right after old rows are removed.
+- Nothing is counted in advance. A filter is read newest first until a page is full; where few rows
+  are wanted, an index leads to them; and nobody cares how many more than 10,000 there are.
 """

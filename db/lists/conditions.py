@@ -23,50 +23,66 @@ WAITS = """({0}.plan IS NOT NULL AND coalesce(
 class _Listing:
     """What differs between calls and runs."""
 
-    columns: Mapping[str, str]  # the choices that are columns of the row, as tallies count them
+    columns: Mapping[str, str]  # the choices that are columns of the row
     counted: str  # what the figures count
-    of_rows: Callable[[Any], tuple[list[str], list[Any]]]
+    more: Callable[[Any], tuple[list[str], list[Any]]]
 
 
 def where(wanted: Filter) -> tuple[str, list[Any]]:
-    """A condition on the rows' own columns, which the text is not, and its parameters."""
-    terms, values = choices(wanted)
-    for term, moment in (("started_at >= ?", wanted.since), ("started_at < ?", wanted.until)):
-        if moment is not None:
-            terms += f" AND {term}"
-            values.append(moment)
-    own, more = of_rows(wanted)
-    if wanted.counted:
-        own = [*own, _LISTINGS[type(wanted)].counted]
-    return " AND ".join([terms, *own]), [*values, *more]
-
-
-def of_rows(wanted: Filter) -> tuple[list[str], list[Any]]:
-    """What only a row itself can tell: conditions, and their parameters."""
-    return _LISTINGS[type(wanted)].of_rows(wanted)
-
-
-def choices(wanted: Filter) -> tuple[str, list[Any]]:
-    """The same of the columns that are one of several, and whether it was practice."""
+    """A condition on the rows, without the text, and its parameters."""
+    listing = _LISTINGS[type(wanted)]
     terms, values = ["TRUE"], list[Any]()
-    for name, column in _LISTINGS[type(wanted)].columns.items():
+    for name, column in listing.columns.items():
         chosen = _recorded(wanted.status) if name == "status" else getattr(wanted, name)
         if chosen:
-            terms.append(f"{column} IN ({_marks(chosen)})")
+            terms.append(f"{column} IN ({marks(chosen)})")
             values += chosen
-    if wanted.simulated is not None:
-        terms.append("simulated = ?")
-        values.append(wanted.simulated)
-    return " AND ".join(terms), values
+    for term, value in (
+        ("simulated = ?", wanted.simulated),
+        ("started_at >= ?", wanted.since),
+        ("started_at < ?", wanted.until),
+    ):
+        if value is not None:
+            terms.append(term)
+            values.append(value)
+    if wanted.counted:
+        terms.append(listing.counted)
+    own, more = listing.more(wanted)
+    return " AND ".join([*terms, *own]), [*values, *more]
 
 
-def asked(wanted: Filter) -> tuple[str, list[Any]]:
-    """A condition on a call of the run; an empty one where nobody has to be asked."""
-    if not isinstance(wanted, RunFilter):
+def asked(wanted: RunFilter) -> tuple[str, list[Any]]:
+    """A condition on `run_asked`, which is in the order of providers; empty if anybody will do."""
+    if not (wanted.provider or wanted.model):
         return "", []
-    some = [("provider", wanted.provider), ("model", wanted.model)]
-    terms = [f"{column} IN ({_marks(names)})" for column, names in some if names]
-    return " AND ".join(terms), [*wanted.provider, *wanted.model]
+    if not wanted.model:
+        return f"provider IN ({marks(wanted.provider)})", [*wanted.provider]
+    models = f"model IN ({marks(wanted.model)})"
+    if wanted.provider:
+        return f"provider IN ({marks(wanted.provider)}) AND {models}", [
+            *wanted.provider,
+            *wanted.model,
+        ]
+    whose = f"SELECT provider FROM call INDEXED BY call_by_model WHERE {models} GROUP BY provider"
+    return f"provider IN ({whose}) AND {models}", [*wanted.model, *wanted.model]
+
+
+def each(column: str, table: str) -> str:
+    """SQL for the few different values of a column that an index begins with."""
+    # Without looking at each of its rows, as DISTINCT would.
+    return f"""
+        WITH RECURSIVE each(value) AS (
+            SELECT min({column}) FROM {table}
+            UNION ALL
+            SELECT (SELECT min({column}) FROM {table} WHERE {column} > each.value)
+              FROM each WHERE value IS NOT NULL
+        )
+        SELECT value FROM each WHERE value IS NOT NULL
+    """
+
+
+def marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _of_calls(wanted: CallFilter) -> tuple[list[str], list[Any]]:
@@ -93,7 +109,7 @@ def _phases(statuses: Sequence[str]) -> tuple[list[str], list[Any]]:
     if all(row.recorded in statuses for row in told.values()):
         return [], []
     plain = [name for name in statuses if name not in told]
-    some, values = [f"status IN ({_marks(plain)})"], [*plain]
+    some, values = [f"status IN ({marks(plain)})"], [*plain]
     for row in told.values():
         some.append(f"status = ? AND {WAITS.format('run') if row.waits else 'error_kind = ?'}")
         values += [row.recorded or "", *([] if row.waits else [row.error_kind or ""])]
@@ -101,19 +117,15 @@ def _phases(statuses: Sequence[str]) -> tuple[list[str], list[Any]]:
 
 
 def _of_runs(wanted: RunFilter) -> tuple[list[str], list[Any]]:
-    terms, values = _phases(wanted.status)
-    somebody, whom = asked(wanted)
-    if somebody:
-        some = "SELECT provider, model FROM call WHERE run_id = run.id"
-        terms.append(f"EXISTS (SELECT 1 FROM ({some}) WHERE {somebody})")
-        values += whom
+    whom, values = asked(wanted)
+    terms = []
+    if whom:
+        terms.append(f"EXISTS (SELECT 1 FROM run_asked WHERE number = run.number AND {whom})")
+    phases, told = _phases(wanted.status)
+    terms, values = terms + phases, values + told
     if wanted.saved is not None:
         terms.append(SAVED if wanted.saved else f"NOT {SAVED}")
     return terms, values
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
 
 
 _SHARED = {name: name for name in ("strategy", "status", "error_kind")}

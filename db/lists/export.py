@@ -15,7 +15,7 @@ from core.values.calls import Decision
 from core.values.errors import BadRequest
 from core.values.history.filters import Filter, filter_from, run_filter_from
 from core.values.texts import inert
-from db.lists import conditions, search, tally
+from db.lists import conditions, paging, search
 from db.lists.lists import hits
 from db.sqlite.decisions import decisions_from, spelt_out
 from db.sqlite.readers import Readers
@@ -29,7 +29,7 @@ _PIECE = 1 << 20  # characters, after which no more are
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    listed: tally.Listed
+    listed: paging.Listed
     source: search.Source
     columns: Sequence[str]
     texts: Sequence[str] = ()  # JSON lines alone hold these
@@ -47,7 +47,7 @@ _RUN_COLUMNS = (
 _RUN_TEXTS = ("plan", "options", "decisions")
 _VIEWS = {
     "calls": _View(
-        tally.CALLS,
+        paging.CALLS,
         search.CALLS,
         CALL_COLUMNS,
         ("request", "response"),
@@ -55,7 +55,7 @@ _VIEWS = {
         ("request",),
     ),
     "runs": _View(
-        tally.RUNS, search.RUNS, _RUN_COLUMNS, _RUN_TEXTS, "", ("plan", "options"), decided=True
+        paging.RUNS, search.RUNS, _RUN_COLUMNS, _RUN_TEXTS, "", ("plan", "options"), decided=True
     ),
 }
 _FLAGS = ("simulated", "drilled")
@@ -145,7 +145,7 @@ def _chunks(
     """The key and then the columns, oldest first. Nothing is held open between two chunks."""
     chunk = _chunk(view, wanted, names)
     last = 0
-    while chunk and (rows := _piece(readers, chunk[0], [*chunk[1], last, tally.MOST])):
+    while chunk and (rows := _piece(readers, chunk[0], [*chunk[1], last, paging.MOST])):
         last = rows[-1][0]
         yield rows
 

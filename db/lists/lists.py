@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.values.history import marks, words
 from core.values.history.filters import COUNTED_TO, RANKED_AMONG, CallFilter, Filter, RunFilter
-from db.lists import conditions, search, tally
+from db.lists import conditions, paging, search
 from db.sqlite.rows import CALL_COLUMNS, Row, attempt_from
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ def page_of_runs(
     connection: sqlite3.Connection, wanted: RunFilter, *, limit: int, page: int, ranked: bool
 ) -> pd.DataFrame:
     offset = limit * (page - 1)
-    keys = _keys(connection, search.RUNS, tally.RUNS, wanted, limit, offset, tally.MOST, ranked)
-    rows = _rows(connection, "run AS page", "number", _RUN_SHOWN, keys)
-    snippets = _snippets(connection, search.RUNS, wanted.text, keys)
+    shown = _keys(connection, search.RUNS, paging.RUNS, wanted, limit, offset, paging.MOST, ranked)
+    rows = _rows(connection, "run AS page", "number", _RUN_SHOWN, shown)
+    snippets = _snippets(connection, search.RUNS, wanted.text, shown)
     return _frame(
         [
             (*row[:9], snippet, *row[9:14], *_totals(row[14]))
@@ -83,10 +83,10 @@ def page_of_calls(
     before_id: int | None,
     ranked: bool,
 ) -> pd.DataFrame:
-    before, offset = tally.MOST if before_id is None else before_id, limit * (page - 1)
-    keys = _keys(connection, search.CALLS, tally.CALLS, wanted, limit, offset, before, ranked)
-    rows = _rows(connection, "call", "id", ", ".join(CALL_COLUMNS), keys)
-    snippets = _snippets(connection, search.CALLS, wanted.text, keys)
+    before, offset = paging.MOST if before_id is None else before_id, limit * (page - 1)
+    shown = _keys(connection, search.CALLS, paging.CALLS, wanted, limit, offset, before, ranked)
+    rows = _rows(connection, "call", "id", ", ".join(CALL_COLUMNS), shown)
+    snippets = _snippets(connection, search.CALLS, wanted.text, shown)
     return _frame(
         [(*row, snippet) for row, snippet in zip(rows, snippets, strict=True)],
         [*CALL_COLUMNS, "snippet"],
@@ -95,11 +95,11 @@ def page_of_calls(
 
 
 def count_runs(connection: sqlite3.Connection, wanted: RunFilter) -> int:
-    return _count(connection, search.RUNS, tally.RUNS, wanted)
+    return _count(connection, search.RUNS, paging.RUNS, wanted)
 
 
 def count_calls(connection: sqlite3.Connection, wanted: CallFilter) -> int:
-    return _count(connection, search.CALLS, tally.CALLS, wanted)
+    return _count(connection, search.CALLS, paging.CALLS, wanted)
 
 
 def hits(
@@ -115,7 +115,7 @@ def hits(
         return None
     where, values = conditions.where(wanted)
     # Row by row from the index: it holds what is wanted in order, the table does not.
-    table = f"CROSS JOIN {source.table} ON {source.key} = {source.words}.rowid"
+    table = f"CROSS JOIN {source.row} ON {source.key} = {source.words}.rowid"
     order = "DESC" if newest_first else "ASC"
     return (
         f"""
@@ -131,7 +131,7 @@ def hits(
 def _keys(
     connection: sqlite3.Connection,
     source: search.Source,
-    listed: tally.Listed,
+    listed: paging.Listed,
     wanted: Filter,
     limit: int,
     offset: int,
@@ -139,67 +139,66 @@ def _keys(
     ranked: bool,
 ) -> list[int]:
     if wanted.text is None:
-        return tally.page(connection, listed, wanted, limit=limit, offset=offset, before=before)
+        return paging.page(connection, listed, wanted, limit=limit, offset=offset, before=before)
     if (found := hits(source, wanted)) is None:
         return []
     sql, values = found
     some = (RANKED_AMONG, 0) if ranked else (limit, offset)
-    keys = tally.keys_of(connection, f"{sql} LIMIT ? OFFSET ?", (*values, 0, before, *some))
+    newest = paging.keys_of(connection, f"{sql} LIMIT ? OFFSET ?", (*values, 0, before, *some))
     if not ranked:
-        return keys
-    texts = _texts(connection, source, keys)
+        return newest
+    texts = _texts(connection, source, newest)
     best = marks.best_first(
-        [(key, "\n".join(texts.get(key, ()))) for key in keys], words.terms_of(wanted.text)
+        [(key, "\n".join(texts.get(key, ()))) for key in newest], words.terms_of(wanted.text)
     )
     return best[offset : offset + limit]
 
 
 def _count(
-    connection: sqlite3.Connection, source: search.Source, listed: tally.Listed, wanted: Filter
+    connection: sqlite3.Connection, source: search.Source, listed: paging.Listed, wanted: Filter
 ) -> int:
     if wanted.text is None:
-        most = COUNTED_TO if wanted.costly else tally.MOST
-        return tally.count(connection, listed, wanted, most=most)
+        return paging.count(connection, listed, wanted)
     if (found := hits(source, wanted)) is None:
         return 0
     sql, values = found
     return int(
         connection.execute(
-            f"SELECT count(*) FROM ({sql} LIMIT ?)", (*values, 0, tally.MOST, COUNTED_TO)
+            f"SELECT count(*) FROM ({sql} LIMIT ?)", (*values, 0, paging.MOST, COUNTED_TO)
         ).fetchone()[0]
     )
 
 
 def _rows(
-    connection: sqlite3.Connection, table: str, key: str, columns: str, keys: Sequence[int]
+    connection: sqlite3.Connection, table: str, key: str, columns: str, wanted: Sequence[int]
 ) -> list[list[Any]]:
-    """In the order of `keys`."""
-    # One row, as in `tally.keys_of`.
+    """In the order of the keys that are `wanted`."""
+    # One row, as in `paging.keys_of`.
     (packed,) = connection.execute(
         f"""
         SELECT json_group_array(json_array({columns}))
           FROM (SELECT value AS wanted FROM json_each(?)) CROSS JOIN {table} ON {key} = wanted
         """,
-        (json.dumps(keys),),
+        (json.dumps(wanted),),
     ).fetchone()
     found: list[list[Any]] = json.loads(packed)
     return found
 
 
 def _texts(
-    connection: sqlite3.Connection, source: search.Source, keys: Sequence[int]
+    connection: sqlite3.Connection, source: search.Source, some: Sequence[int]
 ) -> dict[int, tuple[str, str]]:
-    texts = search.texts_of(connection, source, keys, key=f"{source.table}.{source.key}")
+    texts = search.texts_of(connection, source, some, key=f"{source.table}.{source.key}")
     return {text.key: (text.two, text.one) for text in texts}
 
 
 def _snippets(
-    connection: sqlite3.Connection, source: search.Source, text: str | None, keys: Sequence[int]
+    connection: sqlite3.Connection, source: search.Source, text: str | None, some: Sequence[int]
 ) -> list[str]:
     if text is None:
-        return [""] * len(keys)
-    texts, terms = _texts(connection, source, keys), words.terms_of(text)
-    return [marks.snippet(texts.get(key, ()), terms) for key in keys]
+        return [""] * len(some)
+    texts, terms = _texts(connection, source, some), words.terms_of(text)
+    return [marks.snippet(texts.get(key, ()), terms) for key in some]
 
 
 def _totals(packed: Any) -> Row:
@@ -207,8 +206,8 @@ def _totals(packed: Any) -> Row:
     attempts = [attempt_from(row) for row in rows]
     sent = [each for each in attempts if not each.drilled]
     latency = sum(each.latency_ms or 0.0 for each in sent)
-    unpriced = any(each.cost_usd is None and each.status == "ok" for each in sent)
-    cost = None if unpriced else sum(each.cost_usd or 0.0 for each in sent)
+    unknown = any(each.unpriced for each in sent)
+    cost = None if unknown else sum(each.cost_usd or 0.0 for each in sent)
     chain = [[each.provider, each.status, each.error_kind, each.step] for each in attempts]
     return (len(sent), latency, cost, attempts, chain)
 

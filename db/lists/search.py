@@ -35,6 +35,7 @@ class Source:
     key: str
     columns: tuple[str, str]
     texts: str  # key and both texts, of those that have ended
+    row: str  # where a filter finds what it asks for
     said: Callable[[str], str] = str  # the first text as it is read
 
     @property
@@ -49,6 +50,7 @@ CALLS = Source(
     """SELECT id, request AS one, response AS two
          FROM call JOIN call_text ON call_id = id
         WHERE status <> 'running'""",
+    "call",
     said_in,
 )
 RUNS = Source(
@@ -56,6 +58,7 @@ RUNS = Source(
     "number",
     ("goal", "plan"),
     "SELECT number AS id, goal AS one, plan AS two FROM run WHERE status <> 'running'",
+    "run INDEXED BY run_listed",
 )
 SOURCES = (CALLS, RUNS)
 

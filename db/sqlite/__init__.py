@@ -7,9 +7,7 @@ Why it is as it is:
   ever set aside as damaged; anything else that `DATABASE_URL` names is refused and stays as it
   is. An empty file is as good as none. The lock is on the file itself, by whatever link it is
   opened.
-- An intent that comes alone is committed where it comes from. It needs no disk, only the file;
-  whatever stands in the way, the writer's thread takes it instead. No loop waits for a lock or an
-  fsync.
+- One thread writes. No loop waits for a lock or an fsync.
 - The log is worked into the file when nobody waits for it, by the writer's thread between two
   commits, not by whichever commit makes it long.
 - Many records share a commit. While more than four calls are under way the writer waits until no

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from db.migrations import MIGRATIONS, migrate, version_of
-from db.sqlite import ours
-from db.sqlite.refusals import HistoryInUse, HistoryNotLockable, HistoryTooNew
+from db.sqlite import ours, schema_versions
+from db.sqlite.refusals import HistoryInUse, HistoryNotLockable
 
 if sys.platform == "win32":
     import msvcrt
@@ -38,6 +37,7 @@ def _lock_inode(descriptor: int) -> None:
 
 
 _QUICKLY_WRITTEN = 64 << 20  # bytes
+_PAGES = 1_000  # copied at once
 _CACHE = 8 << 10  # KB a connection keeps: a reader the rollups of three months
 
 
@@ -97,11 +97,17 @@ def _locked(descriptor: int, path: Path, lock: Callable[[int], None]) -> None:
 def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
     """To write: in autocommit mode, with the schema of this version. The only one per process.
 
+    A file of an earlier version is copied before it is brought up to this one.
+
     Raises:
         HistoryTooNew: a later version wrote it; it is left as it is, byte for byte.
+        HistoryTooOld: so is one of a version that can no longer be read.
         sqlite3.Error: it cannot be opened or written, or is damaged.
     """
-    _refuse_newer(path)
+    version = _version_of(path)
+    schema_versions.check(version)
+    if 0 < version < schema_versions.CURRENT:
+        copy(path, beside(path, f".before-{schema_versions.CURRENT}"))
     connection = sqlite3.connect(
         path,
         timeout=busy_timeout,
@@ -119,7 +125,7 @@ def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-        migrate(connection)
+        schema_versions.bring_up(connection)
         _be_able_to_shrink(connection, path)
     except BaseException:
         connection.close()
@@ -186,14 +192,38 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def _refuse_newer(path: Path) -> None:
+def copy(path: Path, target: Path) -> None:
+    """The history as it is now in one file, while others read and write; its owner's alone.
+
+    A file that is there is replaced, once the copy is whole.
+
+    Raises: sqlite3.Error, OSError: it cannot be read, or the copy cannot be written.
+    """
+    arriving = beside(target, ".part")
+    arriving.unlink(missing_ok=True)
+    try:
+        os.close(os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with (
+            closing(connect_to_read(path)) as source,
+            closing(sqlite3.connect(arriving, isolation_level=None)) as copied,
+        ):
+            # Within a transaction it copies what there was at its begin; without one it would
+            # begin anew at each commit of the writer's, and never end.
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            source.backup(copied, pages=_PAGES, sleep=0)
+            source.execute("ROLLBACK")
+            copied.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+        with arriving.open("rb+") as written:
+            os.fsync(written.fileno())
+        arriving.replace(target)
+    finally:
+        arriving.unlink(missing_ok=True)
+
+
+def _version_of(path: Path) -> int:
     # Asked through a connection that only reads: another one would check-point as it closes.
     if not path.is_file() or not path.stat().st_size:
-        return
-    connection = connect_to_read(path)
-    try:
-        version = version_of(connection)
-    finally:
-        connection.close()
-    if version > len(MIGRATIONS):
-        raise HistoryTooNew(version, len(MIGRATIONS))
+        return 0
+    with closing(connect_to_read(path)) as connection:
+        return schema_versions.version_of(connection)

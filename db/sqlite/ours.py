@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.migrations import MIGRATIONS
+from db.sqlite import schema_versions
 from db.sqlite.refusals import NotOurHistory
 
 APPLICATION_ID = 0x4D414E59  # "MANY", in the header of every history
@@ -41,7 +41,7 @@ class _Facts:
     def ours(self) -> bool:
         if self.application:
             return self.application == APPLICATION_ID
-        if self.version > len(MIGRATIONS):  # of whatever shape: it is refused by its number
+        if self.version > schema_versions.CURRENT:  # of whatever shape: it is refused by its number
             return "call" in self.tables
         return self.version > 0 and all(
             columns <= self.tables.get(table, set()) for table, columns in _COLUMNS.items()

@@ -12,7 +12,7 @@ from threading import Lock, local
 from typing import Any, NamedTuple
 
 from core.values.errors import HistoryUnavailable
-from db.sqlite import files, precedence
+from db.sqlite import files
 
 _NO_FILE = -1
 _PATIENCE = 2.0  # seconds for those who read to notice that they are to stop
@@ -116,7 +116,7 @@ class Readers:
     def one_moment(self) -> Iterator[None]:
         """Whatever this thread asks inside is answered as of now, and so is the version."""
         version = self.version()
-        with precedence.reading(), self.reading() as connection:
+        with self.reading() as connection:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # from here on, not later
             self._held.now = _Moment(version, connection, {})
             try:

@@ -74,6 +74,17 @@ class HistoryTooNew(ManywaysError):
         )
 
 
+class HistoryTooOld(ManywaysError):
+    """The history was written by a version before those that can be read; it is left untouched."""
+
+    def __init__(self, found: int, oldest: int) -> None:
+        super().__init__(
+            f"This history was written by an early Manyways (format {found}; this one reads "
+            f"{oldest} and later); open it once with Manyways 1.0, which brings it up to date, or "
+            "set DATABASE_URL to another file."
+        )
+
+
 def is_locked(error: Exception) -> bool:
     """Whether another program is in the way, which passes."""
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -1,8 +1,7 @@
 """The writer: intents, outcomes, and what becomes of them when the disk says no.
 
 One connection writes. A thread takes whatever is waiting and commits it as one group: an intent so
-that it survives a kill, an outcome so that it survives a power cut. An intent needs no disk, so one
-that comes alone is committed where it comes from, if nothing whatever stands in the way.
+that it survives a kill, an outcome so that it survives a power cut.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ from core.values.errors import HistoryUnavailable
 from core.values.runs import RunRecord
 from db.figures import rollup
 from db.lists import queries, search
-from db.migrations import MIGRATIONS
-from db.sqlite import files, ours, precedence, spool
+from db.sqlite import files, ours, schema_versions, spool
 from db.sqlite.records import Record, put, settle
 from db.sqlite.refusals import in_words, is_locked, is_the_disks, unavailable
 from db.sqlite.rows import (
@@ -59,8 +57,6 @@ _LOCKED_EVERY = 0.01  # seconds between two tries while another process's lock i
 _INTENT_WAITS = 10.0  # seconds in all for such a lock, then nothing is asked
 _OUTCOME_WAITS = 5.0  # seconds in all, then it goes to the spool
 _FEW = 4  # calls under way that are too few to wait for one another
-_SLOW = 0.02  # seconds; a caller who lost as many to a write in place does not do so again
-_SLOW_FOR = 2.0  # seconds long
 _GATHER = 0.0005  # seconds without a new record, after which those at hand are committed
 _GATHER_MOST = 10  # times that long, and no longer
 _RETRY_EVERY = 2.0  # seconds between two tries while the disk says no
@@ -91,7 +87,6 @@ class SqliteHistory:
         self._ids: itertools.count[int] | None = None
         self._lock: int | None = None
         self._inodes: dict[int, int | None] = {}  # that are locked, and their descriptors
-        self._turn = threading.Lock()  # of whoever uses the connection
         self._connection: sqlite3.Connection | None = None
         self._synchronous = ""
         self._inode = 0
@@ -105,7 +100,6 @@ class SqliteHistory:
         self._requests: dict[int, str] = {}  # theirs, should the rows of their intents be gone
         self._runs: set[str] = set()  # that began here and have not been told to end
         self._decided: dict[str, RunRecord] = {}  # decisions to go with the run's next record
-        self._leave_alone_until = 0.0  # the disk was too slow for a write in place
         self._thread = threading.Thread(target=self._attend, name="manyways-history", daemon=True)
 
     @classmethod
@@ -115,7 +109,7 @@ class SqliteHistory:
         Raises:
             HistoryInUse: another process writes to it.
             HistoryNotLockable: nothing can be locked where it lies.
-            HistoryTooNew: a later version wrote it.
+            HistoryTooNew, HistoryTooOld: a version wrote it that this one cannot read.
             NotOurHistory: something else is there, and is left as it is.
         """
         history = cls(Path(path), redact)
@@ -143,8 +137,7 @@ class SqliteHistory:
         if decided := self._decided.pop(attempt.run_id or "", None):
             rows = (*rows, (DECIDED, decided_row(decided)))
         waiter = self._awaitable(Record(rows, outcome=False))
-        if not waiter.done():
-            waiter.add_done_callback(lambda done: self._forget_refused(done, attempt.id))
+        waiter.add_done_callback(lambda done: self._forget_refused(done, attempt.id))
         return waiter
 
     def end(self, attempt: Attempt, response: str | None) -> Awaitable[None]:
@@ -197,12 +190,8 @@ class SqliteHistory:
     # -- who waits
 
     def _awaitable(self, record: Record) -> asyncio.Future[None]:
-        waiter = asyncio.get_running_loop().create_future()
-        if not record.outcome and len(self._requests) <= _FEW and self._commit_here(record):
-            waiter.set_result(None)
-        else:
-            record.waiter = waiter
-            self._add(record)
+        record.waiter = waiter = asyncio.get_running_loop().create_future()
+        self._add(record)
         return waiter
 
     def _forget_refused(self, waiter: asyncio.Future[None], call_id: int) -> None:
@@ -214,29 +203,6 @@ class SqliteHistory:
             settle([record], HistoryUnavailable("Manyways is stopping.", "Start it again."))
         else:
             self._queue.put(record)
-
-    def _commit_here(self, record: Record) -> bool:
-        """Commit on the caller's thread, which must not wait for anything.
-
-        False if that cannot be done; whatever the trouble is, the writer will meet it, too.
-        """
-        began = time.monotonic()
-        if began < self._leave_alone_until or self._closed or self.degraded:
-            return False
-        if not self._queue.empty() or not self._turn.acquire(blocking=False):
-            return False
-        try:
-            if self._must_connect():
-                return False
-            self._write([record])
-        except Exception:  # noqa: BLE001 - the writer tells it apart, and to whom it may concern
-            return False
-        finally:
-            self._turn.release()
-        ended = time.monotonic()
-        if ended - began > _SLOW:
-            self._leave_alone_until = ended + _SLOW_FOR
-        return True
 
     # -- the writer's thread
 
@@ -262,8 +228,7 @@ class SqliteHistory:
         waiting = [record for record in kept if record.waiter]
         self._spool_and_settle([record for record in waiting if record.spoolable])
         settle(waiting, unavailable(self.degraded))
-        with self._turn:
-            self._leave()
+        self._leave()
 
     def _patience(self, kept: Sequence[Record]) -> float | None:
         """Seconds to wait for something new, before what is kept is tried again."""
@@ -275,7 +240,7 @@ class SqliteHistory:
 
     def _checkpoint(self) -> None:
         """It waits for the disk, and so nobody waits for it."""
-        with self._turn, suppress(sqlite3.Error):  # whatever the trouble is, a commit meets it, too
+        with suppress(sqlite3.Error):  # whatever the trouble is, a commit meets it, too
             self._commits = 0
             if self._connection:
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -288,7 +253,6 @@ class SqliteHistory:
 
     def _index_words(self) -> None:
         """Of some that have ended; what cannot be done now is done with the next that end."""
-        precedence.give_way()
         record = Record(
             act=lambda connection: search.index_new(connection, _WORDS_AT_ONCE), outcome=False
         )
@@ -300,7 +264,6 @@ class SqliteHistory:
         arrived: list[Record | None] = []
         try:
             arrived.append(self._queue.get(timeout=patience))
-            precedence.give_way()
             # Many at once share a commit: it costs the loop's thread more than it costs the disk.
             if len(self._requests) > _FEW:
                 self._gather()
@@ -320,8 +283,7 @@ class SqliteHistory:
     def _commit(self, records: list[Record]) -> list[Record]:
         """Commit all of `records`, or find each its place; what is to be tried again comes back."""
         try:
-            with self._turn:  # and no longer: who is told may begin the next call at once
-                self._write(records)
+            self._write(records)
         except Exception as error:  # noqa: BLE001 - told to who waits; this thread must live on
             for record in records:
                 record.first = False  # a disk may have kept what it said it did not take
@@ -339,7 +301,7 @@ class SqliteHistory:
         return []
 
     def _write(self, records: Sequence[Record]) -> None:
-        """All or nothing. Only for who has the turn."""
+        """All or nothing."""
         rows: defaultdict[Table, list[Row]] = defaultdict(list)
         for record in records:
             for table, row in record.rows:
@@ -357,7 +319,7 @@ class SqliteHistory:
                 if record.act:
                     record.result = record.act(connection)
             if not records:  # a trial: does the disk take a page again?
-                connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+                connection.execute(f"PRAGMA user_version = {schema_versions.CURRENT}")
             connection.execute("COMMIT")
             self._commits += 1
         except BaseException:

@@ -12,11 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.values.errors import HistoryUnavailable, ManywaysError
-from db.migrations import MIGRATIONS, version_of
-from db.sqlite import files, ours
-from db.sqlite.refusals import HistoryTooNew, NotOurHistory
-
-_PAGES = 1_000  # copied at once
+from db.sqlite import files, ours, schema_versions
+from db.sqlite.refusals import NotOurHistory
 
 
 class NotAHistory(ManywaysError):
@@ -39,12 +36,13 @@ def backup(path: Path, target: Path | BinaryIO) -> int:
         ours.check(path)
         if isinstance(target, Path):
             ours.check(target)
-            return _backup_to(path, target)
+            files.copy(path, target)
+            return target.stat().st_size
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            size = _backup_to(path, whole := Path(folder) / "copy.db")
+            files.copy(path, whole := Path(folder) / "copy.db")
             with whole.open("rb") as copy:
                 shutil.copyfileobj(copy, target, 1 << 20)
-            return size
+            return whole.stat().st_size
     except (sqlite3.Error, OSError) as error:
         raise HistoryUnavailable(
             "The history could not be copied.",
@@ -57,7 +55,7 @@ def restore(path: Path, copy: Path) -> Path | None:
 
     Raises:
         HistoryInUse: Manyways is running with it.
-        HistoryTooNew: a later version wrote the copy.
+        HistoryTooNew, HistoryTooOld: a version wrote the copy that this one cannot read.
         NotAHistory: the copy is damaged or something else.
         NotOurHistory: what is in its place is something else, and was left as it is.
         OSError: the copy cannot be read, or the folder cannot be written to.
@@ -71,7 +69,7 @@ def restore(path: Path, copy: Path) -> Path | None:
     try:
         arriving = files.beside(path, ".restoring")
         arriving.unlink(missing_ok=True)
-        _backup_to(copy, arriving)
+        files.copy(copy, arriving)
         aside = _set_aside(path)
         arriving.rename(path)
     finally:
@@ -79,29 +77,6 @@ def restore(path: Path, copy: Path) -> Path | None:
             if descriptor is not None:
                 os.close(descriptor)
     return aside
-
-
-def _backup_to(path: Path, target: Path) -> int:
-    arriving = files.beside(target, ".part")
-    arriving.unlink(missing_ok=True)
-    try:
-        with (
-            closing(files.connect_to_read(path)) as source,
-            closing(sqlite3.connect(arriving, isolation_level=None)) as copy,
-        ):
-            # Within a transaction it copies what there was at its begin; without one it would
-            # begin anew at each commit of the writer's, and never end.
-            source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            source.backup(copy, pages=_PAGES, sleep=0)
-            source.execute("ROLLBACK")
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
-        with arriving.open("rb+") as written:
-            os.fsync(written.fileno())
-        arriving.replace(target)
-    finally:
-        arriving.unlink(missing_ok=True)
-    return target.stat().st_size
 
 
 def _is_there(path: Path) -> bool:
@@ -118,13 +93,12 @@ def _examine(copy: Path) -> None:
         if not ours.check(copy) or not files.is_sound(copy):
             raise NotAHistory(copy)
         with closing(files.connect_to_read(copy)) as connection:
-            version = version_of(connection)
+            version = schema_versions.version_of(connection)
     except (sqlite3.Error, NotOurHistory) as error:
         raise NotAHistory(copy) from error
     if not version:  # nothing is in it yet
         raise NotAHistory(copy)
-    if version > len(MIGRATIONS):
-        raise HistoryTooNew(version, len(MIGRATIONS))
+    schema_versions.check(version)
 
 
 def _set_aside(path: Path) -> Path | None:

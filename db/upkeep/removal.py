@@ -12,9 +12,9 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
 
-from db.lists import search
+from db.lists import conditions, paging, search
+from db.lists.paging import first_since
 
 DAY = 24 * 3600.0
 
@@ -42,6 +42,11 @@ _ASKED_NOBODY = """
      WHERE goal <> '' AND number < ? AND started_at < ? AND status <> 'running'
        AND NOT EXISTS (SELECT 1 FROM call WHERE run_id = run.id)
 """
+_FORGET_ASKED = f"""
+    DELETE FROM run_asked
+     WHERE provider IN ({conditions.each("provider", "run_asked")})
+       AND number IN (SELECT value FROM json_each(?))
+"""
 
 Remove = Callable[[sqlite3.Connection, float, int], Slice]  # before when (UTC seconds), how many
 
@@ -56,7 +61,7 @@ def remove_texts(connection: sqlite3.Connection, before: float, rows: int) -> Sl
          ORDER BY call_id
          LIMIT ?
         """,
-        first_since(connection, "call", "id", before),
+        first_since(connection, paging.CALLS, before),
         before,
         rows,
     )
@@ -72,7 +77,7 @@ def _remove_goals(connection: sqlite3.Connection, before: float, rows: int) -> S
     numbers = _ids(
         connection,
         f"SELECT number FROM {_ASKED_NOBODY} ORDER BY number LIMIT ?",
-        first_since(connection, "run", "number", before),
+        first_since(connection, paging.RUNS, before),
         before,
         rows,
     )
@@ -82,7 +87,7 @@ def _remove_goals(connection: sqlite3.Connection, before: float, rows: int) -> S
 
 def goals_to_go(connection: sqlite3.Connection, before: float) -> int:
     """How many runs that asked nobody began before then and still have their words."""
-    high = first_since(connection, "run", "number", before)
+    high = first_since(connection, paging.RUNS, before)
     row = connection.execute(f"SELECT count(*) FROM {_ASKED_NOBODY}", (high, before)).fetchone()
     return int(row[0])
 
@@ -97,7 +102,7 @@ def remove_numbers(connection: sqlite3.Connection, before: float, rows: int) -> 
          ORDER BY id
          LIMIT ?
         """,
-        first_since(connection, "call", "id", before),
+        first_since(connection, paging.CALLS, before),
         before,
         rows,
     )
@@ -120,41 +125,11 @@ def _remove_runs(connection: sqlite3.Connection, before: float, rows: int) -> Sl
          ORDER BY number
          LIMIT ?
         """,
-        first_since(connection, "run", "number", before),
+        first_since(connection, paging.RUNS, before),
         before,
         rows,
     )
     return Slice(runs=_delete_runs(connection, numbers))
-
-
-def first_since(connection: sqlite3.Connection, table: str, key: str, moment: float) -> int:
-    """The first key whose row began at `moment` or later; one after the last if none did."""
-    first, last = ends(connection, table, key)
-    low, high = (0, 0) if first is None or last is None else (first, last + 1)
-    if moment == inf:
-        return high
-    while low < high:  # keys ascend with time, so that 20 looks find one among a million
-        middle = (low + high) // 2
-        row = connection.execute(
-            f"SELECT {key}, started_at FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT 1",
-            (middle,),
-        ).fetchone()
-        if row is None or row[1] >= moment:
-            high = middle
-        else:
-            low = row[0] + 1
-    return low
-
-
-def ends(
-    connection: sqlite3.Connection, table: str, key: str
-) -> tuple[int, int] | tuple[None, None]:
-    """The first and the last key there is."""
-    # Asked for in one breath, SQLite would look at every row.
-    first, last = connection.execute(
-        f"SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table})"
-    ).fetchone()
-    return first, last
 
 
 def _ids(connection: sqlite3.Connection, sql: str, *values: object) -> list[int]:
@@ -218,4 +193,5 @@ def _blank(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
 
 def _delete_runs(connection: sqlite3.Connection, numbers: Sequence[int]) -> int:
     _forget_goals(connection, numbers)
+    connection.execute(_FORGET_ASKED, (json.dumps(numbers),))
     return _delete(connection, "run", "number", numbers)

@@ -7,11 +7,12 @@ import sqlite3
 from math import inf
 from pathlib import Path
 
-from core.values.history.filters import EVERY_CALL, EVERY_RUN, RunFilter
+from core.values.history.filters import EVERY_CALL, EVERY_RUN
 from core.values.history.retention import HistorySize, Removal
-from db.lists import tally
+from db.lists import paging
+from db.lists.paging import ends, first_since
 from db.sqlite import files
-from db.upkeep.removal import ends, first_since, goals_to_go
+from db.upkeep.removal import goals_to_go
 
 _SAMPLE = 100  # texts whose length is taken for that of all
 _INDEX = 0.4  # bytes of the index for each byte of text
@@ -22,7 +23,8 @@ def usage_of(connection: sqlite3.Connection, path: Path) -> HistorySize:
     size, pages, unused = pages_of(connection)
     log = files.beside(path, "-wal")
     first_text = _first_text(connection)
-    texts = tally.count(connection, tally.CALLS, EVERY_CALL, low=first_text)
+    calls = paging.count(connection, paging.CALLS, EVERY_CALL)
+    texts = calls - _calls(connection, 0, first_text)
     return HistorySize(
         path=path,
         file_bytes=size * pages,
@@ -30,10 +32,10 @@ def usage_of(connection: sqlite3.Connection, path: Path) -> HistorySize:
         text_bytes=int(texts * _bytes_a_text(connection)),
         unused_bytes=size * unused,
         disk_free_bytes=shutil.disk_usage(path.parent).free,
-        calls=tally.count(connection, tally.CALLS, EVERY_CALL),
+        calls=calls,
         texts=texts,
-        runs=tally.count(connection, tally.RUNS, EVERY_RUN),
-        oldest_call=_began(connection, 0),
+        runs=paging.count(connection, paging.RUNS, EVERY_RUN),
+        oldest_call=_oldest(connection),
         oldest_text=_began(connection, first_text) if texts else None,
     )
 
@@ -49,23 +51,25 @@ def removal_by(
     text_bytes = _bytes_a_text(connection)
     first_text = _first_text(connection)
     texts_end, calls_end = (
-        0 if before is None else first_since(connection, "call", "id", before)
+        0 if before is None else first_since(connection, paging.CALLS, before)
         for before in (texts_before, numbers_before)
     )
     texts_end = max(texts_end, calls_end)
-    texts = _ended(connection, first_text, texts_end)
-    calls = _ended(connection, 0, calls_end)
+    texts = _calls(connection, first_text, texts_end)
+    calls = _calls(connection, 0, calls_end)
     freed = texts * text_bytes + calls * _NUMBERS
     over = 0.0 if most_bytes is None else _used(connection) - freed - most_bytes
     if over > 0:  # the oldest texts that are left, then the oldest calls
-        more = min(int(over / text_bytes) + 1, _ended(connection, max(first_text, texts_end), inf))
+        more = min(int(over / text_bytes) + 1, _calls(connection, max(first_text, texts_end), inf))
         over -= more * text_bytes
-        fewer = min(int(over / _NUMBERS) + 1, _ended(connection, calls_end, inf))
+        fewer = min(int(over / _NUMBERS) + 1, _calls(connection, calls_end, inf))
         texts, calls = texts + more, calls + (fewer if over > 0 else 0)
         freed = texts * text_bytes + calls * _NUMBERS
     runs = 0
     if numbers_before is not None:
-        runs = tally.count(connection, tally.RUNS, RunFilter(until=numbers_before))
+        (runs,) = connection.execute(
+            "SELECT count(*) FROM run INDEXED BY run_newest WHERE started_at < ?", (numbers_before,)
+        ).fetchone()
     goals = 0 if texts_before is None else goals_to_go(connection, texts_before)
     oldest = _began(connection, 0 if calls else first_text) if texts or calls or runs else None
     return Removal(texts, calls, runs, goals, int(freed), oldest)
@@ -85,14 +89,28 @@ def _used(connection: sqlite3.Connection) -> int:
     return size * (pages - unused)
 
 
-def _ended(connection: sqlite3.Connection, low: int, high: float) -> int:
-    end = tally.MOST if high == inf else int(high)
-    return tally.count(connection, tally.CALLS, EVERY_CALL, low=low, high=end) if low < end else 0
+def _calls(connection: sqlite3.Connection, low: int, high: float) -> int:
+    """Those with an id from `low` up to but without `high`."""
+    (number,) = connection.execute(
+        "SELECT count(*) FROM call WHERE id >= ? AND id < ?", (low, min(high, paging.MOST))
+    ).fetchone()
+    return int(number)
 
 
 def _first_text(connection: sqlite3.Connection) -> int:
     (first,) = connection.execute("SELECT min(call_id) FROM call_text").fetchone()
-    return tally.MOST - 1 if first is None else int(first)
+    return paging.MOST - 1 if first is None else int(first)
+
+
+def _oldest(connection: sqlite3.Connection) -> float | None:
+    """When the first call began, by the clock: it may have been set back since."""
+    begins = connection.execute(
+        """
+        SELECT (SELECT min(started_at) FROM call WHERE status <> 'running'),
+               (SELECT min(started_at) FROM call WHERE status = 'running')
+        """
+    ).fetchone()
+    return min((moment for moment in begins if moment is not None), default=None)
 
 
 def _began(connection: sqlite3.Connection, key: int) -> float | None:

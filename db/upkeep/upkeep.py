@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 from core.values.errors import HistoryUnavailable, ManywaysError
 from core.values.history.retention import HistorySize, Removal, RemovalProgress, RetentionPolicy
-from db.lists import search, tally
+from db.lists import search
 from db.sqlite.readers import Readers
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup
@@ -160,7 +160,6 @@ class Upkeep:
                 self._rows(partial(_older, remove, before))
             if policy.most_bytes is not None:
                 self._rows(partial(_while_above, remove, policy.most_bytes))
-        self._history.submit(tally.forget_empty).result()
         self._slices(_give_back, _FIRST_PAGES, _MOST_PAGES, lambda freed: self._add(bytes=freed))
 
     def _rows(self, act: Callable[[sqlite3.Connection, int], Slice]) -> None:

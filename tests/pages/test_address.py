@@ -10,6 +10,8 @@ def page() -> None:
 
     st.button("Choose", on_click=address.go_to, args=({"period": ["30d"]},))
     st.button("Choose nothing", on_click=address.go_to, args=({},))
+    chosen = {"period": ["7d"]}
+    st.button("Choose late", on_click=address.go_to, args=(chosen,), kwargs={"of": ""})
     with address.drawing():
         st.write(st.query_params.get("period", "usual"))
     if st.button("Look"):
@@ -43,8 +45,16 @@ def test_a_choice_of_what_the_older_address_says_is_none():
     assert shown(app.button[1].click().run()) == ["30d"]
 
 
+def test_what_a_page_says_after_another_was_drawn_is_none():
+    app = AppTest.from_function(page).run()
+    assert shown(app.button[2].click().run()) == ["7d"]
+    app.button[0].click().run()
+    app.session_state["page drawn"] = ("run", "another")
+    assert shown(app.button[2].click().run()) == ["30d"]
+
+
 def test_a_look_with_an_older_address_draws_nothing_anew():
     app = AppTest.from_function(page)
     app.query_params["period"] = "30d"
-    app.run().button[2].click().run()
+    app.run().button[3].click().run()
     assert shown(app) == ["30d", "left alone"]

@@ -212,6 +212,20 @@ def test_what_was_searched_for_is_marked_in_the_list_and_beside_it(engine):
     assert any(["picnic", True] in pieces for pieces in marked)
 
 
+def test_what_its_widgets_say_once_another_page_is_asked_for_changes_no_address(engine):
+    run_id = finished(engine)
+    test = shown(view="runs")
+    # A look of the list comes together with the click that starts a run, and goes where it shows.
+    test.segmented_control[0].set_value("calls")
+    test.switch_page("run/run_plan.py")
+    test.query_params.clear()
+    test.query_params["run"] = run_id
+    test.run()
+    assert not test.exception
+    assert asked(test) == {"run": [run_id]}
+    assert "Attempts" in [heading.value for heading in test.subheader]
+
+
 def test_the_export_is_asked_for_with_the_filters_of_the_page(engine):
     finished(engine)
     page = shown(view="calls", provider=["openai", "google"], text="picnic & more")
@@ -479,7 +493,7 @@ def test_what_one_call_cost_is_said_alike_in_the_list_and_in_its_drawer(engine, 
     assert "unknown" in text(page)
     assert cells(page, "cost")[0] == "unknown"
     with closing(sqlite3.connect(engine.history.path)) as connection, connection:
-        connection.execute("UPDATE call SET status = 'failed', http_status = 500")
+        connection.execute("UPDATE call SET status = 'failed', http_status = 500, ttft_ms = NULL")
     page = shown(view="calls", call=str(call))
     assert cells(page, "cost")[0] is None
     assert "$0" not in text(page)

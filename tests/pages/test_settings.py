@@ -256,7 +256,7 @@ def test_retention_says_what_it_would_remove_before_it_does(engine):
     old_call(engine, days=40)
     page = shown("History")
     next(box for box in page.selectbox if box.label == "Texts").set_value(30.0).run()
-    assert "This would remove the texts of 1 calls" in text(page)
+    assert "This would remove the texts of 1 call," in text(page)
     upkeep = services.services().upkeep
     assert upkeep.policy() == RetentionPolicy()  # nothing was done by looking
     press(page, "Keep it so and remove the rest")

@@ -29,11 +29,11 @@ from core.values.runs import RunRecord, RunRequest
 from core.values.telling.attempts import help_with
 from db.lists import export
 from db.lists.queries import Archive
-from db.migrations import MIGRATIONS, migrate
 from db.sqlite.decisions import decisions_from, decisions_text
 from db.sqlite.rows import run_row
 from db.sqlite.writer import SqliteHistory
 from tests import standin
+from tests.db.old_files import old_file
 from tests.running.asking import answer_of
 from tests.running.desk import killed, ran, running
 from tests.standin import PLAN
@@ -490,46 +490,25 @@ def test_what_cannot_be_read_was_not_recorded(text):
     assert decisions_from(text, strategy="random") == ()
 
 
-def of_version_9(path):
-    """A history of the version before decisions were recorded, with a run and its call."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, MIGRATIONS[:9])
-        connection.execute(
-            """
-            INSERT INTO run (id, goal, status, strategy, provider, started_at, finished_at, source,
-                             simulated, options, request_digest)
-            VALUES ('old', 'An old goal', 'completed', 'random', 'openai', 1790000000.0,
-                    1790000002.0, 'ui', FALSE, '{}', '')
-            """
-        )
-        connection.execute(
-            """
-            INSERT INTO call (id, run_id, ordinal, provider, model, strategy, status, started_at,
-                              latency_ms, simulated, config)
-            VALUES (1, 'old', 0, 'openai', 'm', 'random', 'ok', 1790000000.0, 100.0, FALSE, '')
-            """
-        )
-
-
 def test_a_history_of_the_version_before_keeps_everything_and_claims_nothing(tmp_path, yard, three):
     path = tmp_path / "console.db"
-    of_version_9(path)
+    old_file(path, 9)
     with running(path, three) as engine:
         body = stored(engine, "old")
         assert (body["goal"], body["skipped"]) == ("An old goal", None)
-        assert [attempt["provider"] for attempt in body["attempts"]] == ["openai"]
+        assert [attempt["provider"] for attempt in body["attempts"]] == ["kimi", "openai"]
         assert engine.runs.stored("old").record.decisions == ()
         assert plan(engine).json()["skipped"] == []
     table = "".join(export.export_csv(path, {"view": ["runs"]}, not_asked=not_asked_in_words))
     told = {row["goal"]: row["not_asked"] for row in csv.DictReader(io.StringIO(table))}
-    assert told == {"An old goal": "", "Plan a picnic": "nobody"}
+    assert told == {"An old goal": "", "Cut off": "", "Plan a picnic": "nobody"}
     lines = "".join(export.export_jsonl(path, {"view": ["runs"]})).splitlines()
     assert json.loads(lines[0])["decisions"] is None
 
 
 def test_an_outcome_that_the_version_before_could_not_write_is_taken(tmp_path):
     path = tmp_path / "console.db"
-    of_version_9(path)
+    old_file(path, 9)
     record = RunRecord("new", RunRequest("A goal"), "random", False, 1_790_000_000.0, "completed")
     row = run_row(record, lambda text: text)[:-1]
     (tmp_path / "console.db.spool.jsonl").write_text(json.dumps([["run", row]]) + "\n")

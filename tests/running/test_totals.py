@@ -96,6 +96,14 @@ CUT = {"status": "interrupted", "error_kind": ErrorKind.INTERRUPTED, "cost_usd":
             "at least $0.0020, 1 call without a price",
         ),
         ([call(status="cancelled", cost_usd=None)], "1 s", "unknown, 1 call without a price"),
+        # What runs here costs nothing, however it ends.
+        ([call(status="cancelled", cost_usd=None, provider="bitnet")], "1 s", "$0"),
+        ([failed(ErrorKind.TIMEOUT, provider="bitnet")], "1 s", "$0"),
+        # Broken off, or overloaded, in the middle of an answer.
+        ([failed(ErrorKind.CONNECTION, ttft_ms=300.0)], "1 s", "unknown, 1 call without a price"),
+        ([failed(ErrorKind.OVERLOADED, 529, ttft_ms=9)], "1 s", "unknown, 1 call without a price"),
+        # Turned away within a 200.
+        ([failed(ErrorKind.OVERLOADED, 200), failed(ErrorKind.BAD_REQUEST)], "1 s", "$0"),
     ],
 )
 def test_time_and_money_of_every_call_count_and_the_unknown_is_said(

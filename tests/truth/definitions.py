@@ -13,13 +13,17 @@ first token, p50.
 Speed: tokens of the answers that told how many they were, by the seconds that these took.
 Valid plans: answers to a goal among those and the answers that held no valid plan. Cost per plan:
 what both cost, by plan; unknown where a price is.
-Cost: the sum of the known prices. Where an answer, valid or not, has no price: at least that sum,
-and how many. Practice costs nothing.
-A run's cost: the same of all its calls, save that whatever may have been charged for counts as
-without a price: not what a vendor refused (4xx, 5xx), never got, or is still answering.
+Cost, of a period and of a run: the sum of the known prices. Where calls have none that may have
+been charged for: at least that sum, and how many. Such are answers, valid or not, and what was cut
+off after it was sent (out of time, stopped, killed, broken off once words had come). Such are not:
+what a vendor turned away (4xx, 5xx, or in words) or never got, what is still under way, and what
+ran on this computer (BitNet). Practice costs nothing.
 Saved by fallback: runs that completed, in which a provider failed and another one, asked later for
 the same thing, answered.
 Took: the time in which at least one call of a run was under way, so not what a person read.
+Waited: while nothing of a run was under way, drills counted as calls of no length. For you, from a
+second on, where the plan alone was there and stood to be read, or the call asked last had been
+stopped; for nobody, from five seconds on.
 Compared: with as many seconds just before, if figures go back so far, to their quarter of an hour;
 rates only with ten calls on each side, and where the two 95 % ranges (Wilson) do not touch.
 A day begins at the viewer's midnight. `24h` ends with the present minute, and is to the minute;
@@ -28,7 +32,9 @@ A day begins at the viewer's midnight. `24h` ends with the present minute, and i
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import sqlite3
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -58,6 +64,7 @@ class Rows:
 
     calls: Sequence[Row]
     runs: Sequence[Row]
+    texts: Mapping[int, tuple[str, str | None]]  # of each call: what was asked, and answered
 
     @classmethod
     def of(cls, path: Path) -> Rows:
@@ -66,6 +73,7 @@ class Rows:
             return cls(
                 [dict(row) for row in connection.execute("SELECT * FROM call ORDER BY id")],
                 [dict(row) for row in connection.execute("SELECT * FROM run ORDER BY number")],
+                {row[0]: (row[1], row[2]) for row in connection.execute("SELECT * FROM call_text")},
             )
 
     @cached_property
@@ -194,9 +202,9 @@ def plans(calls: Iterable[Row]) -> tuple[int, int]:
 
 def plan_cost(calls: Iterable[Row]) -> float | None:
     some = _planning(calls)
-    if not ok(some) or any(call["cost_usd"] is None for call in some):
+    if not ok(some) or any(map(_may_have_cost, some)):
         return None
-    return sum(call["cost_usd"] for call in some) / len(ok(some))
+    return sum(call["cost_usd"] or 0 for call in some) / len(ok(some))
 
 
 def _planning(calls: Iterable[Row]) -> list[Row]:
@@ -208,13 +216,24 @@ def _planning(calls: Iterable[Row]) -> list[Row]:
 
 
 def cost(calls: Iterable[Row]) -> tuple[float | None, int]:
-    """US dollars, None where no price is known; and how many answers have none."""
+    """US dollars, None where no price is known; and how many may have cost more than is known."""
     some = list(calls)
     known = [call["cost_usd"] for call in some if call["cost_usd"] is not None]
-    answered = [
-        call for call in some if call["status"] == "ok" or call["error_kind"] == "invalid_plan"
-    ]
-    return (sum(known) if known else None), sum(call["cost_usd"] is None for call in answered)
+    return (sum(known) if known else None), sum(map(_may_have_cost, some))
+
+
+TURNED_AWAY = {
+    "connection", "auth", "permission", "billing", "model_not_found", "bad_request",
+    "context_too_long", "rate_limited", "overloaded",
+}  # fmt: skip
+
+
+def _may_have_cost(call: Row) -> bool:
+    if call["cost_usd"] is not None or call["simulated"] or call["provider"] == "bitnet":
+        return False
+    if call["status"] == "failed" and call["ttft_ms"] is None:
+        return (call["http_status"] or 0) < 400 and call["error_kind"] not in TURNED_AWAY
+    return bool(call["status"] != "running")
 
 
 def by(calls: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
@@ -257,17 +276,83 @@ def worked(calls: Iterable[Row]) -> float:
     )
 
 
+@dataclass(frozen=True)
+class Wait:
+    at: float
+    seconds: float
+    for_you: bool
+
+
+def waits(run: Row, calls: Sequence[Row]) -> list[Wait]:
+    """In order. `calls` of the run, in theirs."""
+    at_once = bool(json.loads(run["options"]).get("execute"))
+    ends = [(each["started_at"], each["started_at"] + _took(each)) for each in calls]
+    found = []
+    for until in sorted({begin for begin, _ in ends}):
+        before = [call for call in calls if call["started_at"] < until]
+        since = max((end for begin, end in ends if begin < until), default=until)
+        if since >= until:
+            continue
+        planned = {call["step"] for call in before} == {None} and before[-1]["status"] == "ok"
+        for_you = before[-1]["status"] == "cancelled" or (planned and not at_once)
+        if until - since >= (1 if for_you else 5):
+            found.append(Wait(since, until - since, for_you))
+    return found
+
+
+def _took(call: Row) -> float:
+    return float(call["latency_ms"] or 0) / 1000
+
+
+def bars(run: Row, calls: Sequence[Row]) -> list[tuple[float, float, float]]:
+    """Of each call: how many seconds of work come before it, how many it took, how many of these
+    until its first words. What was waited for is no work."""
+    start, found = min((call["started_at"] for call in calls), default=0.0), []
+    for call in calls:
+        waited = sum(w.seconds for w in waits(run, calls) if w.at < call["started_at"])
+        took = _took(call)
+        silent = took if call["ttft_ms"] is None else min(call["ttft_ms"] / 1000, took)
+        found.append((max(0.0, call["started_at"] - start - waited), took, silent))
+    return found
+
+
+def passed_over(run: Row) -> list[str]:
+    """Who was set up and not asked, by the run's own record."""
+    told = json.loads(run["decisions"] or "[]")
+    reasons = {name: reason for each in told for name, reason, *_ in each.get("skipped", ())}
+    return [name for name, reason in reasons.items() if reason not in ("no_key", "not_asked_for")]
+
+
+# -- of plans
+
+
+def longest_chain(steps: Sequence[Mapping[str, Any]]) -> int:
+    """How many steps wait for one another."""
+    long: list[int] = []
+    for step in steps:
+        long.append(1 + max((long[need] for need in step["dependencies"]), default=0))
+    return max(long)
+
+
+def only_in(plans: Sequence[Sequence[Mapping[str, Any]]], which: int) -> int:
+    """Steps like which no other plan has one: with a quarter of the words of four letters or more,
+    of whichever has fewer."""
+
+    def words(step: Mapping[str, Any]) -> set[str]:
+        return {word for word in re.findall(r"\w+", step["description"].lower()) if len(word) > 3}
+
+    others = [words(step) for at, plan in enumerate(plans) if at != which for step in plan]
+    own = [words(step) for step in plans[which]]
+    return sum(
+        not any(len(mine & their) * 4 >= min(len(mine), len(their)) for their in others)
+        for mine in own
+    )
+
+
 def run_cost(calls: Iterable[Row]) -> tuple[float, int]:
     """US dollars as far as prices are known, and how many calls may have cost more."""
-    some = sent(calls)
-    return sum(call["cost_usd"] or 0 for call in some), sum(map(_may_have_cost, some))
-
-
-def _may_have_cost(call: Row) -> bool:
-    if call["cost_usd"] is not None or call["simulated"] or call["status"] == "running":
-        return False
-    turned_away = (call["http_status"] or 0) >= 400 or call["error_kind"] == "connection"
-    return not (call["status"] == "failed" and turned_away)
+    dollars, unpriced = cost(sent(calls))
+    return dollars or 0, unpriced
 
 
 # -- periods

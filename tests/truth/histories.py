@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 from core.config.settings import read_settings
 from core.running.engine import Engine
 from core.ui import services
-from core.values.calls import Attempt, Message, Usage
+from core.values.calls import Attempt, Decision, Message, Skip, Usage
 from core.values.outcomes import ErrorKind
 from core.values.runs import RunRecord, RunRequest, run_id_at
 from db.choices import Choices
@@ -23,6 +24,7 @@ from db.figures.performance import Performance
 from db.lists.queries import Archive
 from db.sqlite.writer import SqliteHistory
 from db.upkeep.removal import remove_numbers
+from db.upkeep.upkeep import Upkeep
 
 DAY = 86_400.0
 _PROVIDERS = ("anthropic", "openai", "google", "deepseek", "kimi", "nvidia", "bitnet")
@@ -99,6 +101,7 @@ class Teller:
         http = rng.choice((None, 429, 503))
         return call | {
             "status": "failed", "error_kind": kind, "cost_usd": priced, "http_status": http,
+            "ttft_ms": 30.0 if rng.random() < 0.1 else None,  # it broke off
         }  # fmt: skip
 
     def write(self, path: Path) -> None:
@@ -196,6 +199,49 @@ def _backwards(teller: Teller, now: float) -> None:
         teller.run(at, {}, {"started_at": at - DAY, "step": 0}, finished_at=at - 5)
 
 
+_SKIPS = (
+    Skip("kimi", "resting", ErrorKind.OVERLOADED, 1_790_000_000.0),
+    Skip("deepseek", "needs_attention", ErrorKind.BILLING),
+    Skip("nvidia", "switched_off"),
+    Skip("bitnet", "no_key"),
+)
+_WORDS = ("invite guests", "write invitations", "order cakes", "choose music", "rent tables")
+
+
+def _plans(teller: Teller, now: float) -> None:
+    """The same goal planned and carried out by several, with time to read in between."""
+    rng = teller.rng
+    for place in range(6):
+        steps = [
+            {
+                "agent_type": "planner", "description": f"{rng.choice(_WORDS)} {place} {number}",
+                "tool_name": None, "parameters": {},
+                "dependencies": sorted(rng.sample(range(number), min(number, rng.randrange(3)))),
+            }
+            for number in range(rng.randrange(2, 7))
+        ]  # fmt: skip
+        plan = {"reasoning": "So.", "confidence": 0.5, "estimated_duration": 60.0, "steps": steps}
+        at = now - 7200 * place - 4000
+        down = {"status": "failed", "error_kind": ErrorKind.OVERLOADED, "http_status": 529}
+        calls = [down | {"provider": "google", "latency_ms": 700.0}, {"started_at": at + 0.9}]
+        begun = at + 1.8 + rng.choice((0.5, 30, 600))
+        for number in range(len(steps) + 1):
+            calls.append({"step": number, "started_at": begun, "ttft_ms": 300.0})
+            begun += rng.choice((0.2, 0.9, 3, 20))
+        calls[-1] |= {"cost_usd": 0.01}
+        if place % 2:
+            calls.append(
+                {"status": "cancelled", "step": 1, "started_at": begun, "latency_ms": 99.0}
+            )
+            calls.append({"step": 1, "started_at": begun + 40, "provider": "anthropic"})
+        decision = Decision("priority", ("openai", "anthropic"), tuple(rng.sample(_SKIPS, 3)))
+        options = {"execute": True} if place == 3 else {}
+        teller.run(
+            at, *calls, plan=json.dumps(plan), decisions=(decision,), options=options,
+            provider="openai",
+        )  # fmt: skip
+
+
 HISTORIES: dict[str, Callable[[Teller, float], None]] = {
     "months": _months,
     "clocks": _clocks,
@@ -207,6 +253,8 @@ HISTORIES: dict[str, Callable[[Teller, float], None]] = {
     "unpriced": _unpriced,
     "cut off": _cut_off,
     "backwards": _backwards,
+    "plans": _plans,
+    "empty": lambda teller, now: None,
 }
 
 
@@ -223,12 +271,14 @@ def console(path: Path, environment: dict[str, str] | None = None) -> Iterator[s
     archive = Archive(path)
     settings = read_settings({"CONSOLE_PRACTICE": "off", **(environment or {})}, None)
     engine = Engine(settings, history, archive, Choices(history))
-    given = services.Services(engine, archive, Performance(archive))
+    upkeep = Upkeep(history, engine.choices)
+    given = services.Services(engine, archive, Performance(archive), upkeep=upkeep)
     services.provide(given)
     try:
         yield given
     finally:
         services.provide(None)
+        upkeep.close()
         engine.close()
         archive.close()
         history.close()

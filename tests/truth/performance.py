@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import combinations, pairwise
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,7 +32,7 @@ _HISTOGRAM = 0.0101  # how far a percentile that is read from one may be off
 _DAYS = {"hour": 2.1, "half day": 10.1, "day": 100, "week": 700}
 _TAKEN = 2  # marks of a chart whose links are followed
 
-Export = Callable[[Mapping[str, Sequence[str]]], list[Row]]
+Export = Callable[[Mapping[str, Sequence[str]]], set[str]]  # filters -> ids
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def faults(page: Page, asked: Asked) -> Iterator[str]:
     yield from _notes(page.captions, asked)
     yield from _links(page.links, asked)
     yield from _table(page.tables[0], asked)
+    yield from _trends(page.tables[0], page.charts, asked)
     yield from _sparks(page.charts, asked)
     yield from _charts(page.charts, asked)
 
@@ -259,7 +261,7 @@ def _leads_to(
     runs = query["view"][0] == "runs"
     there = {row["id"] for row in (asked.left.runs if runs else asked.left.calls)}
     wanted = {str(row["id"]) for row in behind if row["id"] in there}
-    found = {str(row["id"]) for row in asked.export(query)}
+    found = asked.export(query)
     if runs:
         # What saved a run cannot be seen any more where its calls were removed.
         wanted = {name for name in wanted if asked.left.calls_by_run.get(name)}
@@ -318,7 +320,86 @@ def _columns(calls: Sequence[Row], *, simulated: bool) -> dict[str, _Good]:
     return columns
 
 
+def _trends(
+    shown: Sequence[Mapping[str, Any]],
+    charts: Sequence[tuple[str, list[dict[str, Any]]]],
+    asked: Asked,
+) -> Iterator[str]:
+    """The lines in the table: straight ones through rates of the row's calls in stretches of the
+    period, in the order of time, on the axis that its heading states."""
+    marks = next((marks for alt, marks in charts if alt.startswith("Success rate over")), [])
+    edges = sorted({asked.since, asked.until} | {mark[e] for mark in marks for e in _ENDS})
+    for row in shown:
+        (column,) = (name for name in row if name.startswith("Trend, "))
+        line, lowest = row[column], float(column.split()[1]) / 100
+        calls = [
+            call
+            for call in asked.calls
+            if call["provider"] == NAMES[row["Provider"]]
+            and row.get("Model", call["model"]) == call["model"]
+        ]
+        if any(not lowest - 1e-9 <= rate <= 1 for rate in line):
+            yield f"{row['Provider']}: a trend of {min(line)} below its axis"
+        if "Model" in row:
+            yield from _ends_are_rates(row["Provider"], line, calls, edges)
+            continue
+        own = [mark["success_rate"] for mark in marks if mark["provider"] == NAMES[row["Provider"]]]
+        if line and not _passes(line, own):
+            yield f"{row['Provider']}: a trend through {line[0]} to {line[-1]}, not {own}"
+
+
+_ENDS = ("since", "until")
+
+
+def _passes(line: Sequence[float], rates: Sequence[float]) -> bool:
+    """Through some of the rates, all but those that are cut off, from one straight to the next."""
+    some = [rates[a:b] for a in (0, 1) for b in (len(rates), len(rates) - 1)]
+    return any(
+        len(part) > 0
+        and (steps := max(2, 240 // max(len(part) - 1, 1))) * (len(part) - 1) + 1 == len(line)
+        and all(
+            _close(at, one + (two - one) * place / steps)
+            for number, (one, two) in enumerate(pairwise(part))
+            for place, at in enumerate(line[number * steps : (number + 1) * steps])
+        )
+        and _close(line[-1], part[-1])
+        for part in some
+    )
+
+
+def _ends_are_rates(
+    name: str, line: Sequence[float], calls: Sequence[Row], edges: Sequence[float]
+) -> Iterator[str]:
+    judged = truth.rated(calls)
+    total, good = (
+        [sum(call["started_at"] < edge for call in some) for edge in edges]
+        for some in (judged, truth.ok(judged))
+    )
+    rates = {
+        round((good[high] - good[low]) / (total[high] - total[low]), 9)
+        for low, high in combinations(range(len(edges)), 2)
+        if total[high] > total[low]
+    }
+    for end in (*line[:1], *line[-1:]):
+        if round(end, 9) not in rates:
+            yield f"{name}: a trend that ends at {end}"
+
+
 # -- charts
+
+
+def choice(page: Page, name: str) -> Iterator[str]:
+    """What is said where that percentile was chosen."""
+    for alt, marks in page.charts:
+        if not alt.startswith("Latency over time"):
+            continue
+        slow, fast = (pick(marks, key=lambda mark: mark[name]) for pick in (max, min))
+        said = re.findall(r"(?:Slowest|Fastest): .+? with (.+?), ", alt)
+        if f"({name})" not in alt or said != [slow["took"], fast["took"]]:
+            yield f"{alt}, not of {name}"
+        for mark in marks:
+            if not says_seconds(mark["took"], mark[name]):
+                yield f"{mark['id']}: {mark['took']}, not {mark[name]}"
 
 
 def _sparks(charts: Sequence[tuple[str, list[dict[str, Any]]]], asked: Asked) -> Iterator[str]:

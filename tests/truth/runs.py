@@ -137,6 +137,10 @@ def drawer(page: Page, run: Row, rows: Rows) -> Iterator[str]:
         yield f"took {facts.get('Took')}, not {truth.worked(calls)}"
     if facts.get("Calls") != f"{len(sent):,}":
         yield f"{facts.get('Calls')} calls, not {len(sent)}"
+    waited = sum(wait.seconds for wait in truth.waits(run, calls) if wait.for_you)
+    said = facts.get("Waited for you")
+    if not (says_seconds(said, waited) if said and waited else bool(said) == bool(waited)):
+        yield f"waited {said}, not {waited}"
     drilled = len(calls) - len(sent)
     if facts.get("Pretended in a fire drill") != (f"{drilled:,}" if drilled else None):
         yield f"{facts.get('Pretended in a fire drill')} drilled, not {drilled}"
@@ -179,20 +183,34 @@ def answered(body: Mapping[str, Any], run: Row, rows: Rows) -> Iterator[str]:
         yield f"simulated {body['simulated']}"
 
 
-def exported(table: str, lines: str, wanted: Sequence[Row]) -> Iterator[str]:
-    """CSV and JSON lines: every cell, oldest first."""
+_NOT_TAKEN = {"number", "idempotency_key", "request_digest", "execution"}
+_TEXTS = {"plan", "options", "decisions"}
+
+
+def exported(table: str, lines: str, wanted: Sequence[Row], rows: Rows) -> Iterator[str]:
+    """CSV and JSON lines: every column but our own, every cell, oldest first; and the texts."""
     cells = [*csv.DictReader(io.StringIO(table))]
     records = [json.loads(line) for line in lines.splitlines()]
     if not len(cells) == len(records) == len(wanted):
         yield f"{len(cells)} and {len(records)} rows, not {len(wanted)}"
         return
     for cell, record, row in zip(cells, records, wanted, strict=True):
+        columns = row.keys() - _NOT_TAKEN
+        if cell.keys() != columns - _TEXTS or not record.keys() >= columns:
+            yield f"columns {[*cell]} and {[*record]}"
+        if "step" in row and (record["request"], record["response"]) != _asked(row, rows):
+            yield f"JSON {row['id']}: {record['request']}, {record['response']}"
         for name in cell.keys() & row.keys():
             true = row[name]
             if cell[name] != ("" if true is None else str(true)):
                 yield f"CSV {row['id']}: {name} {cell[name]}, not {true}"
             if record[name] != true:
                 yield f"JSON {row['id']}: {name} {record[name]}, not {true}"
+
+
+def _asked(call: Row, rows: Rows) -> tuple[Any, str | None]:
+    request, response = rows.texts[call["id"]]
+    return json.loads(request), response
 
 
 def status(shown: Mapping[str, Any], rows: Rows, *, simulated: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import numpy as np
 import pyarrow as pa
 from streamlit.testing.v1 import AppTest
 
@@ -18,6 +19,7 @@ MAIN = Path(__file__).parent.parent.parent / "core" / "ui" / "main.py"
 _UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "days": 86_400, "day": 86_400}
 _TIME = re.compile(r"([\d,]+(?:\.\d+)?) (ms|s|min|h|days?)\b")
 _MONEY = re.compile(r"(<?)\$([\d,]+(?:\.\d+)?)")
+_BADGE = re.compile(r":[a-z]+-badge\[(?::material/\w+: )?(.+?)\]")
 _PERCENT = re.compile(r"([\d,]+(?:\.\d+)?) %")
 
 
@@ -30,9 +32,15 @@ class Page:
 
     def __init__(self, zone: str = "UTC") -> None:
         self._test = AppTest.from_file(str(MAIN), default_timeout=60)
-        self._test.context = {"timezone": zone}
         self.zone = zone
-        self._test.run()
+
+    @property
+    def zone(self) -> str:
+        return str(self._test.context["timezone"])
+
+    @zone.setter
+    def zone(self, name: str) -> None:
+        self._test.context = {"timezone": name}
 
     def open(self, name: str, query: Mapping[str, Any], **state: Any) -> Page:
         self._test.query_params.clear()
@@ -50,6 +58,10 @@ class Page:
         return {each.label: plain(each.value) for each in self._test.metric}
 
     @property
+    def helps(self) -> dict[str, str]:
+        return {each.label: plain(each.help or "") for each in self._test.metric}
+
+    @property
     def captions(self) -> list[str]:
         return [plain(each.value) for each in self._test.caption]
 
@@ -65,6 +77,10 @@ class Page:
     def words(self) -> list[str]:
         """Markdown and captions, in the order in which they stand."""
         return [plain(each.value) for each in _in_order(self._test._tree) if _has_words(each)]
+
+    @property
+    def badges(self) -> list[str]:
+        return [match[1] for said in self.texts for match in _BADGE.finditer(said)]
 
     @property
     def downloads(self) -> list[str]:
@@ -116,8 +132,8 @@ def _written(table: Any) -> list[dict[str, Any]]:
     for place in range(len(values)):
         rows.append(
             {
-                name: values.iloc[place, at]
-                if isinstance(values.iloc[place, at], list)
+                name: [*values.iloc[place, at]]
+                if isinstance(values.iloc[place, at], list | np.ndarray)
                 else shown.iloc[place, at]
                 for at, name in enumerate(values.columns)
             }

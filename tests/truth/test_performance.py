@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,30 +10,27 @@ import pytest
 from tests.truth import definitions as truth
 from tests.truth import histories
 from tests.truth.audit import ZONES, audited
+from tests.truth.conftest import Opened
 from tests.truth.definitions import Rows
-from tests.truth.performance import OPEN, numbers
+from tests.truth.performance import OPEN, choice, numbers
 from tests.truth.shown import Page
-from tests.truth.test_runs import SET_UP
 
 ODD = [name for name in histories.HISTORIES if name not in ("months", "clocks")]
 PERIODS = dict.fromkeys(ZONES, ("24h", "7d", "all"))
 PERIODS["Pacific/Auckland"] = ("24h", "7d", "30d", "90d")
+PERFORMANCE = "performance/performance.py"
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_presets(zone, written):
-    path = written("months")
-    with histories.console(path):
-        page = Page(zone)
-        for name in PERIODS[zone]:
-            assert audited(path, page, {"period": name}, name=name) == [], name
+def test_presets(zone, console):
+    opened = console("months", zone)
+    for name in PERIODS[zone]:
+        assert audited(opened, {"period": name}, name=name) == [], name
 
 
-def test_practice(written):
-    path = written("months")
-    with histories.console(path):
-        page = Page("Europe/Berlin")
-        assert audited(path, page, {"period": "30d"}, name="30d", simulated=True) == []
+def test_practice(console):
+    opened = console("months", "Europe/Berlin")
+    assert audited(opened, {"period": "30d"}, name="30d", simulated=True) == []
 
 
 def changes(zone, since, until):
@@ -49,65 +46,70 @@ def changes(zone, since, until):
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_days_on_which_clocks_change(zone, written):
-    path = written("clocks")
+def test_days_on_which_clocks_change(zone, console):
+    opened = console("clocks", zone)
     year = datetime.now(UTC).year - 1
     year_began = datetime(year, 1, 1, tzinfo=UTC).timestamp()
-    with histories.console(path):
-        page = Page(zone)
-        days = changes(zone, year_began, year_began + 365 * 86_400)
-        for day in days or [datetime(year, 10, 25).date()]:
-            for first, last in ((day, day), (day.replace(day=max(day.day - 3, 1)), day)):
-                query = {"from": first.isoformat(), "to": last.isoformat()}
-                since = truth.midnight(first, zone)
-                until = truth.midnight(datetime.fromordinal(last.toordinal() + 1).date(), zone)
-                assert audited(path, page, query, since=since, until=until) == [], (first, last)
-        assert audited(path, page, {"period": "all"}, name="all") == []
+    days = changes(zone, year_began, year_began + 365 * 86_400)
+    for place, day in enumerate(days or [datetime(year, 10, 25).date()]):
+        # The day by itself in spring, and in some days together in autumn; elsewhere otherwise.
+        together = (place + ZONES.index(zone)) % 2
+        first = day.replace(day=max(day.day - 3 * together, 1))
+        query = {"from": first.isoformat(), "to": day.isoformat()}
+        since = truth.midnight(first, zone)
+        until = truth.midnight(day + timedelta(days=1), zone)
+        assert audited(opened, query, since=since, until=until) == [], (first, day)
+    assert audited(opened, {"period": "all"}, name="all") == []
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_histories(name, written):
-    path = written(name)
-    with histories.console(path):
-        page = Page("Asia/Kolkata")
-        for period in ("24h", "all"):
-            simulated = name == "practice"
-            found = audited(path, page, {"period": period}, name=period, simulated=simulated)
-            assert found == [], period
+def test_odd_histories(name, console):
+    opened = console(name, "Asia/Kolkata")
+    for period in ("24h", "all"):
+        simulated = name == "practice"
+        found = audited(opened, {"period": period}, name=period, simulated=simulated)
+        assert found == [], period
 
 
-def test_what_was_removed_is_counted_still(written, tmp_path):
+def test_what_was_removed_is_counted_still(tmp_path):
     path = tmp_path / "console.db"
     histories.write("months", path)
     rows = Rows.of(path)
     with histories.console(path) as given:
         histories.removed(given, time.time() - 20 * histories.DAY)
-        page = Page("America/New_York")
-        for name in ("7d", "30d", "all"):
-            assert audited(path, page, {"period": name}, name=name, rows=rows) == [], name
+        opened = Opened(path, given, Page("America/New_York"))
+        for name in ("7d", "all"):
+            assert audited(opened, {"period": name}, name=name, rows=rows) == [], name
 
 
-def test_numbers_beside_the_charts(written):
-    with histories.console(written("months")):
-        page = Page("Asia/Kolkata")
-        opened = {f"numbers {name} 7d None None False": True for name in OPEN}
-        query = {"period": "7d", "simulated": "false"}
-        assert [*numbers(page.open("performance/performance.py", query, **opened))] == []
+def test_numbers_beside_the_charts(console):
+    page = console("months", "Asia/Kolkata").page
+    opened = {f"numbers {name} 7d None None False": True for name in OPEN}
+    query = {"period": "7d", "simulated": "false"}
+    assert [*numbers(page.open(PERFORMANCE, query, **opened))] == []
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_latency_chart_shows_the_percentile_that_was_chosen(zone, console):
+    page = console("months", zone).page
+    for name in ("p95", "p50"):
+        chosen = {"which latency 30d None None False": name}
+        page.open(PERFORMANCE, {"period": "30d", "simulated": "false"}, **chosen)
+        assert [*choice(page, name)] == []
 
 
 FORECAST = re.compile(r"judged by ([\d,]+) earlier answers?\.")
 
 
-def test_a_forecast_says_how_many_answers_it_stands_on(written):
-    path = written("months")
-    with histories.console(path, SET_UP) as given:
-        lineup = given.engine.lineup
-        able = lineup.eligible(simulated=False)
-        models = {(name, lineup.model_of(name, simulated=False)) for name in able}
-        given.engine.choices.set("after_planning", "run")
-        said = " ".join(Page().open("run/run_plan.py", {}).texts)
-        given.engine.choices.set("after_planning", None)
-        now = time.time()
-        month = Rows.of(path).counted(now - 30 * 86_400, now, simulated=False)
-        answers = [c for c in truth.ok(month) if (c["provider"], c["model"]) in models]
-        assert FORECAST.findall(said) == [f"{len(answers):,}"]
+def test_a_forecast_says_how_many_answers_it_stands_on(console):
+    opened = console("months")
+    choices, lineup = opened.given.engine.choices, opened.given.engine.lineup
+    able = lineup.eligible(simulated=False)
+    models = {(name, lineup.model_of(name, simulated=False)) for name in able}
+    choices.set("after_planning", "run")
+    said = " ".join(opened.page.open("run/run_plan.py", {}).texts)
+    choices.set("after_planning", None)
+    now = time.time()
+    month = opened.rows.counted(now - 30 * 86_400, now, simulated=False)
+    answers = [c for c in truth.ok(month) if (c["provider"], c["model"]) in models]
+    assert FORECAST.findall(said) == [f"{len(answers):,}"]

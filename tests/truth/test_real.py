@@ -7,11 +7,11 @@ import pytest
 from core.values.runs import RunRequest
 from tests import standin
 from tests.running.desk import worker
-from tests.truth import histories, providers, runs
+from tests.truth import histories, pages, providers, runs
 from tests.truth.audit import audited
-from tests.truth.definitions import Rows
+from tests.truth.conftest import Opened
 from tests.truth.shown import Page
-from tests.truth.test_runs import HISTORY, got
+from tests.truth.test_runs import HISTORY, PROVIDERS_PAGE, RUN_PLAN
 
 NAMES = ("google", "openai", "anthropic", "deepseek")
 NEEDS = [[], [0]]
@@ -24,6 +24,7 @@ def made(tmp_path, yard):
     environment = {**yard.env(*NAMES), "LLM_STRATEGY": "priority", "LLM_PRIORITY": ",".join(NAMES)}
     with histories.console(path, environment) as given:
         engine = given.engine
+        page = Page("Asia/Kolkata")
 
         def ran(**more):
             run = engine.runs.get(engine.submit(RunRequest("Plan a picnic", source="api", **more)))
@@ -44,6 +45,8 @@ def made(tmp_path, yard):
         ran(execute=True)
         engine.control.drills.start("openai")
         ran()
+        banner = next(said for said in page.open(PROVIDERS_PAGE, {}).words if "Fire drill" in said)
+        assert "OpenAI is pretended down for another 10 min." in banner
         engine.control.drills.end("openai")
         yard["openai"].script = lambda received: standin.hang()
         stopped = engine.runs.get(engine.submit(RunRequest("Plan a picnic", source="ui")))
@@ -53,18 +56,17 @@ def made(tmp_path, yard):
         for name in NAMES:
             yard[name].script = lambda received: standin.status(500)
         ran()
-        yield given, path
+        yield Opened(path, given, page)
 
 
 def test_runs_that_were_made(made):
-    given, path = made
-    rows, page = Rows.of(path), Page("Asia/Kolkata")
+    rows, page = made.rows, made.page
     kinds = {call["error_kind"] for call in rows.calls}
     assert {None, "overloaded", "refused", "invalid_plan", "billing", "cancelled"} <= kinds
     assert any(call["drilled"] for call in rows.calls)
     assert any(rows.saved(run) for run in rows.runs)
     for period in ("24h", "7d", "all"):
-        assert audited(path, page, {"period": period}, name=period) == []
+        assert audited(made, {"period": period}, name=period) == []
     for view in ("runs", "calls"):
         wanted = rows.runs if view == "runs" else rows.calls
         page.open(HISTORY, {"view": view})
@@ -72,14 +74,14 @@ def test_runs_that_were_made(made):
     for run in rows.runs:
         page.open(HISTORY, {"view": "runs", "run": run["id"]})
         assert [*runs.drawer(page, run, rows)] == []
+        page.open(RUN_PLAN, {"run": run["id"]})
+        assert [*pages.waterfall(page, run, rows), *pages.took_beside(page, run, rows)] == []
         at = f"/runs/{run['id']}"
-        body, *texts = got(given, path, at, f"{at}.md", f"{at}.html")
+        body, *texts = made.got(at, f"{at}.md", f"{at}.html")
         assert [*runs.answered(body.json(), run, rows)] == []
         for text in texts:
             assert [*runs.written(text.text, run, rows)] == []
-    (status,) = got(given, path, "/status")
+    (status,) = made.got("/status")
     assert [*runs.status(status.json()["llm_providers"], rows, simulated=False)] == []
-    page.open("providers/providers.py", {})
-    lineup = given.engine.lineup
-    models = {name: lineup.model_of(name, simulated=False) for name in lineup.priority}
-    assert [*providers.faults(page, rows, models, now=time.time(), simulated=False)] == []
+    page.open(PROVIDERS_PAGE, {})
+    assert [*providers.faults(page, rows, made.models(), now=time.time(), simulated=False)] == []

@@ -1,51 +1,16 @@
 """Every figure of History, of a run's files and of the API, and of the Providers page."""
 
-import asyncio
 import time
-from functools import partial
 from random import Random
 
-import httpx2
 import pytest
 
-from core.web.api import make_api
-from db.lists.export import export_csv, export_jsonl
 from tests.truth import definitions as truth
-from tests.truth import histories, providers, runs
+from tests.truth import histories, pages, providers, runs
 from tests.truth.audit import ZONES
-from tests.truth.definitions import Rows
-from tests.truth.shown import Page
 
-HISTORY = "history/history.py"
-PROVIDERS = {"ANTHROPIC": "first", "OPENAI": "second", "GOOGLE": "first", "DEEPSEEK": "first"}
-SET_UP = {
-    f"{name}_{what}": value
-    for name, model in PROVIDERS.items()
-    for what, value in (
-        ("API_KEY", f"sk-{name.lower()}-0123456789abcdef"),
-        ("MODEL", model),
-        ("BASE_URL", "http://127.0.0.1:9"),
-    )
-}
-
-
-def got(given, path, *addresses):
-    """What the API answers."""
-    api = make_api(
-        lambda: given.engine,
-        export_csv=partial(export_csv, path),
-        export_jsonl=partial(export_jsonl, path),
-        backup=lambda copy: 0,
-    )
-
-    async def ask():
-        transport = httpx2.ASGITransport(app=api)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return [await client.get(address) for address in addresses]
-
-    answers = asyncio.run(ask())
-    assert {answer.status_code for answer in answers} <= {200}
-    return answers
+HISTORY, PROVIDERS_PAGE = "history/history.py", "providers/providers.py"
+RUN_PLAN, COMPARE = "run/run_plan.py", "run/compare.py"
 
 
 def since_midnight(rows, days, zone):
@@ -89,61 +54,83 @@ def filters(rows, zone):
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_lists_and_what_they_are_exported_as(zone, written):
-    path = written("months")
-    with histories.console(path) as given:
-        rows, page = Rows.of(path), Page(zone)
-        for query, wanted in filters(rows, zone):
-            page.open(HISTORY, query)
-            found = [*runs.listed(page, rows, wanted, calls=query["view"] == "calls")]
-            assert found == [], query
-            csv_at, json_at = (url.removeprefix("autonomous") for url in page.downloads)
-            table, lines = got(given, path, csv_at, json_at)
-            assert [*runs.exported(table.text, lines.text, wanted)] == [], query
+def test_lists_and_what_they_are_exported_as(zone, console):
+    opened = console("months", zone)
+    rows, page = opened.rows, opened.page
+    for query, wanted in filters(rows, zone):
+        page.open(HISTORY, query)
+        found = [*runs.listed(page, rows, wanted, calls=query["view"] == "calls")]
+        assert found == [], query
+        if zone != "UTC" and "period" not in query:
+            continue  # it is the same everywhere
+        table, lines = opened.got(*(url.removeprefix("autonomous") for url in page.downloads))
+        assert [*runs.exported(table.text, lines.text, wanted, rows)] == [], query
 
 
 @pytest.mark.parametrize("name", [name for name in histories.HISTORIES if name != "clocks"])
-def test_runs_beside_the_list_and_taken_away(name, written):
-    path = written(name)
-    with histories.console(path) as given:
-        rows, page = Rows.of(path), Page("Pacific/Auckland")
-        some = Random(0).sample(rows.runs, min(6, len(rows.runs)))
-        assert [*runs.listed(page.open(HISTORY, {}), rows, rows.runs, calls=False)] == []
-        for run in (run for run in some if run["status"] != "running"):
-            page.open(HISTORY, {"view": "runs", "run": run["id"]})
-            assert [*runs.drawer(page, run, rows)] == []
-            at = f"/runs/{run['id']}"
-            body, markdown, web_page = got(given, path, at, f"{at}.md", f"{at}.html")
-            assert [*runs.answered(body.json(), run, rows)] == []
-            for text in (markdown.text, web_page.text):
-                assert [*runs.written(text, run, rows)] == []
+def test_runs_beside_the_list_and_taken_away(name, console):
+    opened = console(name, "Pacific/Auckland")
+    rows, page = opened.rows, opened.page
+    ended = [run for run in rows.runs if run["status"] != "running"]
+    some = Random(0).sample(ended, min(6 if name in ("months", "plans") else 2, len(ended)))
+    assert [*runs.listed(page.open(HISTORY, {}), rows, rows.runs, calls=False)] == []
+    for run in some:
+        page.open(HISTORY, {"view": "runs", "run": run["id"]})
+        assert [*runs.drawer(page, run, rows)] == []
+        page.open(RUN_PLAN, {"run": run["id"]})
+        assert [*pages.waterfall(page, run, rows), *pages.took_beside(page, run, rows)] == []
+        at = f"/runs/{run['id']}"
+        body, markdown, web_page = opened.got(at, f"{at}.md", f"{at}.html")
+        assert [*runs.answered(body.json(), run, rows)] == []
+        for text in (markdown.text, web_page.text):
+            assert [*runs.written(text, run, rows)] == []
 
 
-@pytest.mark.parametrize("name", ["months", "clocks", "failures", "refusals", "drills"])
-def test_status(name, written):
-    path = written(name)
-    with histories.console(path, SET_UP) as given:
-        (answer,) = got(given, path, "/status")
-        shown = answer.json()["llm_providers"]
-        assert [*runs.status(shown, Rows.of(path), simulated=False)] == []
+def test_plans_side_by_side(console):
+    opened = console("plans")
+    for some in (opened.rows.runs[:3], opened.rows.runs[3:5]):
+        opened.page.open(COMPARE, {"runs": ",".join(run["id"] for run in some)})
+        assert [*pages.compared(opened.page, some, opened.rows)] == []
 
 
-def test_status_of_practice(written):
-    path = written("practice")
-    with histories.console(path, {"CONSOLE_PRACTICE": "on"}) as given:
-        (answer,) = got(given, path, "/status")
-        shown = answer.json()["practice_providers"]
-        assert [*runs.status(shown, Rows.of(path), simulated=True)] == []
+@pytest.mark.parametrize("name", ["months", "one", "cut off", "empty"])
+def test_what_the_history_takes_up(name, console):
+    opened = console(name)
+    opened.page.open("settings/settings.py", {}, settings="History")
+    found = pages.sizes(opened.page, opened.path, opened.rows, now=time.time())
+    assert [*found] == []
+
+
+def test_of_an_empty_history_nothing_is_claimed(console):
+    opened = console("empty")
+    for name in (RUN_PLAN, COMPARE, HISTORY, "performance/performance.py", PROVIDERS_PAGE):
+        assert pages.claims(opened.page.open(name, {})) == [], name
+    assert [*providers.faults(opened.page, opened.rows, opened.models(), now=time.time(),
+                              simulated=False)] == []  # fmt: skip
+    assert len({said for said in opened.page.words if "no call yet" in said}) == 1
+    status, table, lines = opened.got("/status", "/export.csv?view=calls", "/export.jsonl")
+    told = status.json()["llm_providers"]
+    assert [*runs.status(told, opened.rows, simulated=False)] == []
+    assert (len(table.text.splitlines()), lines.text) == (1, "")
+
+
+@pytest.mark.parametrize("name", ["months", "plans", "failures", "refusals", "drills"])
+def test_status(name, console):
+    opened = console(name)
+    (answer,) = opened.got("/status")
+    assert [*runs.status(answer.json()["llm_providers"], opened.rows, simulated=False)] == []
+
+
+def test_status_of_practice(console):
+    opened = console("practice")
+    (answer,) = opened.got("/status")
+    assert [*runs.status(answer.json()["practice_providers"], opened.rows, simulated=True)] == []
 
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("name", ["months", "cut off"])
-def test_cards_of_the_providers(name, zone, written):
-    path = written(name)
-    with histories.console(path, SET_UP) as given:
-        page = Page(zone)
-        page.open("providers/providers.py", {})
-        lineup = given.engine.lineup
-        models = {each: lineup.model_of(each, simulated=False) for each in lineup.priority}
-        found = providers.faults(page, Rows.of(path), models, now=time.time(), simulated=False)
-        assert [*found] == []
+def test_cards_of_the_providers(name, zone, console):
+    opened = console(name, zone)
+    page = opened.page.open(PROVIDERS_PAGE, {})
+    found = providers.faults(page, opened.rows, opened.models(), now=time.time(), simulated=False)
+    assert [*found] == []

@@ -6,11 +6,12 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import timeit
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import assume, given
@@ -76,6 +77,15 @@ def test_every_form_of_a_key_is_replaced(form):
     assert said.startswith("before ")
     assert said.endswith(" after")
     assert KEY[:20] not in said
+
+
+def test_what_is_url_encoded_is_found_in_either_case():
+    secret = "Zq/7+x=Pk9w?Lm&2"
+    redact = Redactor([secret])
+    for encoded in (quote(secret, safe=""), quote_plus(secret)):
+        lower = re.sub("%..", lambda code: code[0].lower(), encoded)
+        assert lower != encoded
+        assert [redact(f"at {form}.") for form in (encoded, lower)] == ["at [key]."] * 2
 
 
 def test_a_password_with_quotes_and_umlauts_is_found_in_json():

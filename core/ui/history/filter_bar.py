@@ -38,12 +38,12 @@ from core.values.wording import exact_time, sentence
 View = Literal["runs", "calls"]
 PERIODS = {name: f"Last {row.label}" for name, row in PRESETS.items() if row.days}
 _DATES = "dates"
+_PATH = "history"
 _FILTERS = (*CHOICES, "simulated", "text", "period", "since", "until", "sort")
 _MORE = ("answered_by", "error_kind", "model", "strategy", "simulated")  # behind a button
 _VIEWS = {"runs": "Runs", "calls": "Calls"}
 _SORTS = {"": "Newest first", "best": "Best match first"}
 _PRACTICE = {"": "Practice and real", "false": "Real only", "true": "Practice only"}
-
 _ALL = (*_FILTERS, *OF_FIGURES)
 
 
@@ -110,13 +110,15 @@ def ask(**changes: Sequence[str] | str | None) -> None:
     for name, value in changes.items():
         now[name] = [value] if isinstance(value, str) else list(value or ())
     now.setdefault("view", [view])
-    go_to({name: kept for name, values in now.items() if (kept := [v for v in values if v])})
+    go_to(
+        {name: kept for name, values in now.items() if (kept := [v for v in values if v])}, of=_PATH
+    )
 
 
 def beside(**shown: str | None) -> None:
     """Show a call or a run beside the list, or none, and leave the list as it is."""
     wanted = now() | {name: [key] if key else [] for name, key in shown.items()}
-    go_to({name: values for name, values in wanted.items() if values})
+    go_to({name: values for name, values in wanted.items() if values}, of=_PATH)
 
 
 def clear() -> None:
@@ -430,4 +432,4 @@ def _keep(kept: Mapping[str, str]) -> None:
 
 
 def _use(query: str) -> None:
-    go_to(parse_qs(query))
+    go_to(parse_qs(query), of=_PATH)

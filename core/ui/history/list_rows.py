@@ -247,6 +247,6 @@ def _attempt(call: Mapping[str, Any]) -> Attempt:
     kind = call["error_kind"]
     same = ("id", "ordinal", "provider", "model", "strategy", "started_at", "simulated", "status")
     return Attempt(
-        **{name: call[name] for name in (*same, "http_status", "cost_usd", "drilled")},
+        **{name: call[name] for name in (*same, "http_status", "ttft_ms", "cost_usd", "drilled")},
         error_kind=ErrorKind(kind) if kind in set(ErrorKind) else None,
     )

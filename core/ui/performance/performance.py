@@ -116,7 +116,7 @@ def _ask_between(first: date, last: date) -> None:
 
 def _ask(**changes: str | None) -> None:
     asked = {**st.query_params.to_dict(), **changes}
-    go_to({name: value for name, value in asked.items() if value})
+    go_to({name: value for name, value in asked.items() if value}, of="performance")
 
 
 def _heading(data: PeriodData) -> None:

@@ -32,7 +32,7 @@ class Today:
     rated: int = 0
     median: float | None = None
     cost: float = 0.0  # US dollars, as far as prices are known
-    unpriced: int = 0  # answers at an unknown price
+    unpriced: int = 0  # calls without a price
     earlier: int = 0  # more calls, of another model than the present one
 
 

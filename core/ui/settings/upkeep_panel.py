@@ -13,7 +13,7 @@ from core.ui.services import services
 from core.values.errors import HistoryUnavailable
 from core.values.history.retention import HistorySize, Removal, RemovalProgress, RetentionPolicy
 from core.values.ports import Upkeep
-from core.values.wording import ago, bytes_in_words, exact_time
+from core.values.wording import ago, bytes_in_words, count, exact_time
 
 _LOOK_EVERY = 1.0  # seconds between two looks at how far a removal is
 _FOR_GOOD = 0.0  # not None, which a choice shows as nothing chosen
@@ -54,7 +54,7 @@ def _size(usage: HistorySize) -> None:
     figures = (
         ("On disk", bytes_in_words(usage.file_bytes + usage.log_bytes), None),
         ("Of it texts", bytes_in_words(usage.text_bytes), "What was asked and answered. About."),
-        ("Calls", f"{usage.calls:,}", f"In {usage.runs:,} runs."),
+        ("Calls", f"{usage.calls:,}", f"In {count(usage.runs, 'run')}."),
         ("Oldest call", oldest, _exactly(usage.oldest_call)),
     )
     with st.grid(len(figures), min_column_width=150, border=True) as grid:
@@ -124,13 +124,13 @@ def _would_go(removal: Removal, *, same: bool) -> str:
         return "Nothing that there is would be removed."
     parts = []
     if removal.texts:
-        parts.append(f"the texts of {removal.texts:,} calls")
+        parts.append(f"the texts of {count(removal.texts, 'call')}")
     if removal.goals:
-        parts.append(f"the goals of {removal.goals:,} runs that asked nobody")
+        parts.append(f"the goals of {count(removal.goals, 'run')} that asked nobody")
     if removal.calls:
-        parts.append(f"{removal.calls:,} calls")
+        parts.append(count(removal.calls, "call"))
     if removal.runs:
-        parts.append(f"{removal.runs:,} runs")
+        parts.append(count(removal.runs, "run"))
     what = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
     when = f", the oldest of {_exactly(removal.oldest)}" if removal.oldest is not None else ""
     verb = "The next look removes" if same else "This would remove"
@@ -155,8 +155,8 @@ def _progress() -> None:
         gone = now.done
         when = ago(time.time() - now.finished_at)
         st.caption(
-            f"{gone.texts + gone.goals:,} texts, {gone.calls:,} calls and {gone.runs:,} runs"
-            " were removed"
+            f"{count(gone.texts + gone.goals, 'text')}, {count(gone.calls, 'call')} and"
+            f" {count(gone.runs, 'run')} were removed"
             f" {when}, and {show.plain(bytes_in_words(gone.bytes))} given back to the disk."
         )
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from core.values.errors import BadRequest
-from core.values.statuses import STATUSES
 from core.values.texts import escaped
 
 # Each one of several.
@@ -43,9 +42,8 @@ class Filter:
 
     @property
     def costly(self) -> bool:
-        """Whether each has to be looked at: then they are counted as far as a person cares."""
-        told = any(STATUSES[name].recorded for name in self.status if name in STATUSES)
-        return told or self.text is not None
+        """Whether any has to be looked at: then they are counted as far as a person cares."""
+        return self != type(self)()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +68,6 @@ class RunFilter(Filter):
 
     answered_by: tuple[str, ...] = ()
     saved: bool | None = None
-
-    @property
-    def costly(self) -> bool:
-        return super(RunFilter, self).costly or bool(self.provider or self.model)
 
 
 _F = TypeVar("_F", bound=Filter)

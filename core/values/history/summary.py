@@ -20,7 +20,7 @@ class Summary:
     p95: float | None
     p99: float | None
     cost_usd: float | None  # of the calls whose price is known
-    unpriced: int  # calls that were answered, at an unknown price
+    unpriced: int  # calls without a price, see `core.values.calls.may_have_cost`
     runs: int
     runs_ok: int
     runs_saved: int  # completed, though a provider asked before the answerer failed

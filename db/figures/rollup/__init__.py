@@ -1,11 +1,11 @@
-"""What each stretch of time came to, kept as calls and runs end.
+"""What each span of time came to, kept as calls and runs end.
 
 `python -m db.figures.rollup DATABASE` builds it anew.
 
 A quarter of an hour is the shortest: every time zone's hours and days begin with one. Longer
-stretches hold the same again, so that a year is read from a few hundred rows; those of calls are
+spans hold the same again, so that a year is read from a few hundred rows; those of calls are
 made once they are over, of the shorter ones, so that a call has one small row to change. The
-command builds all anew from calls and runs; stretches whose calls have been removed keep what they
+command builds all anew from calls and runs; spans whose calls have been removed keep what they
 have.
 """
 
@@ -30,8 +30,8 @@ from db.sqlite.rows import CALL_COLUMNS, Row
 SPANS = (900, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 24 * 3600, 8 * 24 * 3600, 32 * 24 * 3600)
 SHORTEST = SPANS[0]
 RUN_SUMS = ("runs", "completed", "failed", "cancelled", "saved")
-# Failures after which somebody else is asked: not our own.
-_PASSED_ON = tuple(kind.value for kind in ErrorKind if kind.outcome.next_provider != "no")
+# Failures after which nobody else is asked, our own among them.
+_ENDS_IT = tuple(kind.value for kind in ErrorKind if kind.outcome.next_provider == "no")
 # A condition on `run`: it would have failed, had nobody else been asked.
 SAVED = f"""(
     run.status = 'completed' AND EXISTS (
@@ -39,7 +39,7 @@ SAVED = f"""(
           FROM call AS failed JOIN call AS answer
             ON answer.run_id = failed.run_id AND answer.step IS failed.step
          WHERE failed.run_id = run.id AND failed.status = 'failed' AND NOT failed.drilled
-           AND failed.error_kind IN {_PASSED_ON}
+           AND coalesce(failed.error_kind, '') NOT IN {_ENDS_IT}
            AND answer.status = 'ok' AND answer.ordinal > failed.ordinal
            AND answer.provider <> failed.provider
     )
@@ -112,9 +112,9 @@ def folded_runs(runs: Iterable[Sequence[Any]], *, away: Iterable[Sequence[Any]] 
 
 
 def roll_up(connection: sqlite3.Connection, calls: Calls) -> None:
-    """Add them to the shortest stretches and to longer ones that are there; make those now over.
+    """Add them to the shortest spans and to longer ones that are there; make those now over.
 
-    Of each span all stretches are there up to the last of them, see `made_to`.
+    Of each of SPANS all are there up to the last of them, see `made_to`.
     """
     if not calls:
         return
@@ -133,7 +133,7 @@ def roll_up(connection: sqlite3.Connection, calls: Calls) -> None:
 
 
 def made_to(connection: sqlite3.Connection, *, simulated: bool | int) -> list[int]:
-    """For each of SPANS, up to where stretches of it are there, UTC seconds."""
+    """For each of SPANS, up to where they are there, UTC seconds."""
     (packed,) = connection.execute(f"SELECT {MADE}", {"simulated": simulated}).fetchone()
     made: list[int] = json.loads(packed)
     return made
@@ -150,7 +150,7 @@ MADE = "json_array({})".format(
 
 
 def longest(connection: sqlite3.Connection, *, simulated: bool) -> list[tuple[int, int, int]]:
-    """Span, since and until: together the longest stretches there are hold each call once."""
+    """Span, since and until: together the longest spans there are hold each call once."""
     found, low = [], 0
     made = made_to(connection, simulated=simulated)
     for span, to in [*zip(SPANS, made, strict=True)][:0:-1]:
@@ -163,7 +163,7 @@ def longest(connection: sqlite3.Connection, *, simulated: bool) -> list[tuple[in
 def _make_span(
     connection: sqlite3.Connection, simulated: int, narrower: int, span: int, low: int, high: int
 ) -> None:
-    """The stretches of `span` seconds from `low` to `high`, of those of the `narrower` span."""
+    """Those of `span` seconds from `low` to `high`, of those of the `narrower` span."""
     columns = ", ".join(("start", "provider", "model", *SUMS, *COUNTS))
     rows = connection.execute(
         f"""
@@ -177,25 +177,6 @@ def _make_span(
         sums, texts = rest[: len(SUMS)], rest[len(SUMS) :]
         calls[simulated, start, provider, model] = Figures(sums, *map(counts.unpacked, texts))
     add_calls(connection, calls, spans=(span,))
-
-
-def make_longer(connection: sqlite3.Connection) -> None:
-    """Those of spans that were not kept before; of runs, too. In a transaction of the caller's."""
-    for rollup in ("call_rollup", "run_rollup"):
-        marks = ", ".join("?" * len(SPANS))
-        connection.execute(f"DELETE FROM {rollup} WHERE span NOT IN ({marks})", SPANS)
-    for simulated in (0, 1):
-        shortest, *made = made_to(connection, simulated=simulated)
-        for (narrower, span), to in zip(pairwise(SPANS), made, strict=True):
-            over = (shortest - SHORTEST) // span * span
-            _make_span(connection, simulated, narrower, span, to, over)
-    for span in SPANS[1:]:
-        columns = ", ".join((*_RUN_KEY[:1], *_RUN_KEY[2:], *RUN_SUMS))
-        rows = connection.execute(
-            f"SELECT {columns} FROM run_rollup WHERE span = {SHORTEST}"
-        ).fetchall()
-        connection.execute("DELETE FROM run_rollup WHERE span = ?", (span,))
-        add_runs(connection, {row[:2]: [*row[2:]] for row in rows}, spans=(span,))
 
 
 def add_calls(
@@ -297,7 +278,7 @@ def _since(connection: sqlite3.Connection, source: _Source, start: int) -> int:
 
 
 def _lift(connection: sqlite3.Connection, source: _Source, span: int, until: int) -> None:
-    """Begin the stretch of `span` seconds that `until` falls into with what is kept of it."""
+    """Begin the span of `span` seconds that `until` falls into with what is kept of it."""
     places = {"span": ":span", "start": ":start"}
     connection.execute(
         f"""

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from db.lists.queries import Archive
-from db.sqlite import files
+from db.sqlite import files, spool
 from db.sqlite.rows import CALL_COLUMNS, RUN_COLUMNS
 from db.sqlite.writer import SqliteHistory
 from tests.process import Console
@@ -105,8 +105,8 @@ def path(tmp_path):
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_a_line_that_cannot_be_read_is_kept_aside_and_the_rest_is_taken(bad, path):
     last = line(("run", list(RUN.values())))
-    spool = files.beside(path, ".spool.jsonl")
-    spool.write_bytes(b"\n".join([b"", GOOD, bad, b"", last, b""]))
+    spooled = files.beside(path, ".spool.jsonl")
+    spooled.write_bytes(b"\n".join([b"", GOOD, bad, b"", last, b""]))
 
     with closing(SqliteHistory.open(path)) as history:
         (aside,) = path.parent.glob("console.db.spool.jsonl.unread-*Z")
@@ -117,7 +117,7 @@ def test_a_line_that_cannot_be_read_is_kept_aside_and_the_rest_is_taken(bad, pat
         assert [each.id for each in history.recent_attempts(simulated=False)] == [7]
     assert aside.read_bytes() == bad + b"\n"
     assert stat.S_IMODE(aside.stat().st_mode) == 0o600
-    assert not spool.exists()
+    assert not spooled.exists()
     with closing(Archive(path)) as archive:
         assert archive.call_text(7) == ("[]", "paid for")
         assert archive.run("r").status == "completed"
@@ -127,15 +127,38 @@ def test_a_line_that_cannot_be_read_is_kept_aside_and_the_rest_is_taken(bad, pat
 
 def test_a_line_of_any_length_takes_little_memory(path, monkeypatch):
     monkeypatch.setattr("db.sqlite.spool._LONGEST", 10_000)
-    spool = files.beside(path, ".spool.jsonl")
+    spooled = files.beside(path, ".spool.jsonl")
     huge = b"x" * (5 << 20)
-    spool.write_bytes(b"\n".join([GOOD, huge, run(), huge]))
+    spooled.write_bytes(b"\n".join([GOOD, huge, run(), huge]))
     with closing(SqliteHistory.open(path)) as history:
         assert history.notice.startswith("2 outcomes")
     (aside,) = path.parent.glob("*.unread-*Z")
     assert aside.read_bytes() == huge + b"\n" + huge + b"\n"
     with closing(Archive(path)) as archive:
         assert (archive.count_calls(), archive.run("r").goal) == (1, "Plan it")
+
+
+def test_a_row_of_a_version_without_the_last_columns_is_taken(path):
+    older = line(("run", list(RUN.values())[:-1]), ("call", list(CALL.values())))
+    files.beside(path, ".spool.jsonl").write_bytes(older + b"\n")
+    with closing(SqliteHistory.open(path)) as history:
+        assert history.notice is None
+    with closing(Archive(path)) as archive:
+        assert (archive.count_calls(), archive.run("r").goal) == (1, "Plan it")
+
+
+def test_where_the_disk_is_full_the_spool_stays_as_it_is(path):
+    spooled = files.beside(path, ".spool.jsonl")
+    long = line(("call", list(CALL.values())), ("call_text", [7, "[]", "x" * 500_000]))
+    spooled.write_bytes(GOOD + b"\n" + long + b"\n")
+    with closing(files.connect(path, busy_timeout=1)) as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            spool.replay(connection, spooled)
+        assert connection.execute("SELECT count(*) FROM call").fetchone() == (0,)
+    assert spooled.read_bytes() == GOOD + b"\n" + long + b"\n"
+    assert [*path.parent.glob("*.unread-*")] == []
 
 
 def test_the_console_starts_all_the_same_and_says_so(tmp_path):
@@ -152,7 +175,5 @@ def test_the_console_starts_all_the_same_and_says_so(tmp_path):
 
 
 def test_whoever_else_uses_the_computer_cannot_read_a_spool(path, tmp_path):
-    from db.sqlite import spool
-
     spool.append(tmp_path / "spool", [])
     assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o600

@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from core.values.errors import HistoryUnavailable
-from db.migrations import MIGRATIONS, migrate
 from db.sqlite import files
-from db.sqlite.ours import APPLICATION_ID
 from db.sqlite.refusals import NotOurHistory
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup
+from tests.db.old_files import SCHEMA_9
 from tests.process import ROOT, STREAMLIT, Console
 
 PROSE = "Dear diary, this is no database.\n" * 200
@@ -38,8 +37,7 @@ def left_by_a_kill(path, statements):
         import os, signal, sqlite3
         connection = sqlite3.connect({str(path)!r}, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
-        for statement in {statements!r}:
-            connection.execute(statement)
+        connection.executescript({statements!r})
         os.kill(os.getpid(), signal.SIGKILL)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
@@ -57,7 +55,7 @@ def another_in_wal(path):
 
 
 def another_after_a_kill(path):
-    left_by_a_kill(path, ["CREATE TABLE note (id)", "INSERT INTO note VALUES (1)"])
+    left_by_a_kill(path, "CREATE TABLE note (id); INSERT INTO note VALUES (1)")
 
 
 def another_with_our_names(path):
@@ -94,7 +92,7 @@ def header_alone(path):
 
 
 def our_own_source(path):
-    shutil.copy(ROOT / "db" / "migrations" / "v1.py", path)
+    shutil.copy(ROOT / "db" / "schema.py", path)
 
 
 def zeros(path):
@@ -207,25 +205,10 @@ def test_another_file_in_its_place_gets_no_writes_while_it_is_in_use(tmp_path):
 # -- what is ours
 
 
-def first_version(path, versions):
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, MIGRATIONS[:versions])
-
-
-@pytest.mark.parametrize("versions", range(1, len(MIGRATIONS) + 1))
-def test_a_history_of_every_earlier_version_is_known_by_its_tables(versions, tmp_path):
-    first_version(path := tmp_path / "console.db", versions)
-    with closing(SqliteHistory.open(path)) as history:
-        assert history.notice is None
-    assert int.from_bytes(path.read_bytes()[68:72], "big") == APPLICATION_ID
-
-
 def test_a_history_that_was_killed_before_its_log_was_read_in_is_known(tmp_path):
     path = tmp_path / "console.db"
-    statements = [step for step in MIGRATIONS[0] if isinstance(step, str)]
-    left_by_a_kill(
-        path, [*statements, "PRAGMA user_version = 1", "INSERT INTO setting VALUES ('a', '1')"]
-    )
+    rows = "PRAGMA user_version = 9; INSERT INTO setting VALUES ('a', '1')"
+    left_by_a_kill(path, SCHEMA_9 + rows)
     with closing(SqliteHistory.open(path)) as history:
         kept = history.submit(lambda c: c.execute("SELECT value FROM setting").fetchone()).result(5)
     assert kept == ("1",)
@@ -257,11 +240,22 @@ def test_a_damaged_history_of_ours_is_known_by_its_header_or_its_lock(tmp_path):
             assert aside.name in history.notice
 
 
+def test_a_damaged_file_that_took_its_place_is_not_taken_for_it(tmp_path):
+    path, other = tmp_path / "console.db", tmp_path / "other"
+    SqliteHistory.open(path).close()
+    other.write_bytes(b"?" * 9000)
+    other.replace(path)  # the lock beside it names the one before
+    with pytest.raises(NotOurHistory):
+        SqliteHistory.open(path)
+    assert path.read_bytes() == b"?" * 9000
+
+
 # -- one history, one console
 
 HOLD = """
 import sys, time
 from db.sqlite.writer import SqliteHistory
+from tests.db.old_files import SCHEMA_9
 history = SqliteHistory.open(sys.argv[1])
 print("open", flush=True)
 sys.stdin.read()

@@ -24,7 +24,7 @@ from db.sample.fill import fill
 from db.sqlite.writer import SqliteHistory
 from tests.indexing import indexed
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 UNTIL = 1_790_000_000.0
 DAY = 86_400.0
 
@@ -111,7 +111,7 @@ def alike(one, two):
 
 
 def test_a_filled_file_holds_what_the_consoles_own_writer_would_have_written(tmp_path):
-    some = [*stories(2000)]
+    some = [*stories(400)]
     fill(tmp_path / "filled.db", some)
     history = SqliteHistory.open(tmp_path / "written.db")
     asyncio.run(write(history, some))
@@ -123,7 +123,7 @@ def test_a_filled_file_holds_what_the_consoles_own_writer_would_have_written(tmp
     for name, rows in filled.items():
         assert len(rows) == len(written[name]), name
         assert all(map(alike, rows, written[name])), name
-    assert len(filled["call"]) == len(filled["call_text"]) == 2000
+    assert len(filled["call"]) == len(filled["call_text"]) == 400
     assert filled["call_rollup"]
     assert filled["call_words"]
 

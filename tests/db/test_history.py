@@ -26,7 +26,7 @@ from db.sqlite.refusals import HistoryInUse
 from db.sqlite.writer import SqliteHistory
 
 resource = pytest.importorskip("resource")  # a full disk is made with it
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 HELLO = (Message("system", "You plan."), Message("user", "Plan this task"))
 
 
@@ -403,23 +403,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(workers, path):
     assert {status for status, _ in stored.values()} <= {"ok", "interrupted"}
 
 
-def test_an_intent_that_comes_alone_is_committed_before_anything_else_may_happen(
-    path, history, monkeypatch
-):
-    monkeypatch.setattr(db.sqlite.writer, "_SLOW", 60.0)  # however busy this machine is
-    archive = Archive(path)
-
-    async def begin():
-        begun = attempt(history)
-        assert history.begin(begun, HELLO).done()
-        assert archive.call(begun.id) == begun
-        assert history.begin_run(run_record()).done()
-        assert archive.run("r") == run_record()
-
-    asyncio.run(begin())
-
-
-def test_an_intent_waits_for_no_lock_and_takes_the_writers_way_instead(path, history):
+def test_whoever_begins_a_call_is_not_held_up_by_what_the_writer_is_doing(path, history):
     doing, may_end = threading.Event(), threading.Event()
 
     def takes_long(connection):
@@ -437,40 +421,6 @@ def test_an_intent_waits_for_no_lock_and_takes_the_writers_way_instead(path, his
         assert Archive(path).call(begun.id) == begun
 
     asyncio.run(begin())
-
-
-def test_a_disk_that_is_slow_once_is_left_to_the_writer_for_a_while(path, history, monkeypatch):
-    monkeypatch.setattr(db.sqlite.writer, "_SLOW", 0.0)
-    monkeypatch.setattr(db.sqlite.writer, "_SLOW_FOR", 0.2)
-
-    async def begin():
-        assert history.begin(attempt(history), HELLO).done()
-        second = history.begin(attempt(history), HELLO)
-        assert not second.done()
-        await second
-        monkeypatch.setattr(db.sqlite.writer, "_SLOW", 60.0)
-        await asyncio.sleep(0.25)
-        assert history.begin(attempt(history), HELLO).done()
-
-    asyncio.run(begin())
-    assert Archive(path).count_calls() == 3
-
-
-def test_who_is_told_of_an_outcome_may_begin_the_next_call_in_place_at_once(
-    path, history, monkeypatch
-):
-    for name in ("_SLOW", "_WORDS_AFTER", "_WORDS_LATEST"):
-        monkeypatch.setattr(db.sqlite.writer, name, 60.0)  # however busy this machine is
-    monkeypatch.setattr(db.sqlite.writer, "_CHECKPOINT_EVERY", 10_000)
-
-    async def calls():
-        for _ in range(200):
-            begun = attempt(history)
-            assert history.begin(begun, HELLO).done()
-            await history.end(answered(begun), "x")
-
-    asyncio.run(calls())
-    assert Archive(path).totals(simulated=False)["openai"][0] == 200
 
 
 def test_the_disk_is_waited_for_by_outcomes_alone(path, history):

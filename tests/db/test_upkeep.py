@@ -22,17 +22,18 @@ from core.values.history.retention import RetentionPolicy
 from core.values.outcomes import ErrorKind
 from core.values.runs import RunRecord, RunRequest
 from db.choices import Choices
+from db.lists.paging import CALLS, first_since
 from db.lists.queries import Archive
 from db.sqlite import files
 from db.sqlite.refusals import HistoryInUse, HistoryTooNew
 from db.sqlite.rows import CALL_COLUMNS
 from db.sqlite.writer import SqliteHistory
-from db.upkeep import backup, removal, size, upkeep
+from db.upkeep import backup, removal, upkeep
 from db.upkeep.backup import NotAHistory
 from db.upkeep.upkeep import Upkeep
 from tests.indexing import indexed
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_790_000_000.0
 DAY = 24 * 3600.0
 
@@ -201,7 +202,7 @@ def test_the_numbers_go_when_the_texts_are_not_enough(history, archive, keeper):
     fill(history, range(60, 0, -1))
     apply(keeper, RetentionPolicy(most_bytes=1))
     assert archive.count_calls() == archive.count_runs() == 0
-    assert archive.rows("SELECT count(*) FROM call_tally") == [(0,)]
+    assert archive.rows("SELECT count(*) FROM run_asked") == [(0,)]
 
 
 def test_what_still_runs_never_goes(history, archive, keeper):
@@ -356,20 +357,16 @@ def steps(connection, act):
     return taken
 
 
-def test_neither_a_slice_nor_the_size_looks_at_every_row(history, path):
+def test_a_slice_does_not_look_at_every_row(history, path):
     fill(history, [2, 1])
     history.close()
     taken = []
-    for rows in (5_000, 40_000):  # a stretch of the tally has 4,096
+    for rows in (5_000, 40_000):
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             copy_calls(connection, rows)
             acts = (
                 lambda c: removal.remove_texts(c, NOW - 1.5 * DAY, 20),
                 lambda c: removal.remove_numbers(c, NOW - 1.5 * DAY, 20),
-                lambda c: size.usage_of(c, path),
-                lambda c: size.removal_by(
-                    c, texts_before=NOW - DAY, numbers_before=NOW - 1.5 * DAY, most_bytes=1
-                ),
             )
             connection.execute("BEGIN")
             taken.append([steps(connection, partial(act, connection)) for act in acts])
@@ -437,12 +434,12 @@ def test_a_file_from_before_can_shrink_too(path):
 def test_the_first_row_since_a_moment_is_found_among_gaps(tmp_path):
     with closing(sqlite3.connect(tmp_path / "x.db")) as connection:
         connection.execute("CREATE TABLE call (id INTEGER PRIMARY KEY, started_at REAL)")
-        assert removal.first_since(connection, "call", "id", 5.0) == 0
+        assert first_since(connection, CALLS, 5.0) == 0
         rows = [(3, 1.0), (4, 2.0), (90, 3.0), (91, 3.0), (1_000, 7.0)]
         connection.executemany("INSERT INTO call VALUES (?, ?)", rows)
         for moment in (0.0, 1.0, 1.5, 2.0, 3.0, 3.5, 7.0, 8.0, float("inf")):
             wanted = [key for key, began in rows if began < moment]
-            first = removal.first_since(connection, "call", "id", moment)
+            first = first_since(connection, CALLS, moment)
             assert [key for key, _ in rows if key < first] == wanted
 
 

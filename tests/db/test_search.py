@@ -23,7 +23,7 @@ from db.sqlite.writer import SqliteHistory
 from tests.indexing import indexed
 from tests.standin import eventually
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 START = 1_790_000_000.0
 
 

@@ -1,4 +1,4 @@
-"""Reads what stretches of time came to: rollups where they are whole, the calls where not."""
+"""Reads what spans of time came to: rollups where they are whole, the calls where not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Model = tuple[str, str]  # with its provider before it
 _Piece = tuple[int, int, float, float]  # bucket, span of its cells (0: none), since, until
 
 
-class Stretches:
+class Spans:
     """What a history's rollups and calls say. Every method may be called from any thread.
 
     Nothing is read twice within one moment of the archive's.
@@ -199,7 +199,7 @@ def _asked(
 class _Prepared(NamedTuple):
     """A period to whole cells, where that takes nothing more in: then no call or run has to be
     looked at. Not at the oldest that is left, for its cell counts those that were removed. And for
-    each of SPANS, up to where its stretches are there (of runs they all are).
+    each of SPANS, up to where its spans are there (of runs they all are).
     """
 
     calls: Period
@@ -232,9 +232,9 @@ def _prepared(connection: sqlite3.Connection, period: Period, *, simulated: bool
 
 @lru_cache(maxsize=8)  # calls and runs are asked for by the same
 def pieces(period: Period, edges: tuple[float, ...], made: tuple[int, ...]) -> list[_Piece]:
-    """What the rollup has whole, in the longest stretches, and what only the calls can tell.
+    """What the rollup has whole, in the longest spans, and what only the calls can tell.
 
-    `made` is for each of SPANS up to where its stretches are there.
+    `made` is for each of SPANS up to where its spans are there.
     """
     found = list[_Piece]()
     for bucket, (low, high) in enumerate(pairwise([*(edges or [period.since]), period.until])):
