@@ -44,15 +44,17 @@ def launched(playwright: Playwright) -> Browser:
 def opened_window(
     browser: Browser, *, width: int = 1440, height: int = 900, theme: str = "light"
 ) -> Iterator[Page]:
-    """A window in a time zone with half hours. `page.asked` has each address it requested,
-    `page.said` each error in its console."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme=theme,
-        timezone_id="Asia/Kolkata",
-        accept_downloads=True,
+    """A window of somebody else, in a time zone with half hours.
+
+    `page.asked` has each address it requested, `page.said` each error in its console.
+    """
+    unused = (context for context in browser.contexts if not context.pages)
+    context = next(unused, None) or browser.new_context(
+        timezone_id="Asia/Kolkata", accept_downloads=True
     )
     page = context.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=theme)
     page.set_default_timeout(SLOWLY)
     page.asked, page.said = [], []
     page.on("request", lambda request: page.asked.append(request.url))
@@ -61,7 +63,9 @@ def opened_window(
         lambda message: page.said.append(message.text) if message.type == "error" else None,
     )
     yield page
-    context.close()
+    page.evaluate("try { localStorage.clear() } catch {}")
+    page.close()
+    context.clear_cookies()  # the next window has the pages' code already, and nothing else
 
 
 def opened(page: Page, url: str) -> None:
