@@ -1,4 +1,4 @@
-"""What the user chose in the console, and every change of it with its time, for undo."""
+"""The choices made in the console, with a log of every change for undo."""
 
 from __future__ import annotations
 

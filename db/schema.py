@@ -2,8 +2,8 @@
 
 Moments are UTC seconds since the epoch, NULL is unknown.
 
-To change them, change the models, raise `db.sqlite.versions.CURRENT` to 13, and add there what
-brings a file of version 12 up to it: a function marked `@step(13)`. It runs once, in the same
+To change them, change the models, raise `db.sqlite.schema_versions.CURRENT` to 13, and add there
+what brings a file of version 12 up to it: a function marked `@step(13)`. It runs once, in the same
 transaction as the steps before it, after the file was copied; whatever the models have and the
 file has not is made after the last step, so that a new table or index needs no statement. A test
 holds a file that was brought up and a new one together.

@@ -64,11 +64,17 @@ class Forked:
         return self.returncode
 
 
+def surroundings(own: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with its own settings and no others."""
+    settings = {row.name for row in VARIABLES}
+    return {name: v for name, v in os.environ.items() if name not in settings} | dict(own)
+
+
 class Console:
     """`streamlit run` in a process of its own; its history lives in `folder`.
 
     With a `command` that command is started as a person would, without what most starts share
-    here: the libraries' import. A context manager.
+    here: the libraries' import; `root` is where the code is. A context manager.
     """
 
     def __init__(
@@ -79,18 +85,18 @@ class Console:
         wait: bool = True,
         port: int | None = None,
         command: Sequence[str] | None = None,
+        root: Path = ROOT,
     ) -> None:
         self.port = port or closed_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = folder / "console.db"
         self.log = folder / "console.log"
-        own = {row.name for row in VARIABLES}
-        environ = {name: value for name, value in os.environ.items() if name not in own}
-        environ["DATABASE_URL"] = f"sqlite:///{self.database}"
-        environ |= environment or {}
+        environ = surroundings(
+            {"DATABASE_URL": f"sqlite:///{self.database}", **(environment or {})}
+        )
         words = [part.format(port=self.port) for part in command or STREAMLIT]
         self.process = (
-            self._started(words, environ) if command else Forked(words, environ, self.log)
+            self._started(words, environ, root) if command else Forked(words, environ, self.log)
         )
         self.begun = time.monotonic()
         self.client = httpx2.Client(base_url=self.url, timeout=60, trust_env=False)
@@ -101,11 +107,13 @@ class Console:
                 self.kill()
                 raise
 
-    def _started(self, words: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _started(
+        self, words: Sequence[str], environ: Mapping[str, str], root: Path
+    ) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, *words],
-                cwd=ROOT,
+                cwd=root,
                 env=environ,
                 stdout=log,
                 stderr=log,

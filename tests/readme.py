@@ -9,8 +9,7 @@ from pathlib import Path
 
 from core.config.settings import VARIABLES
 from core.routing.strategies import STRATEGIES
-from core.values.errors import RATED
-from core.values.outcomes import OUTCOMES
+from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
 from tests.test_imports import ROOMS
 
@@ -77,12 +76,12 @@ def outcomes() -> str:
         (
             (
                 f"`{kind.value}`",
-                f"the provider {row.said}",
-                row.next_provider,
-                _CIRCUIT[row.circuit],
-                "yes" if kind.value in RATED else "no",
+                f"the provider {kind.outcome.said}",
+                kind.outcome.next_provider,
+                _CIRCUIT[kind.outcome.circuit],
+                "yes" if kind.outcome.rated else "no",
             )
-            for kind, row in OUTCOMES.items()
+            for kind in ErrorKind
         ),
     )
 

@@ -621,7 +621,7 @@ def _error(wire: Wire, code: int, message: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Said(wires.Answer):
+class Said(wires.WireReply):
     # What a practice provider never says.
     thinking: str | None = None
     refusal: str | None = None

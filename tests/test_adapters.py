@@ -20,7 +20,7 @@ import pytest
 from core.providers.connect import WIRES, connect
 from core.values.calls import Message, Reply, Request, Usage
 from core.values.errors import ProviderError
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 from core.values.ports import Provider
 from core.values.registry import PROVIDERS
 from tests.standin import (
@@ -492,8 +492,8 @@ def test_a_request_that_cannot_be_written_is_not_the_vendors_fault(name, streame
         failure = asyncio.run(after_an_answer(vendor.base_url))
         assert len(vendor.requests) == 1
 
-    assert OUTCOMES[failure.kind].circuit == "neutral"
-    assert OUTCOMES[failure.kind].next_provider != "no"
+    assert failure.kind.outcome.circuit == "neutral"
+    assert failure.kind.outcome.next_provider != "no"
     (record,) = [record for record in caplog.records if record.name == "manyways"]
     assert record.exc_info
 

@@ -19,7 +19,7 @@ from core.providers import bitnet, gguf
 from core.providers.bitnet import LocalBitNet
 from core.values.calls import Message, Reply, Request
 from core.values.errors import ProviderError
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 
 SAYS, REPEATS, IS_SILENT = "What now?", "~", "Done."  # to each prompt the model does as named
 COLOUR = {
@@ -264,14 +264,14 @@ def test_without_the_extra_a_person_is_told_how_to_install_it(tmp_path, monkeypa
 
     error = failure(write_header(tmp_path), ask(SAYS))
 
-    assert OUTCOMES[error.kind].needs_you
+    assert error.kind.outcome.needs_you
     assert 'pip install -e ".[bitnet]"' in error.message
 
 
 def test_a_file_that_the_engine_refuses_gets_a_sentence(tmp_path, write_model):
     error = failure(write_header(tmp_path), ask(SAYS))  # a sound header, and nothing behind it
 
-    assert OUTCOMES[error.kind].needs_you
+    assert error.kind.outcome.needs_you
     assert error.message.startswith("model.gguf could not be loaded; ")
 
 

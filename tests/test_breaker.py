@@ -4,12 +4,12 @@ import random
 import pytest
 
 from core.routing.breaker import FORCED_EVERY, Breaker, Policy, began, ended
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 
 POLICY = Policy()
-OPENS = [kind for kind, outcome in OUTCOMES.items() if outcome.circuit == "opens"]
-NEUTRAL = [kind for kind, outcome in OUTCOMES.items() if outcome.circuit == "neutral"]
-COUNTS = [kind for kind, outcome in OUTCOMES.items() if outcome.circuit in ("counts", "rests")]
+OPENS = [kind for kind in ErrorKind if kind.outcome.circuit == "opens"]
+NEUTRAL = [kind for kind in ErrorKind if kind.outcome.circuit == "neutral"]
+COUNTS = [kind for kind in ErrorKind if kind.outcome.circuit in ("counts", "rests")]
 
 
 def after(
@@ -146,7 +146,7 @@ class Reference:
                 self.forced_at = -math.inf
                 self.epoch += 1
             return
-        circuit = OUTCOMES[kind].circuit
+        circuit = kind.outcome.circuit
         if circuit == "neutral":
             self.holder_until = -math.inf
             return

@@ -11,7 +11,7 @@ from core.providers import retired as models
 from core.providers.connect import connect_real
 from core.providers.model_list import Found, found_in_words, look
 from core.providers.retired import RETIRED, in_words, instead_of, is_gone, retired
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
 from tests import standin
 from tests.standin import CANARIES, Yard
@@ -81,7 +81,7 @@ def test_a_list_that_cannot_be_had_is_told_in_words(name, listing, kinds, yard):
     assert found.models == ()
     said = found_in_words(found)
     assert said.startswith(PROVIDERS[name].label)
-    assert OUTCOMES[found.error_kind].action in said
+    assert found.error_kind.outcome.action in said
 
 
 def test_an_empty_list_is_said_to_be_empty(yard):

@@ -133,6 +133,31 @@ def test_no_room_is_crowded():
     assert {str(room): files for room, files in rooms.items() if files > 14} == {}
 
 
+def test_no_class_has_the_name_of_another():
+    """But for a port and what fills it, a table and what it keeps, and what is a module's own."""
+    classes: dict[str, set[str]] = {}
+    for module, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and module != "db.schema" and node.name[0] != "_":
+                classes.setdefault(node.name, set()).add(module)
+    for modules in classes.values():
+        if "core.values.ports" in modules:
+            modules -= {module for module in modules if within(module, "db")}
+    assert {name: sorted(found) for name, found in classes.items() if len(found) > 1} == {}
+
+
+def test_no_file_has_the_name_of_another():
+    """But for a page's."""
+    pages = (ROOT / "core" / "ui" / "main.py").read_text()
+    files = [
+        path
+        for path in FILES
+        if not path.name.startswith("__") and f'"{path.parent.name}/{path.name}"' not in pages
+    ]
+    named = Counter(path.name for path in files)
+    assert [str(path.relative_to(ROOT)) for path in files if named[path.name] > 1] == []
+
+
 def test_nobody_comes_in_by_a_door():
     strays = [
         f"{module} imports {name}"

@@ -13,8 +13,8 @@ import pytest
 
 from core.running.totals import totals
 from core.values.calls import Usage
-from core.values.history.figures import Summary
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.history.summary import Summary
+from core.values.outcomes import ErrorKind
 from core.values.periods import Period
 from core.values.runs import RunRecord, RunRequest
 from db.choices import Choices
@@ -29,61 +29,30 @@ from db.upkeep.removal import remove_numbers
 from tests.recording import START, answers, failed, record
 
 ALL = Period(0.0, START * 2)
-NUMBERS = {"calls": "int64", "ok": "int64", "rated": "int64"}
+
+
+def of(kind: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), kind)
+
+
+PROVIDER = {"provider": "str"}
+NUMBERS = of("int64", "calls ok rated")
+RATES = of("float64", "success_rate p50 p95 cost_usd")
 FRAMES = {
     "by_model": {
-        "provider": "str",
-        "model": "str",
-        **NUMBERS,
-        "success_rate": "float64",
-        "p50": "float64",
-        "p95": "float64",
-        "p99": "float64",
-        "refused": "int64",
-        "ttft": "float64",
-        "tokens_per_second": "float64",
-        "cost_usd": "float64",
-        "unpriced": "int64",
-        "plans": "int64",
-        "plan_cost": "float64",
-        "valid_plan_rate": "float64",
+        **PROVIDER, "model": "str", **NUMBERS, **of("float64", "success_rate p50 p95 p99"),
+        "refused": "int64", **of("float64", "ttft tokens_per_second cost_usd"),
+        **of("int64", "unpriced plans"), **of("float64", "plan_cost valid_plan_rate"),
     },
     "latency_over_time": {
-        "provider": "str",
-        "start": "float64",
-        "until": "float64",
-        **NUMBERS,
-        "p50": "float64",
-        "p95": "float64",
+        **PROVIDER, **of("float64", "start until"), **NUMBERS, **of("float64", "p50 p95"),
     },
-    "over_time": {
-        "provider": "str",
-        "start": "float64",
-        **NUMBERS,
-        "success_rate": "float64",
-    },
-    "totals_over_time": {
-        "start": "float64",
-        **NUMBERS,
-        "success_rate": "float64",
-        "p50": "float64",
-        "p95": "float64",
-        "cost_usd": "float64",
-    },
-    "latency_distribution": {
-        "provider": "str",
-        "low": "float64",
-        "high": "float64",
-        "calls": "int64",
-    },
-    "failures": {"provider": "str", "error_kind": "str", "calls": "int64"},
-    "saved_over_time": {
-        "start": "float64",
-        "runs": "int64",
-        "completed": "int64",
-        "saved": "int64",
-    },
-}
+    "over_time": {**PROVIDER, "start": "float64", **NUMBERS, "success_rate": "float64"},
+    "totals_over_time": {"start": "float64", **NUMBERS, **RATES},
+    "latency_distribution": {**PROVIDER, **of("float64", "low high"), "calls": "int64"},
+    "failures": {**PROVIDER, "error_kind": "str", "calls": "int64"},
+    "saved_over_time": {"start": "float64", **of("int64", "runs completed saved")},
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -134,7 +103,10 @@ def test_a_period_without_calls_has_no_figures(performance):
 
 
 def test_every_outcome_has_its_place_in_the_counts():
-    assert set(KINDS) == {"ok", *(kind.value for kind in ErrorKind)}
+    assert sorted(kind.outcome.code for kind in ErrorKind) == [*range(1, len(ErrorKind) + 1)]
+    # They are stored: those of a kind stay as they are.
+    assert KINDS[:4] == ("ok", "auth", "permission", "billing")
+    assert KINDS[17:19] == ("interrupted", "internal")
 
 
 def test_calls_are_rated_by_what_is_the_providers_own(history, performance):
@@ -158,7 +130,7 @@ def test_calls_are_rated_by_what_is_the_providers_own(history, performance):
 def test_whether_a_failure_counts_is_said_by_its_row_alone(kind, history, performance):
     status = kind.value if kind in (ErrorKind.CANCELLED, ErrorKind.INTERRUPTED) else "failed"
     record(history, {}, failed(kind, status=status))
-    rated = 1 + OUTCOMES[kind].rated
+    rated = 1 + kind.outcome.rated
     summary = performance.summary(ALL, simulated=False)
     assert (summary.rated, summary.success_rate) == (rated, 1 / rated)
     (row,) = rows(performance.by_model(ALL, simulated=False))
@@ -353,19 +325,22 @@ def test_a_run_is_saved_when_another_answered_in_the_place_of_one_that_failed(
         {"run_id": "drill"},
         failed(provider="kimi", run_id="step", step=1),
         {"run_id": "step", "step": 1},
+        failed(ErrorKind.INTERNAL, provider="kimi", run_id="ours"),  # no provider failed
+        {"run_id": "ours"},
         runs=[
             a_run("saved", simulated=simulated),
             a_run("lost", "failed", simulated=simulated),
             a_run("mended", simulated=simulated),
             a_run("drill", simulated=simulated),
             a_run("step", simulated=simulated),
+            a_run("ours", simulated=simulated),
             a_run("going", "running", simulated=simulated),
         ],
     )
     summary = performance.summary(ALL, simulated=simulated)
-    assert (summary.runs, summary.runs_ok, summary.runs_saved) == (5, 4, 2)
+    assert (summary.runs, summary.runs_ok, summary.runs_saved) == (6, 5, 2)
     assert rows(performance.saved_over_time(ALL, (START, START + 1), simulated=simulated)) == [
-        {"start": START, "runs": 5, "completed": 4, "saved": 2}
+        {"start": START, "runs": 6, "completed": 5, "saved": 2}
     ]
 
 

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.ui.show import plain
 from core.web.markdown import LONGEST, Block, Span, blocks
-from core.web.rendering import FILE, Look, as_html, as_markdown, literal
+from core.web.rendering import FILE, Spelling, as_html, as_markdown, literal
 
 EVERYTHING = """\
 # Offers *today*
@@ -158,7 +158,9 @@ def test_no_model_makes_a_tag_or_an_image_of_its_own_in_html(text):
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, EVERYTHING])
-@pytest.mark.parametrize("look", [FILE, Look(plain, ("☐ ", "☑ "), below=3)], ids=["file", "page"])
+@pytest.mark.parametrize(
+    "look", [FILE, Spelling(plain, ("☐ ", "☑ "), below=3)], ids=["file", "page"]
+)
 def test_what_is_written_anew_reads_the_same_and_holds_no_image_or_tag(text, look):
     written = as_markdown(blocks(text), look)
     # As a reader that knows images, tags and links sees it.
@@ -256,7 +258,7 @@ def test_reading_takes_its_time_at_most_in_step_with_the_length(piece):
 
 def shown_on_a_page(text: str) -> AppTest:
     def page(text: str) -> None:
-        from core.ui.components.markdown import read_view
+        from core.ui.components.markdown_view import read_view
 
         read_view(text)
 

@@ -1,5 +1,8 @@
 """Settings: the environment and `.env`, the limits, what was chosen and changed.
 
+A new setting is a row in `settings`; one that a person may limit in the console is a row in
+`limits`.
+
 Why it is as it is:
 
 - What looks like a key is asked about before a goal is sent, and refused over HTTP (422) and in

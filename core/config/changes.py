@@ -1,4 +1,4 @@
-"""What was changed, in words; and keys, which nobody changes here but which change all the same."""
+"""Changes of settings in words, and the digests by which a changed key or address is noticed."""
 
 from __future__ import annotations
 

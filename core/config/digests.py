@@ -1,4 +1,4 @@
-"""What stands for a key or an address, and does not give it away."""
+"""Short digests of keys and addresses: they tell that one has changed, and not what it is."""
 
 from __future__ import annotations
 

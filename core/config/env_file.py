@@ -1,4 +1,4 @@
-"""`.env` as python-dotenv reads it, line by line, so that a bad line loses itself and no other."""
+"""The parser of `.env`: python-dotenv's rules, line by line, so that a bad line spoils no other."""
 
 from __future__ import annotations
 

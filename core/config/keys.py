@@ -1,4 +1,4 @@
-"""What only stands for a key, and what in a text looks like one."""
+"""Placeholders that are no API keys, and the detector of API keys in texts."""
 
 from __future__ import annotations
 

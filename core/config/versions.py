@@ -1,4 +1,4 @@
-"""Which versions of what are running: what somebody asks first who is to help."""
+"""The versions of everything that runs here, for a report to support."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """What the history says, as charts and strips.
 
+A new chart is a function in `charts`; its query belongs into `db.figures`, its panel into
+`core.ui.performance`.
+
 Why it is as it is:
 
 - Altair makes each chart once, without data (`templates`), and a draw fills it in. To make one

@@ -27,7 +27,7 @@ from core.insight.templates import TEMPLATES
 from core.routing.ranking import PROVEN
 from core.values.outcomes import ErrorKind
 from core.values.periods import Period, Scale, buckets_in_words, in_words
-from core.values.wording import REASONS, count, percent, seconds_in_words
+from core.values.wording import count, percent, seconds_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,7 +206,7 @@ def failures_by_reason(frame: pd.DataFrame) -> Chart:
     marks = rows_of(frame)
     for mark in marks:
         mark["label"] = short(mark["provider"])
-        mark["reason"] = REASONS[ErrorKind(mark["error_kind"])]
+        mark["reason"] = ErrorKind(mark["error_kind"]).outcome.reason
         mark["row"] = f"{mark['reason']}, {mark['label']}"
         mark["number"] = f"{mark['calls']:,}"
         mark["id"] = f"{mark['provider']} {mark['error_kind']}"

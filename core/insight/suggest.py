@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.routing.ranking import Record, ranked
+from core.routing.ranking import TrackRecord, ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +16,13 @@ class Suggestion:
     moved: tuple[str, ...]
 
 
-def suggest(order: Sequence[str], records: Mapping[str, Record]) -> Suggestion | None:
+def suggest(order: Sequence[str], records: Mapping[str, TrackRecord]) -> Suggestion | None:
     """A better order by `core.routing.ranking`; None where little is known or nothing would change.
 
     Whoever cannot be judged yet keeps its place, so that the suggestion changes only what there
     is evidence for.
     """
-    judged = [name for name in order if records.get(name, Record()).proven]
+    judged = [name for name in order if records.get(name, TrackRecord()).proven]
     if len(judged) < 2:
         return None
     best = iter(ranked(judged, records.__getitem__))

@@ -1,5 +1,8 @@
 """From a goal to a plan: what a model is asked, how its answer is read, how a plan is changed.
 
+A new field of a plan is a field in `plan`, which reads it, and a line in `prompts`, which asks
+for it.
+
 Why it is as it is:
 
 - A plan is read as models write them, where that leaves one reading. Ids of steps are followed,

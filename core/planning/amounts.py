@@ -1,4 +1,4 @@
-"""How sure and how long, as models write it: a share from words, and seconds from words."""
+"""The parser of a plan's confidence and durations, as numbers or as words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long texts made to fit into a model's context, visibly."""
+"""Cuts long texts to fit into a model's context, and says in them that it did."""
 
 from __future__ import annotations
 

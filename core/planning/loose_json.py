@@ -1,4 +1,4 @@
-"""JSON as models write it: whatever stands around it, and with the slips that have one reading.
+"""A tolerant JSON parser: text around the JSON, and the slips of models that have one meaning.
 
 Read are: a line break in a string, a comma too many, comments, Python's words and quotation marks,
 typographic ones, bare keys, and escapes that JSON does not know. What can be read in two ways, such

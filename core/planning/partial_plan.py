@@ -1,4 +1,4 @@
-"""A plan while it is being written: what can be read of the JSON that has arrived so far."""
+"""The parser of a plan that is still being streamed: what the JSON so far holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plan and PlanStep, reading one out of a model's answer, and the order of its steps."""
+"""Plan and PlanStep, the parser of a model's answer into one, and the order of its steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from core.planning.amounts import seconds, share
-from core.planning.links import linked
+from core.planning.dependencies import linked
 from core.planning.loose_json import MAX_DIGITS, MAX_NESTING, TOO_DEEP, Broken, Effort, values
 from core.planning.prompts import PLAN_EXAMPLE
 from core.values.errors import InvalidAnswer

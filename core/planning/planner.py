@@ -1,4 +1,4 @@
-"""Goal to plan: the prompt, the walk, and an answer that holds as a plan."""
+"""The planner: from a goal to a plan that holds, by the prompt, the router and the parser."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 They run in this process and are asked over loopback HTTP, by the vendors' own SDKs and in the
 vendors' own wire formats, so that everything but the model is the real thing.
+A new provider of the registry is here by itself.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class Wish:
     """`facts` holds only what the goal says; `slots` has the kind's wording for the rest."""
 
     text: str  # one line
@@ -92,7 +92,7 @@ def plan_for(provider: str, text: str, *, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def _steps(style: Style, goal: Goal) -> list[dict[str, Any]]:
+def _steps(style: Style, goal: Wish) -> list[dict[str, Any]]:
     roles = list(style.shape)
     steps = [
         {**_step(role, style, goal), "dependencies": sorted(map(roles.index, needed))}
@@ -106,7 +106,7 @@ def _steps(style: Style, goal: Goal) -> list[dict[str, Any]]:
     return steps
 
 
-def _step(role: str, style: Style, goal: Goal) -> dict[str, Any]:
+def _step(role: str, style: Style, goal: Wish) -> dict[str, Any]:
     row, facts = ROLES[role], goal.facts
     agent, _, sentence = goal.kind.steps[role].rpartition(" | ")
     given = f"Given: {facts['fixed']}." if role == "scope" and "fixed" in facts else ""
@@ -177,9 +177,9 @@ _READS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FIGURES
 
 
 @lru_cache(maxsize=16)  # each provider that is asked reads the same
-def read_goal(raw: str) -> Goal:
-    shown = (char for char in raw[:4_000] if char.isprintable() or char.isspace())
-    text = " ".join("".join(shown).split())  # no control characters, no lone surrogates
+def read_goal(raw: str) -> Wish:
+    told = " ".join(raw[:4_000].split())  # then without controls and lone surrogates
+    text = "".join(char for char in told if char.isprintable() or char in "\u200c\u200d")
     sentence = _asking_sentence(text)
     found = _VERB.match(sentence)
     verbs = [verb.lower() for verb in found.groups() if verb] if found else []
@@ -191,7 +191,7 @@ def read_goal(raw: str) -> Goal:
         facts["aim"] = f"{' and '.join(verbs)} {wanted}"
         if {*kind.verbs.split("|"), *_MAKING}.intersection(verbs) and kind.words:
             facts |= _objects(wanted, kind)
-    return Goal(text, kind, facts)
+    return Wish(text, kind, facts)
 
 
 def shortened(text: str, limit: int = 80) -> str:

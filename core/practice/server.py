@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from core.practice.answers import answer_to
 from core.practice.characters import CHARACTERS, Character, Fault
-from core.practice.wire import Answer, Question, event
+from core.practice.wire import WireReply, WireRequest, event
 
 FAULT_RATE = 0.06  # of calls; 0..1
 LONGEST = 3.0  # seconds that any answer takes
@@ -99,7 +99,7 @@ class PracticeServer:
             return _complaint(character, 400, "The body cannot be read.")
         return await self._call(name, question)
 
-    async def _call(self, name: str, question: Question) -> Response:
+    async def _call(self, name: str, question: WireRequest) -> Response:
         character = CHARACTERS[name]
         thinking = self._rng.uniform(*character.first_token)
         if fault := self._draw_fault(character):
@@ -123,7 +123,7 @@ class PracticeServer:
         return self._rng.choice(character.faults)
 
     async def _stream(
-        self, character: Character, answer: Answer, writing: float
+        self, character: Character, answer: WireReply, writing: float
     ) -> AsyncIterator[bytes]:
         """The events of an answer, evenly over `writing` seconds."""
         words = re.findall(r"\s*\S{1,40}|\s+", answer.text or "")
@@ -145,7 +145,7 @@ def _is_for_the_operator(record: logging.LogRecord) -> bool:
     return error is not None and not isinstance(error, ClientDisconnect | asyncio.CancelledError)
 
 
-def _compose(name: str, question: Question, seed: int) -> Answer:
+def _compose(name: str, question: WireRequest, seed: int) -> WireReply:
     text = answer_to(name, question.messages, seed=seed)
     asked, needed = sum(_tokens(each.content) + 4 for each in question.messages), _tokens(text)
     allowed = question.max_tokens or needed
@@ -153,7 +153,7 @@ def _compose(name: str, question: Question, seed: int) -> Answer:
         text = text[: max(1, len(text) * allowed // needed)]
     finish = "length" if needed > allowed else "stop"
     usage = asked, _tokens(text)
-    return Answer(text, question.model, usage, finish, id=secrets.token_hex(10))
+    return WireReply(text, question.model, usage, finish, id=secrets.token_hex(10))
 
 
 def _tokens(text: str) -> int:

@@ -19,7 +19,7 @@ Usage = tuple[int, int] | Mapping[str, Any] | None  # input and output, the vend
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WireRequest:
     model: str
     messages: tuple[Message, ...]
     stream: bool
@@ -27,7 +27,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WireReply:
     text: str | None  # None: nothing but its end
     model: str = ""
     usage: Usage = None
@@ -53,9 +53,9 @@ class Wire:
     models: str
     request_id: str  # the response header's name
     key: str  # the header that brings it
-    read: Callable[[Json, re.Match[str]], Question]
-    whole: Callable[[Answer], Json]
-    events: Callable[[Answer, Sequence[str]], list[Event]]  # the text cut by the caller
+    read: Callable[[Json, re.Match[str]], WireRequest]
+    whole: Callable[[WireReply], Json]
+    events: Callable[[WireReply, Sequence[str]], list[Event]]  # the text cut by the caller
     listing: Callable[[Sequence[str]], Json]
     error: Callable[[int, str], Json]  # status, message
 
@@ -82,10 +82,10 @@ def _messages(system: Any, turns: Any, content: str) -> tuple[Message, ...]:
     return (*first, *said)
 
 
-def _read(body: Json, _: re.Match[str]) -> Question:
+def _read(body: Json, _: re.Match[str]) -> WireRequest:
     """Of Anthropic and of OpenAI."""
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    return Question(
+    return WireRequest(
         str(body["model"]),
         _messages(body.get("system"), body["messages"], "content"),
         bool(body.get("stream")),
@@ -96,7 +96,7 @@ def _read(body: Json, _: re.Match[str]) -> Question:
 # Anthropic
 
 
-def _anthropic_whole(answer: Answer) -> Json:
+def _anthropic_whole(answer: WireReply) -> Json:
     blocks = [{"type": "text", "text": answer.text}]
     return {
         "id": f"msg_{answer.id}", "type": "message", "role": "assistant", "model": answer.model,
@@ -106,7 +106,7 @@ def _anthropic_whole(answer: Answer) -> Json:
     }  # fmt: skip
 
 
-def _anthropic_events(answer: Answer, pieces: Sequence[str]) -> list[Event]:
+def _anthropic_events(answer: WireReply, pieces: Sequence[str]) -> list[Event]:
     message = _anthropic_whole(answer)
     usage, reason = message["usage"], message["stop_reason"]
     begun = usage and {**usage, "output_tokens": 1}
@@ -142,19 +142,19 @@ ANTHROPIC = Wire(
 # OpenAI, and the four that are compatible with it
 
 
-def _openai_object(answer: Answer, kind: str, choices: list[Json], *, usage: bool) -> Json:
+def _openai_object(answer: WireReply, kind: str, choices: list[Json], *, usage: bool) -> Json:
     about = {"id": f"chatcmpl-{answer.id}", "object": kind, "created": 1, "model": answer.model}
     counts = answer.counted("prompt_tokens", "completion_tokens", "total_tokens") if usage else {}
     return {**about, "choices": choices, **({"usage": counts} if counts else {})}
 
 
-def _openai_whole(answer: Answer) -> Json:
+def _openai_whole(answer: WireReply) -> Json:
     message = {"role": "assistant", "content": answer.text}
     choice = {"index": 0, "message": message, "finish_reason": answer.finished("stop", "length")}
     return _openai_object(answer, "chat.completion", [choice], usage=True)
 
 
-def _openai_events(answer: Answer, pieces: Sequence[str]) -> list[Event]:
+def _openai_events(answer: WireReply, pieces: Sequence[str]) -> list[Event]:
     def chunk(*deltas: Json, finish: str | None = None) -> Json:
         choices = [{"index": 0, "delta": delta, "finish_reason": finish} for delta in deltas]
         return _openai_object(answer, "chat.completion.chunk", choices, usage=not deltas)
@@ -185,10 +185,10 @@ OPENAI = Wire(
 # Google
 
 
-def _google_read(body: Json, path: re.Match[str]) -> Question:
+def _google_read(body: Json, path: re.Match[str]) -> WireRequest:
     limit = (body.get("generationConfig") or {}).get("maxOutputTokens")
     system = body.get("systemInstruction") or body.get("system_instruction")
-    return Question(
+    return WireRequest(
         path["model"],
         _messages(system, body["contents"], "parts"),
         path["verb"] == "streamGenerate",
@@ -196,7 +196,7 @@ def _google_read(body: Json, path: re.Match[str]) -> Question:
     )
 
 
-def _google_whole(answer: Answer) -> Json:
+def _google_whole(answer: WireReply) -> Json:
     candidate: Json = {"index": 0}
     if answer.text is not None:
         candidate["content"] = {"role": "model", "parts": [{"text": answer.text}]}
@@ -207,7 +207,7 @@ def _google_whole(answer: Answer) -> Json:
     return {**whole, "usageMetadata": counts} if counts else whole
 
 
-def _google_events(answer: Answer, pieces: Sequence[str]) -> list[Event]:
+def _google_events(answer: WireReply, pieces: Sequence[str]) -> list[Event]:
     parts: list[str | None] = [*pieces] or [None]
     *before, last = parts
     begun = [replace(answer, text=piece, finish=None, usage=None) for piece in before]

@@ -1,5 +1,9 @@
 """Who can be asked: the vendors' SDKs behind one protocol, and what their failures mean.
 
+A new provider that speaks OpenAI's format needs nothing here. One with a format of its own is a
+class beside `anthropic` and `google` and its line in `connect`. What tells a new error kind is a
+rule in `answers.meanings`.
+
 Why it is as it is:
 
 - The openai and anthropic SDKs are handed plain JSON, and hand over what came, through their own

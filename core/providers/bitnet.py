@@ -40,7 +40,7 @@ class LocalBitNet:
         # One thread: it alone touches the engine, so the engine is loaded once and needs no lock.
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bitnet")
         self._engine: Any = None  # xllamacpp.Server, which comes without types
-        self._listeners: set[_Listener] = set()
+        self._listeners: set[_AnswerSoFar] = set()
         self._closed = False
 
     async def complete(
@@ -49,7 +49,7 @@ class LocalBitNet:
         if self._closed:
             raise _stopped()
         loop = asyncio.get_running_loop()
-        listener = _Listener(loop, on_text)
+        listener = _AnswerSoFar(loop, on_text)
         self._listeners.add(listener)
         try:
             return await loop.run_in_executor(self._worker, self._answer, request, listener)
@@ -82,7 +82,7 @@ class LocalBitNet:
         await asyncio.get_running_loop().run_in_executor(self._worker, self._unload)
         self._worker.shutdown(wait=False)
 
-    def _answer(self, request: Request, listener: _Listener) -> Reply:
+    def _answer(self, request: Request, listener: _AnswerSoFar) -> Reply:
         if not listener.stop.is_set() and self._engine is None:
             self._engine = _load(self._path, self.model, listener.stop)
         if listener.stop.is_set():
@@ -120,7 +120,7 @@ async def server_is_up(base_url: str, client: httpx2.AsyncClient) -> bool:
         return False
 
 
-class _Listener:
+class _AnswerSoFar:
     """What the engine says in answer to one request. `hear` runs on the worker thread."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The one way out: HTTP clients that follow no redirect, read no environment and cap bodies."""
+"""The HTTP clients of all providers: no redirects, no environment, and a cap on bodies."""
 
 from __future__ import annotations
 

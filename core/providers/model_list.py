@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.values.errors import ProviderError
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 from core.values.ports import Provider
 from core.values.registry import PROVIDERS
 from core.values.texts import vendors_words
+from core.values.wording import count
 
 FRESH_FOR = 3600.0  # seconds a list of models is believed
 PATIENCE = 15.0  # seconds a vendor has to tell
@@ -67,10 +68,10 @@ def found_in_words(found: Found) -> str:
     """What a test found: `The key works; claude-sonnet-5-5 is one of 14 models on offer.`"""
     spec = PROVIDERS[found.provider]
     if found.error_kind is not None:
-        outcome = OUTCOMES[found.error_kind]
+        outcome = found.error_kind.outcome
         return f"{spec.label} {outcome.said}. {outcome.action}"
     works = "It can be reached" if spec.runs_here or spec.open_list else "The key works"
-    number = f"{len(found.models)} model{'' if len(found.models) == 1 else 's'}"
+    number = count(len(found.models), "model")
     if not found.models:
         said = f"{works}, but no model is on offer."
     elif found.served:

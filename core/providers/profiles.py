@@ -1,4 +1,4 @@
-"""What today's models refuse: per model, how a request has to be put.
+"""Request profiles by model: which parameters today's models refuse or need.
 
 The first row whose pattern fits the model's name is its profile. A parameter that a vendor
 rejects all the same is left out and the call repeated once, so that a new model needs no row.

@@ -1,5 +1,7 @@
 """Who is asked, in which order, and what happens when one fails.
 
+A new strategy is a function and a row in `strategies`.
+
 Why it is as it is:
 
 - Who was passed over is written down when it is decided, with the intent of the run's next call

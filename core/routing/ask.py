@@ -1,4 +1,4 @@
-"""What a walk is after, and what comes of it."""
+"""What a routed request asks for, and its answer."""
 
 from __future__ import annotations
 

@@ -11,11 +11,12 @@ from typing import Any
 from core.routing.ask import Ask
 from core.routing.book import Book
 from core.routing.drill import SAID
-from core.values.calls import Attempt, CallStatus, Reply, Request, Usage
+from core.values.calls import Attempt, Reply, Request, Usage
 from core.values.errors import InvalidAnswer, ProviderError, RunError, no_text
 from core.values.outcomes import ErrorKind
 from core.values.ports import Calls, Provider, Watcher
 from core.values.redaction import InPieces
+from core.values.statuses import CallStatus
 from core.values.texts import CAPPED, MAX_ANSWER, capped, sendable, vendors_words
 from core.values.thinking import told_apart
 from core.values.wording import seconds_in_words

@@ -1,4 +1,4 @@
-"""What the router knows of each provider now, and how a request moves it."""
+"""The router's state: each provider's health now, and what a request in flight does to it."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 
 State = Literal["closed", "open", "half_open"]
 
@@ -74,7 +74,7 @@ class Breaker:
     @property
     def needs_you(self) -> bool:
         """No waiting helps: a key, a bill or a model has to be seen to."""
-        return self.reason is not None and OUTCOMES[self.reason].needs_you
+        return self.reason is not None and self.reason.outcome.needs_you
 
 
 def began(breaker: Breaker, *, now: float, lease_until: float) -> Breaker:
@@ -101,7 +101,7 @@ def ended(
         if breaker.until is None:
             return breaker if breaker.failures == 0 else replace(breaker, failures=0)
         return Breaker(closed_at=now)
-    circuit = OUTCOMES[kind].circuit
+    circuit = kind.outcome.circuit
     if circuit == "neutral":
         return breaker if breaker.until is None else replace(breaker, lease_until=-math.inf)
     if circuit == "rests" and retry_after is not None:

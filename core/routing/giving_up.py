@@ -1,4 +1,4 @@
-"""Why a walk gave up: what a person is told, and what helps."""
+"""The error of a request that nobody answered: what a person is told, and what helps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from core.values.errors import (
     ProviderError,
     RunError,
 )
-from core.values.outcomes import OUTCOMES
 from core.values.registry import label_of
-from core.values.wording import attempt_in_words, seconds_in_words, skip_clause
+from core.values.telling.attempts import attempt_in_words, skip_clause
+from core.values.wording import seconds_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _objected(story: Story, failure: ProviderError, objectors: frozenset[str]) -
     names = " and ".join(sorted(label_of(name) for name in objectors))
     return AllProvidersFailed(
         f"{names} both found fault with the request: {failure.message[:200].rstrip('.')}.",
-        OUTCOMES[failure.kind].action,
+        failure.kind.outcome.action,
         attempts=story.attempts,
     )
 
@@ -103,7 +103,7 @@ def _nobody_answered(story: Story, soonest: float | None) -> RunError:
         attempt_in_words(attempt).rstrip(".") for attempt in last.values() if attempt.error_kind
     )
     first = next(iter(last.values())).error_kind
-    action = OUTCOMES[first].action if first and len(last) == 1 else "Read the reasons below"
+    action = first.outcome.action if first and len(last) == 1 else "Read the reasons below"
     return AllProvidersFailed(
         f"No provider gave an answer: {reasons}{story.not_asked}.",
         _action(story, action, soonest),
@@ -117,7 +117,7 @@ def _action(story: Story, otherwise: str, soonest: float | None) -> str:
     helps = story.helps
     kinds = [attempt.error_kind for attempt in story.attempts if attempt.error_kind]
     waiting = f"wait {seconds_in_words(soonest)} until one is back" if soonest else ""
-    if helps and not waiting and any(not OUTCOMES[kind].needs_you for kind in kinds):
+    if helps and not waiting and any(not kind.outcome.needs_you for kind in kinds):
         waiting = "try again in a minute"
     parts = [part for part in (helps or otherwise.rstrip("."), waiting) if part]
     said = ", or ".join(parts) or "Try again in a minute"

@@ -13,9 +13,9 @@ from statistics import median
 
 from core.routing import breaker as breakers
 from core.routing.breaker import Breaker, Policy
-from core.routing.ranking import Record
+from core.routing.ranking import TrackRecord
 from core.values.calls import Attempt
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 
 WINDOW = 50  # rated attempts that a success rate looks back on
 _JITTER = 0.01  # seconds by which two clocks may differ without either having been set
@@ -61,7 +61,7 @@ class Health:
         return self.circuit.last_answered
 
     @property
-    def record(self) -> Record:
+    def record(self) -> TrackRecord:
         """Over the recent window."""
         return _record(self.recent)
 
@@ -72,9 +72,9 @@ class Health:
 
 
 @lru_cache(maxsize=256)  # asked about everybody at each choice, and one of them has changed
-def _record(recent: Recent) -> Record:
+def _record(recent: Recent) -> TrackRecord:
     latencies = [seconds for seconds in recent if seconds is not None]
-    return Record(len(latencies), len(recent), median(latencies) if latencies else None)
+    return TrackRecord(len(latencies), len(recent), median(latencies) if latencies else None)
 
 
 def began(health: Health, *, now: float, lease_until: float) -> Health:
@@ -118,7 +118,7 @@ def ended(health: Health, attempt: Attempt, *, began: float, now: float, policy:
         )
     if attempt.status != "failed" or kind is None:
         return replace(health, circuit=replace(before, breaker=moved))
-    outcome = OUTCOMES[kind]
+    outcome = kind.outcome
     streak = before.streak + (outcome.circuit != "neutral")
     return Health(
         health.name,

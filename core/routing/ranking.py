@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TrackRecord:
     """What a provider has done lately. Latency: median seconds of answers, None without any."""
 
     ok: int = 0
@@ -46,12 +46,12 @@ class Record:
         return math.inf if self.latency is None else self.latency
 
 
-def worse(record: Record, other: Record) -> bool:
+def worse(record: TrackRecord, other: TrackRecord) -> bool:
     """Whether the most that its rate may be lies below the least that the other's must be."""
     return record.range[1] < other.range[0]
 
 
-def ranked(items: Iterable[_T], record: Callable[[_T], Record]) -> list[_T]:
+def ranked(items: Iterable[_T], record: Callable[[_T], TrackRecord]) -> list[_T]:
     """Best first; those that are equal stay in the order they come in.
 
     Each stands above the next because it is better beyond doubt, or because the two cannot be told
@@ -60,7 +60,7 @@ def ranked(items: Iterable[_T], record: Callable[[_T], Record]) -> list[_T]:
     So they are taken from the lowest rate up, and each lets past it whoever is faster and, as far
     as can be told, as good. Nobody comes to stand below one that is both slower and no better.
     """
-    order: list[tuple[Record, _T]] = []
+    order: list[tuple[TrackRecord, _T]] = []
     known = [(record(item), item) for item in items]
     for mine, item in sorted(reversed(known), key=lambda one: (one[0].rate, -one[0].seconds)):
         place = 0
@@ -70,7 +70,7 @@ def ranked(items: Iterable[_T], record: Callable[[_T], Record]) -> list[_T]:
     return [item for _, item in order]
 
 
-def _lets_past(mine: Record, other: Record) -> bool:
+def _lets_past(mine: TrackRecord, other: TrackRecord) -> bool:
     return other.seconds < mine.seconds and not worse(other, mine)
 
 
@@ -92,7 +92,7 @@ def wilson(ok: int, rated: int) -> tuple[float, float]:
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-def evidence(record: Record) -> str:
+def evidence(record: TrackRecord) -> str:
     """`98 % of 212 calls (95.2 to 99.2 %), 1.9 s`"""
     if not record.rated:
         return "not asked yet"
@@ -103,7 +103,7 @@ def evidence(record: Record) -> str:
     return said if record.latency is None else f"{said}, {seconds_in_words(record.latency)}"
 
 
-def reasons(records: Sequence[Record]) -> list[str]:
+def reasons(records: Sequence[TrackRecord]) -> list[str]:
     """Why each of these stands above the next that can be judged; empty where nothing is to say."""
     said = []
     for place, record in enumerate(records):

@@ -14,7 +14,7 @@ from core.routing import skips
 from core.routing.breaker import FORCED_EVERY, Policy
 from core.routing.health import Health
 from core.values.calls import Skip
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 
 REPEATS = 3  # each without one more parameter that the vendor refused by name
 Again = Literal["without", "repair"]  # without what was refused, or with the fault named
@@ -140,7 +140,7 @@ def after(route: Route, failure: Failure) -> Route:
         return replace(route, again="without", repeats=route.repeats + 1)
     if failure.kind is ErrorKind.INVALID_PLAN and failure.repairable and not route.repaired:
         return replace(route, again="repair", repaired=True)
-    passing = OUTCOMES[failure.kind].circuit in ("counts", "rests") and not failure.drilled
+    passing = failure.kind.outcome.circuit in ("counts", "rests") and not failure.drilled
     once_more = passing and name not in route.failed
     return replace(
         route,
@@ -293,7 +293,5 @@ def _objected(route: Route, name: str, failure: Failure) -> Route:
 
 
 _ABOUT_THE_REQUEST = tuple(
-    kind
-    for kind, outcome in OUTCOMES.items()
-    if outcome.next_provider == "until two object to the same"
+    kind for kind in ErrorKind if kind.outcome.next_provider == "until two object to the same"
 )

@@ -24,7 +24,6 @@ from core.routing.strategies import STRATEGIES
 from core.routing.walk import walk
 from core.values.calls import Attempt, Message, Reply, Request, Skip, Usage
 from core.values.errors import BadRequest
-from core.values.outcomes import OUTCOMES
 from core.values.ports import Calls, Provider
 from core.values.registry import label_of
 from core.values.texts import check_text
@@ -167,5 +166,5 @@ def _stats(health: Health, now: float) -> dict[str, Any]:
 
 def _attention(health: Health) -> str:
     assert health.breaker.reason is not None
-    outcome = OUTCOMES[health.breaker.reason]
+    outcome = health.breaker.reason.outcome
     return f"{label_of(health.name)} {outcome.said}. {outcome.action}"

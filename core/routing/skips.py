@@ -1,4 +1,4 @@
-"""Who was not asked, and why: of a circuit, and what a run's decisions come to."""
+"""Skipped providers: why a circuit skips one, and whom a run's decisions skipped in all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from core.routing.health import Health
 from core.values.calls import Attempt, Decision, Skip
-from core.values.outcomes import OUTCOMES
 from core.values.registry import label_of
-from core.values.wording import SKIPS, help_with, skip_clause, skip_in_words
+from core.values.telling.attempts import SKIPS, help_with, skip_clause, skip_in_words
 
 
 def why_not(health: Health, *, now: float, wall: float) -> Skip | None:
@@ -60,6 +59,6 @@ def helps(skips: Iterable[Skip], attempts: Iterable[Attempt]) -> str:
     """
     failed = [(attempt.provider, attempt.error_kind) for attempt in attempts]
     passed = [(s.provider, s.error_kind) for s in skips if s.reason == "needs_attention"]
-    needy = {name: kind for name, kind in (*passed, *failed) if kind and OUTCOMES[kind].needs_you}
+    needy = {name: kind for name, kind in (*passed, *failed) if kind and kind.outcome.needs_you}
     said = [help_with(kind, name).rstrip(".") for name, kind in needy.items()]
     return ", or ".join([*said[:1], *(each[:1].lower() + each[1:] for each in said[1:])])

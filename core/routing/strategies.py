@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from core.routing.health import Health
-from core.routing.ranking import Record, evidence, ranked, worse
+from core.routing.ranking import TrackRecord, evidence, ranked, worse
 
 Order = Callable[[Sequence[Health], Random], list[Health]]  # input comes in priority order
 
@@ -53,7 +53,7 @@ def best_performance(healths: Sequence[Health], rng: Random) -> list[Health]:
     return [*proven[:place], *unproven, *proven[place:]]
 
 
-def _record_of(health: Health) -> Record:
+def _record_of(health: Health) -> TrackRecord:
     return health.record
 
 
@@ -68,9 +68,9 @@ def _of_trying(healths: Sequence[Health], made: Sequence[Health]) -> float:
     return 1 - EXPLORED if made[0].record.proven else EXPLORED
 
 
-def _first_worse(records: Sequence[Record]) -> int:
+def _first_worse(records: Sequence[TrackRecord]) -> int:
     """The place of the first that is worse than another one beyond doubt."""
-    best = max(records, key=lambda record: record.range[0], default=Record())
+    best = max(records, key=lambda record: record.range[0], default=TrackRecord())
     return next((at for at, each in enumerate(records) if worse(each, best)), len(records))
 
 

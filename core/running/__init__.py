@@ -1,5 +1,8 @@
 """Runs while they happen: the engine that owns them, their steps, budgets and who may be asked.
 
+What a button that helps with a failure does is in `remedies`; the button is named with its error
+kind, in `core.values.outcomes`.
+
 Why it is as it is:
 
 - What is asked for is one frozen value from page and API to the history, and on to every run made

@@ -1,4 +1,4 @@
-"""What a person lets a run take, and the count that keeps to it."""
+"""The limits of a run (time, calls, money) and the meter that keeps to them."""
 
 from __future__ import annotations
 
@@ -132,10 +132,10 @@ def working_seconds(attempts: Sequence[Attempt], *, now: float | None = None) ->
 
     With `now` (UTC seconds since the epoch) what is under way counts until then.
     """
-    return sum(end - start for start, end in stretches(attempts, now=now))
+    return sum(end - start for start, end in busy_spans(attempts, now=now))
 
 
-def stretches(
+def busy_spans(
     attempts: Sequence[Attempt], *, now: float | None = None
 ) -> list[tuple[float, float]]:
     """From when until when something was under way, in UTC seconds since the epoch, in order."""

@@ -26,7 +26,7 @@ from core.running.eligibility import Lineup, check
 from core.running.provider_actions import Control
 from core.running.routers import Routers
 from core.running.run import Run
-from core.running.runs import Runs
+from core.running.run_registry import Runs
 from core.running.steps.progress import MOST_SIDE_BY_SIDE, SIDE_BY_SIDE, Progress
 from core.running.worker import Worker
 from core.values.errors import BadRequest, RunError

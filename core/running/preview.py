@@ -14,8 +14,9 @@ from core.routing.route import Failure, Prepare, Try, View, after, begin, next_m
 from core.routing.skips import why_not
 from core.routing.strategies import STRATEGIES
 from core.values.calls import Skip, SkipReason
-from core.values.outcomes import OUTCOMES, ErrorKind
-from core.values.wording import seconds_in_words, skip_in_short
+from core.values.outcomes import ErrorKind
+from core.values.telling.attempts import skip_in_short
+from core.values.wording import seconds_in_words
 
 Kind = Literal[
     "ready", "back", "resting", "needs_you", "switched_off", "not_set_up", "drilled", "kept_out"
@@ -54,7 +55,7 @@ def standing(health: Health, *, now: float) -> Standing:
     if skip := why_not(health, now=now, wall=now):
         return passed_over(skip, now=now)
     if breaker.needs_you and breaker.reason is not None:
-        return Standing("needs_you", OUTCOMES[breaker.reason].said)
+        return Standing("needs_you", breaker.reason.outcome.said)
     return Standing("back", "rested, to be tried")
 
 

@@ -1,56 +1,14 @@
-"""What a person can do about a failure: one button per kind of failure, as a table."""
+"""What a person can do about a failure, and about the run that it ended."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from core.routing.skips import helps, passed_over
 from core.values.calls import Attempt, Decision
-from core.values.jobs import jobs_of
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import Leads, Remedy
 from core.values.registry import PROVIDERS, label_of
-
-Leads = Literal["billing", "keys", "providers", "settings", "down", "longer", "goal"]
-
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """`label` is the button's; `{it}` in it stands for the provider. `leads` says where to.
-
-    `down`: below the others in the order; `longer`: the same run with a longer answer; `goal`:
-    the goal, to be put in other words.
-    """
-
-    label: str
-    leads: Leads
-
-
-_DOWN = Remedy("Move {it} down", "down")
-_TEST = Remedy("Test {it}", "providers")
-_GOAL = Remedy("Change the goal", "goal")
-
-REMEDIES: dict[ErrorKind, Remedy | None] = {
-    ErrorKind.AUTH: Remedy("Where to get a key", "keys"),
-    ErrorKind.PERMISSION: Remedy("Open {it}'s keys", "keys"),
-    ErrorKind.BILLING: Remedy("Open billing", "billing"),
-    ErrorKind.MODEL_NOT_FOUND: Remedy("Choose another model", "providers"),
-    ErrorKind.RATE_LIMITED: _DOWN,
-    ErrorKind.OVERLOADED: _DOWN,
-    ErrorKind.SERVER_ERROR: _DOWN,
-    ErrorKind.TIMEOUT: Remedy("Allow more time", "settings"),
-    ErrorKind.CONNECTION: _TEST,
-    ErrorKind.BAD_RESPONSE: _TEST,
-    ErrorKind.BAD_REQUEST: _GOAL,
-    ErrorKind.CONTEXT_TOO_LONG: Remedy("Shorten the goal", "goal"),
-    ErrorKind.REFUSED: _GOAL,
-    ErrorKind.TRUNCATED: Remedy("Allow a longer answer", "longer"),
-    ErrorKind.INVALID_PLAN: _DOWN,
-    ErrorKind.CANCELLED: None,
-    ErrorKind.INTERRUPTED: None,
-    ErrorKind.INTERNAL: None,
-}
+from core.values.telling.jobs import jobs_of
 
 
 def blamed(attempts: Sequence[Attempt]) -> Attempt | None:
@@ -61,14 +19,14 @@ def blamed(attempts: Sequence[Attempt]) -> Attempt | None:
         if attempt.status == "failed" and attempt.error_kind and not attempt.drilled
     ]
     for attempt in failed:
-        if attempt.error_kind and OUTCOMES[attempt.error_kind].needs_you:
+        if attempt.error_kind and attempt.error_kind.outcome.needs_you:
             return attempt
     return failed[0] if failed else None
 
 
 def remedy(attempt: Attempt) -> Remedy | None:
     """The button for this failure, with the provider's name in its label."""
-    found = REMEDIES[attempt.error_kind] if attempt.error_kind else None
+    found = attempt.error_kind.outcome.remedy if attempt.error_kind else None
     if found is None:
         return None
     return Remedy(found.label.format(it=label_of(attempt.provider)), found.leads)
@@ -97,8 +55,8 @@ def what_helps(
     first = helps(passed_over(decisions), failed)
     kinds = {each.error_kind for each in failed}
     only = kinds.pop() if len(kinds) == 1 else None
-    if not first and only and OUTCOMES[only].circuit == "neutral":
-        return OUTCOMES[only].action
+    if not first and only and only.outcome.circuit == "neutral":
+        return only.outcome.action
     return f"{first}, or {on[0].lower()}{on[1:]}" if first else on
 
 

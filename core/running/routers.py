@@ -1,4 +1,4 @@
-"""Who asks the providers: one router of the real ones, and one of practice once that is needed."""
+"""The two routers: one of real providers, and one of practice ones, made when first needed."""
 
 from __future__ import annotations
 

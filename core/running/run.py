@@ -19,11 +19,11 @@ from core.running.steps.step_prompt import SKIPPED, Cut, briefing, needed
 from core.running.totals import Pause, Totals, pauses, totals
 from core.values.calls import Attempt, Decision
 from core.values.errors import RunError
-from core.values.jobs import jobs_of
-from core.values.runs import RunRecord, RunRequest, RunStatus
-from core.values.statuses import phase
+from core.values.runs import RunRecord, RunRequest
+from core.values.statuses import RunStatus, phase
+from core.values.telling.jobs import jobs_of
+from core.values.telling.run_story import story
 from core.values.thinking import AnswerInPieces, told_apart
-from core.values.wording import story
 
 
 @dataclass(eq=False, slots=True)
@@ -128,7 +128,7 @@ class Run:
         """Its row in core.values.statuses."""
         asked = self.record.request
         waits = self.plan is not None and asked.approve and not self.progress.begun
-        return phase(self.record.status, waits=waits)
+        return phase(self.record.status, waits=waits, error_kind=self.record.error_kind)
 
     @property
     def story(self) -> str:

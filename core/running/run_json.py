@@ -9,7 +9,7 @@ from core.running.feed import attempt_as_json
 from core.running.run import Run
 from core.running.steps.progress import StepView
 from core.values.calls import Skip
-from core.values.wording import skip_in_words
+from core.values.telling.attempts import skip_in_words
 
 
 def run_as_json(run: Run) -> dict[str, Any]:

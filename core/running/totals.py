@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from core.running.budget import cost_of, stretches, working_seconds
+from core.running.budget import busy_spans, cost_of, working_seconds
 from core.values.calls import Attempt
 from core.values.wording import cost as cost_in_words
 from core.values.wording import count, money, seconds_in_words
@@ -101,7 +101,7 @@ def pauses(
     `at_once`: the plan was to be carried out without anybody's looking at it first.
     """
     found, worked = [], 0.0
-    for (start, end), (begins, _) in pairwise(stretches(attempts, now=now)):
+    for (start, end), (begins, _) in pairwise(busy_spans(attempts, now=now)):
         worked += end - start
         for_you = _was_a_persons(attempts, until=begins, at_once=at_once)
         if begins - end >= (_PAUSE if for_you else _LONG_PAUSE):

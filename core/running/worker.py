@@ -21,7 +21,8 @@ from core.running.steps.progress import SIDE_BY_SIDE
 from core.values.calls import Decision, Request, Skip
 from core.values.errors import NoProviderConfigured, RunCancelled, RunError
 from core.values.ports import History
-from core.values.runs import Limits, RunRecord, RunStatus
+from core.values.runs import Limits, RunRecord
+from core.values.statuses import RunStatus
 
 _log = logging.getLogger("manyways")
 

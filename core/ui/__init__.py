@@ -1,5 +1,8 @@
 """The pages.
 
+A new page is a file in the folder of its name and a line in `main`; what several pages draw is in
+`components`.
+
 Why it is as it is:
 
 - The plan's diagram, the attempts and the list of the order are small components of our own:

@@ -1,4 +1,4 @@
-"""Doing what a person asked for, and saying so when it cannot be done."""
+"""Does what a click asks for, and shows the error where it cannot be done."""
 
 from __future__ import annotations
 

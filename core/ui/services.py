@@ -1,4 +1,4 @@
-"""What the pages are given by the composition root."""
+"""The services that the composition root gives to the pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces that several pages show."""
+"""Badges, escaping and other small pieces that several pages show."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def standing_icon(standing: Standing) -> str:
 def status_badge(status: str) -> None:
     """`status` is a row of core.values.statuses."""
     row = STATUSES[status]
-    st.badge(row.word, icon=row.material, color=row.colour)
+    st.badge(row.label, icon=row.material, color=row.colour)
 
 
 def agent(name: str) -> str:

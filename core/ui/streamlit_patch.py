@@ -1,4 +1,4 @@
-"""What a part of a page has drawn reaches the browser, though another part's turn begins at once.
+"""A patch of Streamlit: what one fragment has drawn is delivered before the next one's turn.
 
 A fragment's thread hands its messages to the session's event loop. When a request for another
 fragment is handled after that thread has ended, but before its last messages are, Streamlit (1.67,

@@ -1,5 +1,8 @@
 """What everything speaks in: calls, runs, what each error means, a row a provider, words.
 
+A new provider is a row in `registry`, a new error kind and what a person can do about it a row in
+`outcomes`, a new status a row in `statuses`.
+
 Why it is as it is:
 
 - A success rate is of the calls that say something of the provider, by the table above, on

@@ -8,11 +8,9 @@ from typing import Any, Literal
 
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
+from core.values.statuses import CallStatus
 
 Role = Literal["system", "user", "assistant"]
-
-
-CallStatus = Literal["running", "ok", "failed", "cancelled", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)

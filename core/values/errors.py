@@ -1,4 +1,4 @@
-"""What can go wrong, and what each of it means for the next provider and for the circuit.
+"""The exceptions: what can go wrong, for whoever catches it.
 
 ManywaysError
 ├── ProviderError          a provider gave no usable answer; `kind` says why
@@ -20,10 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.values.calls import Attempt
-from core.values.outcomes import OUTCOMES, ErrorKind
-
-# What a success rate is of, everywhere: outcomes of a call that say something of its provider.
-RATED = frozenset({"ok", *(kind.value for kind, outcome in OUTCOMES.items() if outcome.rated)})
+from core.values.outcomes import ErrorKind
 
 
 class ManywaysError(Exception):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from core.values.calls import Attempt, Message, Reply, Request
-from core.values.history.figures import Summary
 from core.values.history.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFilter
 from core.values.history.retention import HistorySize, Removal, RemovalProgress, RetentionPolicy
+from core.values.history.summary import Summary
 from core.values.periods import Period
 from core.values.runs import RunRecord
 
@@ -104,8 +104,8 @@ class Database:
     note: str | None
 
 
-class Records(Protocol):
-    """The reading side of the history, as the pages use it."""
+class Records(Archive, Protocol):
+    """The same and more, as the pages read it."""
 
     def page_of_runs(
         self,
@@ -175,7 +175,7 @@ class Records(Protocol):
         ...
 
     def first_figure(self, *, simulated: bool) -> float | None:
-        """When the oldest stretch began that anything is counted in (UTC seconds), if any."""
+        """When the oldest quarter of an hour began with anything counted in it (UTC seconds)."""
         ...
 
     def removed_until(self, *, simulated: bool) -> float | None:
@@ -195,14 +195,8 @@ class Records(Protocol):
         """Another number whenever anything was recorded: a key for what was read."""
         ...
 
-    def run(self, run_id: str) -> RunRecord | None: ...
-
     def around_failures(self, moment: float, *, simulated: bool) -> list[Attempt]:
         """The calls since then (UTC seconds) that failed, and the answers after them."""
-        ...
-
-    def calls_of(self, run_id: str) -> list[Attempt]:
-        """In the order they were made."""
         ...
 
     def call(self, call_id: int) -> Attempt | None: ...

@@ -1,4 +1,4 @@
-"""Secrets are found by value and replaced, in every sink: history, log, traceback, answer.
+"""Redaction: secrets are found by value and replaced in history, log, traceback and answer.
 
 A secret that could be a word is none where it stands as one: goals, plans and answers are never
 rewritten for it. What machines say, a vendor's complaint or a log, is, where it stands as a

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from core.values.calls import Decision
+from core.values.statuses import RunStatus
 
-RunStatus = Literal["running", "completed", "failed", "cancelled", "interrupted"]
 Source = Literal["ui", "api", "python"]
 _COLUMNS = ("goal", "source", "idempotency_key")  # of a request: kept in columns of their own
 

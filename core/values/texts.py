@@ -1,4 +1,4 @@
-"""Texts as they can be sent, kept and shown."""
+"""Checks and cleaning of texts before they are sent, stored or shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model thought aloud before it answered, told from the answer.
+"""Separates what a model thinks aloud from its answer, whole or streamed.
 
 Some models write their thinking into the text itself, each in marks of its own; a few leave out
 the mark that opens it, since their prompt ends with it.
@@ -167,7 +167,7 @@ def _without_left_over(answer: str) -> str:
 
 
 def _first(text: str) -> _Found | None:
-    """The first stretch of thinking."""
+    """The first piece of thinking."""
     start = len(text) - len(text.lstrip())
     if worded := _WORDED.match(text, start):
         return start, worded[1] or worded[2] or "", worded.end()

@@ -1,5 +1,7 @@
 """HTTP: the API for scripts, the guard before everything, sign-in, and a run as a document.
 
+A new route is a function in `api`, a new check of every request a step in `guard`.
+
 Why it is as it is:
 
 - Without a password a request that a proxy has passed on is refused, also on this computer: it may

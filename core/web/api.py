@@ -31,12 +31,12 @@ from core.running.engine import Engine
 from core.running.feed import Event
 from core.running.run import Run
 from core.running.run_json import run_as_json
-from core.values.errors import RATED, BadRequest, RunError
-from core.values.outcomes import ErrorKind
+from core.values.errors import BadRequest, RunError
+from core.values.outcomes import ErrorKind, meaning
 from core.values.registry import PROVIDERS
 from core.values.runs import RunRequest
+from core.values.telling.attempts import SKIPS
 from core.values.texts import check_text
-from core.values.wording import SKIPS
 from core.web import run_documents as export
 from core.web.downloads import HEAD, Download, Turns
 from core.web.problems import NOT_ALLOWED, NOT_FOUND, OURS, problem
@@ -60,14 +60,6 @@ StrategyName = Annotated[
     AfterValidator(_known),
     WithJsonSchema({"type": "string", "enum": list(STRATEGIES)}),
 ]
-_STATUS = {
-    "no_provider_configured": 503,
-    "all_providers_failed": 503,
-    "interrupted": 503,
-    "limit": 503,
-    "deadline": 504,
-    "cancelled": 409,
-}
 
 
 class PlanRequest(BaseModel):
@@ -95,7 +87,7 @@ _STATUS_SAID = (
     "`available_providers` may be asked now: who rests, needs a person, is switched off or is"
     " pretended down is not among them. The success rate, here and everywhere, is of the calls that"
     " say something of the provider: those that ended as "
-    f"{', '.join(kind.value for kind in ErrorKind if kind.value not in RATED)} do not, and are in"
+    f"{', '.join(kind.value for kind in ErrorKind if not kind.outcome.rated)} do not, and are in"
     " none of `total_calls`, `failed_calls` and `success_rate`, which is null where no call says"
     " anything. `avg_latency` is of answers, and null without one."
 )
@@ -111,7 +103,7 @@ _TOKENS = (
 )
 
 
-class _Refused(Exception):
+class _Rejected(Exception):
     def __init__(
         self,
         status: int,
@@ -302,14 +294,14 @@ def _pieces(copy: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _later(said: str) -> _Refused:
+def _later(said: str) -> _Rejected:
     action = "Try again in half a minute."
-    return _Refused(503, "busy", said, action, headers={"Retry-After": "30"})
+    return _Rejected(503, "busy", said, action, headers={"Retry-After": "30"})
 
 
 def _add_errors(api: FastAPI) -> None:
-    @api.exception_handler(_Refused)
-    async def refused(request: Request, error: _Refused) -> JSONResponse:
+    @api.exception_handler(_Rejected)
+    async def refused(request: Request, error: _Rejected) -> JSONResponse:
         return JSONResponse(error.body, error.status, error.headers)
 
     @api.exception_handler(BadRequest)
@@ -340,11 +332,11 @@ async def _read(request: Request) -> PlanRequest:
         value = json.loads(raw)
         check_text(json.dumps(value, ensure_ascii=False), "body")
     except (ValueError, RecursionError):
-        raise _Refused(
+        raise _Rejected(
             400, "bad_request", "The body is not JSON.", 'Send a body such as {"goal": "..."}.'
         ) from None
     if not isinstance(value, dict):
-        raise _Refused(
+        raise _Rejected(
             422,
             "bad_request",
             "The body is not a JSON object.",
@@ -353,7 +345,7 @@ async def _read(request: Request) -> PlanRequest:
     try:
         return PlanRequest.model_validate(value)
     except ValidationError as error:
-        raise _Refused(422, "bad_request", *_complaint(error)) from None
+        raise _Rejected(422, "bad_request", *_complaint(error)) from None
 
 
 def _complaint(error: ValidationError) -> tuple[str, str]:
@@ -382,13 +374,13 @@ async def _asked(act: Callable[..., _T], *values: Any, **named: Any) -> _T:
     try:
         return await asyncio.to_thread(act, *values, **named)
     except BadRequest as error:
-        raise _Refused(422, "bad_request", str(error), "Correct it and send it again.") from None
+        raise _Rejected(422, "bad_request", str(error), "Correct it and send it again.") from None
     except RunError as error:
         raise _refused(error) from None
 
 
-def _refused(error: RunError) -> _Refused:
-    return _Refused(503, error.kind, error.message, error.action, headers=_retry_after(error))
+def _refused(error: RunError) -> _Rejected:
+    return _Rejected(503, error.kind, error.message, error.action, headers=_retry_after(error))
 
 
 def _retry_after(error: RunError) -> dict[str, str]:
@@ -402,7 +394,7 @@ async def _find(engine: Engine, run_id: str) -> Run:
     if run is None and len(run_id) <= 64:
         run = await asyncio.to_thread(engine.runs.stored, run_id)
     if run is None:
-        raise _Refused(404, "not_found", "There is no run with this id.", "Check the id.")
+        raise _Rejected(404, "not_found", "There is no run with this id.", "Check the id.")
     return run
 
 
@@ -426,7 +418,8 @@ async def _result(engine: Engine, run_id: str) -> JSONResponse:
     error = run.error
     if error is None:
         return JSONResponse(run_as_json(run))
-    return JSONResponse(run_as_json(run), _STATUS.get(error.kind, 500), _retry_after(error))
+    row = meaning(error.kind)
+    return JSONResponse(run_as_json(run), row.http if row else 500, _retry_after(error))
 
 
 async def _events(run: Run) -> AsyncIterator[str]:

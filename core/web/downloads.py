@@ -1,4 +1,4 @@
-"""Answers of any length: piece by piece, few at once, and given up where nobody takes them."""
+"""Streamed downloads: piece by piece, few at once, dropped where the client stops reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request meets first, HTTP and websocket alike.
+"""The ASGI guard: the checks that every request passes first, HTTP and websocket alike.
 
     proxy ──▶ Host ──▶ Origin ──▶ size ──▶ password ──▶ the app ──▶ response headers
      403      421      403      413, 400   401, 429

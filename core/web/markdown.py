@@ -1,4 +1,4 @@
-"""A model's Markdown, read into headings, lists, tables, code and paragraphs, and nothing else.
+"""The parser of a model's Markdown: headings, lists, tables, code and paragraphs alone.
 
 What is shown or exported is made anew from these parts, so that an image or a tag in the text
 stays text, and an address is followed by nobody but its reader.

@@ -1,4 +1,4 @@
-"""What is wrong with a request, in the one shape that every program is told it."""
+"""The body of every error over HTTP."""
 
 from __future__ import annotations
 

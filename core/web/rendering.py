@@ -1,4 +1,4 @@
-"""What was read of a model's Markdown, written anew: as Markdown for a page or a file, as HTML."""
+"""Renders parsed Markdown: as safe Markdown for a page or a file, or as HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SMALLEST_HEADING = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Spelling:
     """How Markdown is to be spelt for its reader."""
 
     said: Callable[[str], str]  # a text -> Markdown that shows it as it stands
@@ -30,14 +30,14 @@ def literal(text: str) -> str:
 
 _SPECIAL = re.compile(r"[\\`*\[\]<]|!(?=\[|\Z)|(?<!\w)_|_(?!\w)|&(?=#?\w)|~(?=~)|(?<=~)~")
 _AT_A_LINES_START = re.compile(r"^([ \t]*)(?:(\d{1,9})(?=[.)])|(?=[#>+=|:-]))", re.MULTILINE)
-FILE = Look(literal, ("[ ] ", "[x] "))
+FILE = Spelling(literal, ("[ ] ", "[x] "))
 
 
-def as_markdown(parts: Sequence[Block], look: Look = FILE) -> str:
-    return "\n".join(_lines(parts, look))
+def as_markdown(parts: Sequence[Block], how: Spelling = FILE) -> str:
+    return "\n".join(_lines(parts, how))
 
 
-def _lines(parts: Sequence[Block], look: Look) -> list[str]:
+def _lines(parts: Sequence[Block], how: Spelling) -> list[str]:
     lines: list[str] = []
     other = False  # whether a list has the other mark, so that it does not go on with that before
     for before, block in zip([None, *parts], parts, strict=False):
@@ -47,33 +47,33 @@ def _lines(parts: Sequence[Block], look: Look) -> list[str]:
             lines.append("")  # only a list from 1 may follow at once
         other = before is not None and before.kind == block.kind == "list" and not other
         if block.kind == "list":
-            lines += _list(block, look, other=other)
+            lines += _list(block, how, other=other)
         else:
-            lines += _WRITTEN[block.kind](block, look)
+            lines += _WRITTEN[block.kind](block, how)
     return lines
 
 
-def _heading(block: Block, look: Look) -> list[str]:
-    level = min(block.level + look.below, _SMALLEST_HEADING)
-    return [f"{'#' * level} {_one_line(_markdown(block.spans, look))}"]
+def _heading(block: Block, how: Spelling) -> list[str]:
+    level = min(block.level + how.below, _SMALLEST_HEADING)
+    return [f"{'#' * level} {_one_line(_markdown(block.spans, how))}"]
 
 
-def _fenced(block: Block, _: Look) -> list[str]:
+def _fenced(block: Block, _: Spelling) -> list[str]:
     text = block.spans[0].text
     fence = "`" * max(3, _longest_ticks(text) + 1)
     return [fence, *text.split("\n"), fence]
 
 
-def _quoted(block: Block, look: Look) -> list[str]:
-    return [f"> {line}".rstrip(" ") for line in _lines(block.parts, look)] or [">"]
+def _quoted(block: Block, how: Spelling) -> list[str]:
+    return [f"> {line}".rstrip(" ") for line in _lines(block.parts, how)] or [">"]
 
 
-def _list(block: Block, look: Look, *, other: bool) -> list[str]:
+def _list(block: Block, how: Spelling, *, other: bool) -> list[str]:
     lines: list[str] = []
     for number, item in enumerate(block.parts, start=block.start or 0):
         mark = ("* " if other else "- ") if block.start is None else f"{number}{').'[not other]} "
-        inner = _lines(item.parts, look)
-        tick = "" if item.ticked is None else look.ticks[item.ticked]
+        inner = _lines(item.parts, how)
+        tick = "" if item.ticked is None else how.ticks[item.ticked]
         first, rest = inner[:1] or [""], inner[1:]
         lines.append(f"{mark}{tick}{first[0]}")
         lines += [" " * len(mark) + line if line else "" for line in rest]
@@ -82,9 +82,9 @@ def _list(block: Block, look: Look, *, other: bool) -> list[str]:
     return lines
 
 
-def _table(block: Block, look: Look) -> list[str]:
+def _table(block: Block, how: Spelling) -> list[str]:
     rows = [
-        f"| {' | '.join(_between_bars(each, look) for each in row.parts)} |" for row in block.parts
+        f"| {' | '.join(_between_bars(each, how) for each in row.parts)} |" for row in block.parts
     ]
     rules = [_RULES.get(cell.align, "---") for cell in block.parts[0].parts]
     return [rows[0], f"| {' | '.join(rules)} |", *rows[1:]]
@@ -93,36 +93,36 @@ def _table(block: Block, look: Look) -> list[str]:
 _RULES = {"left": ":--", "center": ":-:", "right": "--:"}
 
 
-def cell(block: Block, look: Look) -> str:
+def cell(block: Block, how: Spelling) -> str:
     """A table's cell, in one line."""
     spans = [span._replace(text=span.text.replace("\n", " / ")) for span in block.spans]
-    return _one_line(_markdown(spans, look))
+    return _one_line(_markdown(spans, how))
 
 
-def _between_bars(block: Block, look: Look) -> str:
-    return re.sub(r"(?<!\\)\|", r"\\|", cell(block, look))
+def _between_bars(block: Block, how: Spelling) -> str:
+    return re.sub(r"(?<!\\)\|", r"\\|", cell(block, how))
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split("\n")).strip()
 
 
-_WRITTEN: dict[Kind, Callable[[Block, Look], list[str]]] = {
+_WRITTEN: dict[Kind, Callable[[Block, Spelling], list[str]]] = {
     "heading": _heading,
-    "paragraph": lambda block, look: _markdown(block.spans, look).strip().split("\n"),
+    "paragraph": lambda block, how: _markdown(block.spans, how).strip().split("\n"),
     "code": _fenced,
     "quote": _quoted,
     "table": _table,
-    "rule": lambda block, look: ["***"],
+    "rule": lambda block, how: ["***"],
 }
 _MARKS: tuple[tuple[Style, str], ...] = (("strong", "**"), ("emphasis", "*"), ("struck", "~~"))
 
 
-def _markdown(spans: Sequence[Span], look: Look) -> str:
+def _markdown(spans: Sequence[Span], how: Spelling) -> str:
     said = []
     for address, some in groupby(spans, key=lambda span: span.address):
         same = list(some)
-        inside = _styled(same, look, 0)
+        inside = _styled(same, how, 0)
         if address is None:
             said.append(inside)
             continue
@@ -134,14 +134,14 @@ def _markdown(spans: Sequence[Span], look: Look) -> str:
     return "".join(said)
 
 
-def _styled(spans: Sequence[Span], look: Look, depth: int) -> str:
+def _styled(spans: Sequence[Span], how: Spelling, depth: int) -> str:
     """The outer style around as much as has it, so that no two marks meet."""
     if depth == len(_MARKS):
-        return "".join(_code(s.text) if "code" in s.styles else look.said(s.text) for s in spans)
+        return "".join(_code(s.text) if "code" in s.styles else how.said(s.text) for s in spans)
     style, mark = _MARKS[depth]
     said = []
     for has, some in groupby(spans, key=lambda span: style in span.styles):
-        inside = _styled(list(some), look, depth + 1)
+        inside = _styled(list(some), how, depth + 1)
         core = inside.strip()
         said.append(inside.replace(core, f"{mark}{core}{mark}", 1) if has and core else inside)
     return "".join(said)

@@ -1,4 +1,4 @@
-"""A run's result to take away: Markdown, HTML and JSON, made from the run alone."""
+"""A run as a document: Markdown, HTML, JSON, and its steps as CSV."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def steps_as_csv(run: Run) -> str:
 
 def _facts(run: Run, moment: Moment) -> str:
     record, came_to = run.record, run.totals()
-    facts = [STATUSES[run.phase].word, moment(record.finished_at or record.started_at)]
+    facts = [STATUSES[run.phase].label, moment(record.finished_at or record.started_at)]
     steps = run.steps()
     if steps and (by := steps[-1].answered):
         facts.append(f"answer by {label_of(by.provider)} ({_line(by.model)})")
@@ -116,7 +116,7 @@ def _who(view: StepView) -> str:
     return (
         f"By {label_of(by.provider)} ({_line(by.model)})."
         if by
-        else f"{STATUSES[view.state].word}."
+        else f"{STATUSES[view.state].label}."
     )
 
 

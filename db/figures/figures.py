@@ -1,4 +1,4 @@
-"""What a call adds to the figures: sums, and counts of outcomes and latencies."""
+"""The sums and histograms that one call adds to the figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.values.calls import may_have_cost
-from core.values.errors import RATED
+from core.values.outcomes import RATED, ErrorKind
 from db.figures import counts
 
 # What is read of a call, in this order.
@@ -21,13 +21,9 @@ SUMS = (
     "told_tokens", "told_ms", "cost_usd", "priced", "unpriced", "plans", "invalid_plans",
     "plan_cost_usd", "plans_unpriced",
 )
-# Their places are stored: a new kind is added at the end.
-KINDS = (
-    "ok", "auth", "permission", "billing", "model_not_found", "bad_request", "context_too_long",
-    "rate_limited", "overloaded", "server_error", "timeout", "connection", "refused",
-    "bad_response", "truncated", "invalid_plan", "cancelled", "interrupted", "internal",
-)
 # fmt: on
+# By their codes, which are stored.
+KINDS = ("ok", *(kind.value for kind in sorted(ErrorKind, key=lambda kind: kind.outcome.code)))
 COUNTS = ("outcomes", "latencies", "ttfts")
 _Facts = Sequence[Any]
 

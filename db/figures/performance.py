@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.values.history.figures import FEWEST, Summary
+from core.values.history.summary import FEWEST, Summary
 from core.values.periods import Period
 from core.values.ports import Change
 from db.figures import counts

@@ -1,11 +1,11 @@
-"""From counts as text to how often, and to percentiles."""
+"""Percentiles and sums from packed histograms."""
 
 from __future__ import annotations
 
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from core.values.history.figures import FEWEST
+from core.values.history.summary import FEWEST
 from db.figures import counts
 
 if TYPE_CHECKING:

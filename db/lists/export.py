@@ -1,4 +1,4 @@
-"""Everything that a filter finds, as CSV or as JSON lines, piece by piece in little memory."""
+"""The export of everything that a filter finds, as CSV or JSON lines, in little memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.values.calls import Decision
 from core.values.errors import BadRequest
 from core.values.history.filters import Filter, filter_from, run_filter_from
 from core.values.texts import inert
-from db.lists import filters, keys, search
+from db.lists import conditions, paging, search
 from db.lists.lists import hits
 from db.sqlite.decisions import decisions_from, spelt_out
 from db.sqlite.readers import Readers
@@ -29,7 +29,7 @@ _PIECE = 1 << 20  # characters, after which no more are
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    listed: keys.Listed
+    listed: paging.Listed
     source: search.Source
     columns: Sequence[str]
     texts: Sequence[str] = ()  # JSON lines alone hold these
@@ -47,7 +47,7 @@ _RUN_COLUMNS = (
 _RUN_TEXTS = ("plan", "options", "decisions")
 _VIEWS = {
     "calls": _View(
-        keys.CALLS,
+        paging.CALLS,
         search.CALLS,
         CALL_COLUMNS,
         ("request", "response"),
@@ -55,7 +55,7 @@ _VIEWS = {
         ("request",),
     ),
     "runs": _View(
-        keys.RUNS, search.RUNS, _RUN_COLUMNS, _RUN_TEXTS, "", ("plan", "options"), decided=True
+        paging.RUNS, search.RUNS, _RUN_COLUMNS, _RUN_TEXTS, "", ("plan", "options"), decided=True
     ),
 }
 _FLAGS = ("simulated", "drilled")
@@ -145,7 +145,7 @@ def _chunks(
     """The key and then the columns, oldest first. Nothing is held open between two chunks."""
     chunk = _chunk(view, wanted, names)
     last = 0
-    while chunk and (rows := _piece(readers, chunk[0], [*chunk[1], last, keys.MOST])):
+    while chunk and (rows := _piece(readers, chunk[0], [*chunk[1], last, paging.MOST])):
         last = rows[-1][0]
         yield rows
 
@@ -170,7 +170,7 @@ def _chunk(view: _View, wanted: Filter, names: Sequence[str]) -> tuple[str, list
     joined = view.joined if texts else ""
     columns = f"SELECT {', '.join((key, *names))} FROM {table} NOT INDEXED {joined}"
     if wanted.text is None:
-        where, values = filters.where(wanted)
+        where, values = conditions.where(wanted)
         sql = f"{columns} WHERE {where} AND {key} > ? AND {key} < ? ORDER BY {key} LIMIT {chunk}"
         return sql, values
     if (found := hits(view.source, wanted, newest_first=False)) is None:

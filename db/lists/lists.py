@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.values.history import marks, words
 from core.values.history.filters import COUNTED_TO, RANKED_AMONG, CallFilter, Filter, RunFilter
-from db.lists import filters, keys, search
+from db.lists import conditions, paging, search
 from db.sqlite.rows import CALL_COLUMNS, Row, attempt_from
 
 if TYPE_CHECKING:
@@ -35,10 +35,7 @@ _RUN_SHOWN = f"""
     id, substr(goal, 1, {_GOAL}), status, strategy, provider, model, source, error_kind, error,
     simulated, started_at, finished_at,
     CASE WHEN json_valid(plan) THEN json_array_length(plan, '$.steps') END,
-    plan IS NOT NULL AND coalesce(CASE WHEN json_valid(options) AND json_valid(execution)
-         THEN coalesce(json_extract(options, '$.approve'), json_extract(execution, '$.approve'))
-          AND NOT json_extract(execution, '$.begun')
-         END, FALSE),
+    {conditions.WAITS.format("page")},
     (SELECT json_group_array(json_array({", ".join(CALL_COLUMNS)}))
        FROM (SELECT * FROM call WHERE run_id = page.id ORDER BY ordinal, id))
 """
@@ -64,7 +61,7 @@ def page_of_runs(
     connection: sqlite3.Connection, wanted: RunFilter, *, limit: int, page: int, ranked: bool
 ) -> pd.DataFrame:
     offset = limit * (page - 1)
-    shown = _keys(connection, search.RUNS, keys.RUNS, wanted, limit, offset, keys.MOST, ranked)
+    shown = _keys(connection, search.RUNS, paging.RUNS, wanted, limit, offset, paging.MOST, ranked)
     rows = _rows(connection, "run AS page", "number", _RUN_SHOWN, shown)
     snippets = _snippets(connection, search.RUNS, wanted.text, shown)
     return _frame(
@@ -86,8 +83,8 @@ def page_of_calls(
     before_id: int | None,
     ranked: bool,
 ) -> pd.DataFrame:
-    before, offset = keys.MOST if before_id is None else before_id, limit * (page - 1)
-    shown = _keys(connection, search.CALLS, keys.CALLS, wanted, limit, offset, before, ranked)
+    before, offset = paging.MOST if before_id is None else before_id, limit * (page - 1)
+    shown = _keys(connection, search.CALLS, paging.CALLS, wanted, limit, offset, before, ranked)
     rows = _rows(connection, "call", "id", ", ".join(CALL_COLUMNS), shown)
     snippets = _snippets(connection, search.CALLS, wanted.text, shown)
     return _frame(
@@ -98,11 +95,11 @@ def page_of_calls(
 
 
 def count_runs(connection: sqlite3.Connection, wanted: RunFilter) -> int:
-    return _count(connection, search.RUNS, keys.RUNS, wanted)
+    return _count(connection, search.RUNS, paging.RUNS, wanted)
 
 
 def count_calls(connection: sqlite3.Connection, wanted: CallFilter) -> int:
-    return _count(connection, search.CALLS, keys.CALLS, wanted)
+    return _count(connection, search.CALLS, paging.CALLS, wanted)
 
 
 def hits(
@@ -116,7 +113,7 @@ def hits(
     terms = words.terms_of(wanted.text or "")
     if not terms:
         return None
-    where, values = filters.where(wanted)
+    where, values = conditions.where(wanted)
     # Row by row from the index: it holds what is wanted in order, the table does not.
     table = f"CROSS JOIN {source.row} ON {source.key} = {source.words}.rowid"
     order = "DESC" if newest_first else "ASC"
@@ -134,7 +131,7 @@ def hits(
 def _keys(
     connection: sqlite3.Connection,
     source: search.Source,
-    listed: keys.Listed,
+    listed: paging.Listed,
     wanted: Filter,
     limit: int,
     offset: int,
@@ -142,12 +139,12 @@ def _keys(
     ranked: bool,
 ) -> list[int]:
     if wanted.text is None:
-        return keys.page(connection, listed, wanted, limit=limit, offset=offset, before=before)
+        return paging.page(connection, listed, wanted, limit=limit, offset=offset, before=before)
     if (found := hits(source, wanted)) is None:
         return []
     sql, values = found
     some = (RANKED_AMONG, 0) if ranked else (limit, offset)
-    newest = keys.keys_of(connection, f"{sql} LIMIT ? OFFSET ?", (*values, 0, before, *some))
+    newest = paging.keys_of(connection, f"{sql} LIMIT ? OFFSET ?", (*values, 0, before, *some))
     if not ranked:
         return newest
     texts = _texts(connection, source, newest)
@@ -158,16 +155,16 @@ def _keys(
 
 
 def _count(
-    connection: sqlite3.Connection, source: search.Source, listed: keys.Listed, wanted: Filter
+    connection: sqlite3.Connection, source: search.Source, listed: paging.Listed, wanted: Filter
 ) -> int:
     if wanted.text is None:
-        return keys.count(connection, listed, wanted)
+        return paging.count(connection, listed, wanted)
     if (found := hits(source, wanted)) is None:
         return 0
     sql, values = found
     return int(
         connection.execute(
-            f"SELECT count(*) FROM ({sql} LIMIT ?)", (*values, 0, keys.MOST, COUNTED_TO)
+            f"SELECT count(*) FROM ({sql} LIMIT ?)", (*values, 0, paging.MOST, COUNTED_TO)
         ).fetchone()[0]
     )
 
@@ -176,7 +173,7 @@ def _rows(
     connection: sqlite3.Connection, table: str, key: str, columns: str, wanted: Sequence[int]
 ) -> list[list[Any]]:
     """In the order of the keys that are `wanted`."""
-    # One row, as in `keys.keys_of`.
+    # One row, as in `paging.keys_of`.
     (packed,) = connection.execute(
         f"""
         SELECT json_group_array(json_array({columns}))

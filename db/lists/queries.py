@@ -16,7 +16,7 @@ from core.values.history.filters import EVERY_CALL, EVERY_RUN, CallFilter, RunFi
 from core.values.ports import Database
 from core.values.runs import RunRecord
 from db.figures import rollup
-from db.lists import filters, lists
+from db.lists import conditions, lists
 from db.sqlite.about import database
 from db.sqlite.readers import Readers
 from db.sqlite.rows import (
@@ -199,7 +199,7 @@ class Archive(Readers):
         return {run_id: steps for run_id, steps in rows if steps is not None}
 
     def models(self) -> list[str]:
-        return [model for (model,) in self.rows(filters.each("model", "call"))]
+        return [model for (model,) in self.rows(conditions.each("model", "call"))]
 
     def recent_attempts(self, *, simulated: bool, per_provider: int = 200) -> list[Attempt]:
         """The last ones of each provider that have ended, oldest first."""

@@ -1,4 +1,4 @@
-"""The index of words in goals, plans, requests and answers, kept as calls and runs end.
+"""The full-text index of goals, plans, requests and answers, kept as calls and runs end.
 
 Whatever ends is put down, and indexed a moment later with all that ended meanwhile: a commit of
 its own in the index costs more than the call itself. What was put down is found after a crash.

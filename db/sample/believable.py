@@ -1,4 +1,4 @@
-"""A made-up history that could have happened: daily rhythm, outages, fallback, changing models."""
+"""The generator of a believable history: daily rhythm, outages, fallback, changing models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STRATEGIES = ("priority", "round_robin", "best_performance", "random")
 
 
 @dataclass(frozen=True, slots=True)
-class Character:
+class Habits:
     """How one provider is. Made up, like all else here."""
 
     models: tuple[str, ...]  # each in its time, one after the other
@@ -41,7 +41,7 @@ class Character:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Mishap:
     kind: ErrorKind
     http_status: int | None
     message: str
@@ -49,31 +49,31 @@ class Failure:
 
 
 CHARACTERS = {
-    "anthropic": Character(
+    "anthropic": Habits(
         ("claude-sonnet-4-20250514", "claude-sonnet-5-5"), 0.9, 70, 0.015, 0.005, 3
     ),
-    "openai": Character(("gpt-4o", "gpt-6-luna"), 0.5, 95, 0.012, 0.008, 2),
-    "google": Character(("gemini-3.5-flash-lite",), 0.4, 160, 0.02, 0.015, 2),
-    "deepseek": Character(("deepseek-flash",), 1.1, 40, 0.04, 0.02, 5),
-    "kimi": Character(("kimi-k3",), 0.8, 60, 0.03, 0.02, 4),
-    "nvidia": Character(("nvidia/nemotron-3-super-120b-a12b",), 0.6, 80, 0.05, 0.03, 6),
-    "bitnet": Character(("bitnet-local",), 0.3, 18, 0.01, 0.12, 1),
+    "openai": Habits(("gpt-4o", "gpt-6-luna"), 0.5, 95, 0.012, 0.008, 2),
+    "google": Habits(("gemini-3.5-flash-lite",), 0.4, 160, 0.02, 0.015, 2),
+    "deepseek": Habits(("deepseek-flash",), 1.1, 40, 0.04, 0.02, 5),
+    "kimi": Habits(("kimi-k3",), 0.8, 60, 0.03, 0.02, 4),
+    "nvidia": Habits(("nvidia/nemotron-3-super-120b-a12b",), 0.6, 80, 0.05, 0.03, 6),
+    "bitnet": Habits(("bitnet-local",), 0.3, 18, 0.01, 0.12, 1),
 }
 _OUTAGE = (
-    Failure(ErrorKind.OVERLOADED, 529, "Overloaded", (0.1, 0.6)),
-    Failure(ErrorKind.SERVER_ERROR, 500, "Internal server error", (0.2, 3)),
-    Failure(ErrorKind.TIMEOUT, None, "No answer within 45 s.", (45, 45.1)),
-    Failure(ErrorKind.CONNECTION, None, "The connection was refused.", (0.002, 0.05)),
+    Mishap(ErrorKind.OVERLOADED, 529, "Overloaded", (0.1, 0.6)),
+    Mishap(ErrorKind.SERVER_ERROR, 500, "Internal server error", (0.2, 3)),
+    Mishap(ErrorKind.TIMEOUT, None, "No answer within 45 s.", (45, 45.1)),
+    Mishap(ErrorKind.CONNECTION, None, "The connection was refused.", (0.002, 0.05)),
 )
 _GOOD_DAY = (
     *_OUTAGE[:3],
-    Failure(ErrorKind.RATE_LIMITED, 429, "Rate limit reached, try again in 8 s.", (0.05, 0.4)),
-    Failure(ErrorKind.RATE_LIMITED, 429, "Too many requests", (0.05, 0.4)),
-    Failure(ErrorKind.BAD_RESPONSE, 200, "The answer was a web page.", (0.1, 0.9)),
-    Failure(ErrorKind.REFUSED, 200, "The model declined to answer.", (0.8, 4)),
-    Failure(ErrorKind.TRUNCATED, 200, "The answer was cut off.", (8, 30)),
-    Failure(ErrorKind.CONTEXT_TOO_LONG, 400, "The request is too long.", (0.1, 0.5)),
-    Failure(ErrorKind.BILLING, 402, "Insufficient balance", (0.1, 0.3)),
+    Mishap(ErrorKind.RATE_LIMITED, 429, "Rate limit reached, try again in 8 s.", (0.05, 0.4)),
+    Mishap(ErrorKind.RATE_LIMITED, 429, "Too many requests", (0.05, 0.4)),
+    Mishap(ErrorKind.BAD_RESPONSE, 200, "The answer was a web page.", (0.1, 0.9)),
+    Mishap(ErrorKind.REFUSED, 200, "The model declined to answer.", (0.8, 4)),
+    Mishap(ErrorKind.TRUNCATED, 200, "The answer was cut off.", (8, 30)),
+    Mishap(ErrorKind.CONTEXT_TOO_LONG, 400, "The request is too long.", (0.1, 0.5)),
+    Mishap(ErrorKind.BILLING, 402, "Insufficient balance", (0.1, 0.3)),
 )
 
 
@@ -85,14 +85,14 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class MadeUpRun:
     """One run with its calls, in the order they were made."""
 
     run: RunRecord
     exchanges: tuple[Exchange, ...]
 
 
-def believable(calls: int, *, days: float, until: float, seed: int = 0) -> Iterator[Story]:
+def believable(calls: int, *, days: float, until: float, seed: int = 0) -> Iterator[MadeUpRun]:
     """So many calls in the days before `until` (UTC seconds), oldest first, all practice."""
     teller = _Teller(Random(seed), since=until - days * _DAY, until=until)
     moments = _Moments(since=until - days * _DAY, until=until)
@@ -153,7 +153,7 @@ class _Teller:
         self.phrases = Phrases(self.rng)
         self.states = {name: _State(self._outages(one)) for name, one in CHARACTERS.items()}
 
-    def story(self, started_at: float, *, most: int) -> Story:
+    def story(self, started_at: float, *, most: int) -> MadeUpRun:
         """With at most so many calls."""
         rng = self.rng
         goal, strategy = self.phrases.goal(), self._strategy(started_at)
@@ -170,7 +170,7 @@ class _Teller:
         last = exchanges[-1].attempt
         if last.status == "ok" and rng.random() < 0.08:
             exchanges += self._steps(run, _end(last), ordinal=len(exchanges), most=most)
-        return Story(_ended(run, exchanges), tuple(exchanges))
+        return MadeUpRun(_ended(run, exchanges), tuple(exchanges))
 
     def _steps(self, run: RunRecord, began: float, *, ordinal: int, most: int) -> list[Exchange]:
         found: list[Exchange] = []
@@ -248,7 +248,7 @@ class _Teller:
     def _answer(
         self,
         attempt: Callable[..., Attempt],
-        who: Character,
+        who: Habits,
         asked: tuple[Message, ...],
         *,
         planning: bool,
@@ -294,7 +294,7 @@ class _Teller:
         share = (moment - self.since) / (self.until - self.since)
         return _STRATEGIES[min(int(share * 3), 2)]
 
-    def _outages(self, who: Character) -> list[tuple[float, float]]:
+    def _outages(self, who: Habits) -> list[tuple[float, float]]:
         rng, found = self.rng, []
         at = self.since
         while (at := at + rng.expovariate(who.outages / (30 * _DAY))) < self.until:
@@ -302,7 +302,7 @@ class _Teller:
         return found
 
 
-def _failed(attempt: Callable[..., Attempt], failure: Failure, rng: Random) -> Attempt:
+def _failed(attempt: Callable[..., Attempt], failure: Mishap, rng: Random) -> Attempt:
     return attempt(
         status="failed",
         error_kind=failure.kind,

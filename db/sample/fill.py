@@ -15,7 +15,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from db.lists import search
-from db.sample.believable import Story, believable
+from db.sample.believable import MadeUpRun, believable
 from db.sqlite import files
 from db.sqlite.records import put
 from db.sqlite.rows import (
@@ -34,7 +34,7 @@ _CACHE = 256 << 10  # KB
 
 
 def fill(
-    path: Path, stories: Iterable[Story], *, done: Callable[[int], None] = lambda calls: None
+    path: Path, stories: Iterable[MadeUpRun], *, done: Callable[[int], None] = lambda calls: None
 ) -> int:
     """Write what the history's writer would, in large transactions; returns the number of calls.
 
@@ -69,7 +69,7 @@ def fill(
     return total
 
 
-def _groups(stories: Iterable[Story]) -> Iterator[tuple[dict[Table, list[Row]], int]]:
+def _groups(stories: Iterable[MadeUpRun]) -> Iterator[tuple[dict[Table, list[Row]], int]]:
     rows: defaultdict[Table, list[Row]] = defaultdict(list)
     for story in stories:
         rows[RUN].append(run_row(story.run, str))

@@ -1,4 +1,4 @@
-"""The SQLite that runs here, and what is known to be wrong with it."""
+"""The version of SQLite that runs here, and its known bugs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's decisions as short JSON: what is as usual, or as in the decision before, is left out."""
+"""A run's decisions as short JSON: what is as usual or as before is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history's file before it is written to: its lock, its health, its connection."""
+"""Opening the history's file: its lock, its health check, its connection."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from db.sqlite import ours, versions
-from db.sqlite.errors import HistoryInUse, HistoryNotLockable
+from db.sqlite import ours, schema_versions
+from db.sqlite.refusals import HistoryInUse, HistoryNotLockable
 
 if sys.platform == "win32":
     import msvcrt
@@ -105,9 +105,9 @@ def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
         sqlite3.Error: it cannot be opened or written, or is damaged.
     """
     version = _version_of(path)
-    versions.check(version)
-    if 0 < version < versions.CURRENT:
-        copy(path, beside(path, f".before-{versions.CURRENT}"))
+    schema_versions.check(version)
+    if 0 < version < schema_versions.CURRENT:
+        copy(path, beside(path, f".before-{schema_versions.CURRENT}"))
     connection = sqlite3.connect(
         path,
         timeout=busy_timeout,
@@ -125,7 +125,7 @@ def connect(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE}")
-        versions.bring_up(connection)
+        schema_versions.bring_up(connection)
         _be_able_to_shrink(connection, path)
     except BaseException:
         connection.close()
@@ -226,4 +226,4 @@ def _version_of(path: Path) -> int:
     if not path.is_file() or not path.stat().st_size:
         return 0
     with closing(connect_to_read(path)) as connection:
-        return versions.version_of(connection)
+        return schema_versions.version_of(connection)

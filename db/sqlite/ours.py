@@ -1,4 +1,4 @@
-"""Which file is a history of ours. Any other is refused: not written to, moved or followed.
+"""The check that a file is a history of Manyways; any other is left untouched.
 
 A file is ours if its header says so or, where an earlier version made it, if it has our tables. A
 damaged file can say neither: it is ours if the lock beside it names it as the last one in use.
@@ -16,8 +16,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.sqlite import versions
-from db.sqlite.errors import NotOurHistory
+from db.sqlite import schema_versions
+from db.sqlite.refusals import NotOurHistory
 
 APPLICATION_ID = 0x4D414E59  # "MANY", in the header of every history
 _COLUMNS: Mapping[str, set[str]] = {
@@ -41,7 +41,7 @@ class _Facts:
     def ours(self) -> bool:
         if self.application:
             return self.application == APPLICATION_ID
-        if self.version > versions.CURRENT:  # of whatever shape: it is refused by its number
+        if self.version > schema_versions.CURRENT:  # of whatever shape: it is refused by its number
             return "call" in self.tables
         return self.version > 0 and all(
             columns <= self.tables.get(table, set()) for table, columns in _COLUMNS.items()

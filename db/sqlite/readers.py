@@ -1,4 +1,4 @@
-"""Connections that only read, handed round, and a number that rises with every commit."""
+"""A pool of read-only connections, and a version number that rises with every commit."""
 
 from __future__ import annotations
 

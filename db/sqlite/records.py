@@ -1,4 +1,4 @@
-"""What is to be committed, and telling those who wait for it."""
+"""The writer's queue entries: what to commit, and whom to tell once it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts and runs as rows, how rows are put into their tables, and back."""
+"""The mapping of attempts and runs to rows and back, and the statements that write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcomes that the disk would not take, in a file of one line each, until it does."""
+"""The spool: outcomes that the disk would not take, a JSON line each, until it does."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, BinaryIO
 
-from core.values.calls import CallStatus
-from core.values.runs import RunStatus
-from db.sqlite.errors import is_the_disks
+from core.values.statuses import statuses_of
 from db.sqlite.records import Record, put
+from db.sqlite.refusals import is_the_disks
 from db.sqlite.rows import CALL, RUN, TABLES, Row, Table, attempt_from, run_from
 
 _LONGEST = 128 << 20  # bytes of a line: the longest answer, every character of it escaped
@@ -197,11 +196,11 @@ def _columns(connection: sqlite3.Connection, table: str) -> dict[str, _Column]:
 def _check_meaning(table: Table, row: Row | list[Any]) -> None:
     """Whether it can be read again, as it will be with every start."""
     if table is CALL:
-        fits = attempt_from(row).status in get_args(CallStatus) and row[0] > 0
+        fits = attempt_from(row).status in statuses_of("call", recorded=True) and row[0] > 0
     elif table is RUN:
         run = run_from(row)
         known = isinstance(run.execution, dict | None)
-        fits = known and run.status in get_args(RunStatus)
+        fits = known and run.status in statuses_of("run", recorded=True)
     else:
         fits = row[0] > 0
     if not fits:

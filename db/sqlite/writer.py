@@ -27,9 +27,9 @@ from core.values.errors import HistoryUnavailable
 from core.values.runs import RunRecord
 from db.figures import rollup
 from db.lists import queries, search
-from db.sqlite import files, ours, spool, versions
-from db.sqlite.errors import in_words, is_locked, is_the_disks, unavailable
+from db.sqlite import files, ours, schema_versions, spool
 from db.sqlite.records import Record, put, settle
+from db.sqlite.refusals import in_words, is_locked, is_the_disks, unavailable
 from db.sqlite.rows import (
     CALL,
     DECIDED,
@@ -319,7 +319,7 @@ class SqliteHistory:
                 if record.act:
                     record.result = record.act(connection)
             if not records:  # a trial: does the disk take a page again?
-                connection.execute(f"PRAGMA user_version = {versions.CURRENT}")
+                connection.execute(f"PRAGMA user_version = {schema_versions.CURRENT}")
             connection.execute("COMMIT")
             self._commits += 1
         except BaseException:

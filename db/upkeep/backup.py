@@ -1,4 +1,4 @@
-"""A copy of the history in one file, made while it is in use; and the way back."""
+"""Backup into one file while the history is in use, and restore."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.values.errors import HistoryUnavailable, ManywaysError
-from db.sqlite import files, ours, versions
-from db.sqlite.errors import NotOurHistory
+from db.sqlite import files, ours, schema_versions
+from db.sqlite.refusals import NotOurHistory
 
 
 class NotAHistory(ManywaysError):
@@ -93,12 +93,12 @@ def _examine(copy: Path) -> None:
         if not ours.check(copy) or not files.is_sound(copy):
             raise NotAHistory(copy)
         with closing(files.connect_to_read(copy)) as connection:
-            version = versions.version_of(connection)
+            version = schema_versions.version_of(connection)
     except (sqlite3.Error, NotOurHistory) as error:
         raise NotAHistory(copy) from error
     if not version:  # nothing is in it yet
         raise NotAHistory(copy)
-    versions.check(version)
+    schema_versions.check(version)
 
 
 def _set_aside(path: Path) -> Path | None:

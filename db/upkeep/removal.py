@@ -1,4 +1,4 @@
-"""What goes from the history: a few rows at a time, the oldest first, never what still runs.
+"""Removal of old rows: a few at a time, the oldest first, never what still runs.
 
 A run's goal and plan go with the last text of its calls, and the run with the last of its calls;
 where it asked nobody, by its own age.
@@ -13,8 +13,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from db.lists import filters, keys, search
-from db.lists.keys import first_since
+from db.lists import conditions, paging, search
+from db.lists.paging import first_since
 
 DAY = 24 * 3600.0
 
@@ -44,7 +44,7 @@ _ASKED_NOBODY = """
 """
 _FORGET_ASKED = f"""
     DELETE FROM run_asked
-     WHERE provider IN ({filters.each("provider", "run_asked")})
+     WHERE provider IN ({conditions.each("provider", "run_asked")})
        AND number IN (SELECT value FROM json_each(?))
 """
 
@@ -61,7 +61,7 @@ def remove_texts(connection: sqlite3.Connection, before: float, rows: int) -> Sl
          ORDER BY call_id
          LIMIT ?
         """,
-        first_since(connection, keys.CALLS, before),
+        first_since(connection, paging.CALLS, before),
         before,
         rows,
     )
@@ -77,7 +77,7 @@ def _remove_goals(connection: sqlite3.Connection, before: float, rows: int) -> S
     numbers = _ids(
         connection,
         f"SELECT number FROM {_ASKED_NOBODY} ORDER BY number LIMIT ?",
-        first_since(connection, keys.RUNS, before),
+        first_since(connection, paging.RUNS, before),
         before,
         rows,
     )
@@ -87,7 +87,7 @@ def _remove_goals(connection: sqlite3.Connection, before: float, rows: int) -> S
 
 def goals_to_go(connection: sqlite3.Connection, before: float) -> int:
     """How many runs that asked nobody began before then and still have their words."""
-    high = first_since(connection, keys.RUNS, before)
+    high = first_since(connection, paging.RUNS, before)
     row = connection.execute(f"SELECT count(*) FROM {_ASKED_NOBODY}", (high, before)).fetchone()
     return int(row[0])
 
@@ -102,7 +102,7 @@ def remove_numbers(connection: sqlite3.Connection, before: float, rows: int) -> 
          ORDER BY id
          LIMIT ?
         """,
-        first_since(connection, keys.CALLS, before),
+        first_since(connection, paging.CALLS, before),
         before,
         rows,
     )
@@ -125,7 +125,7 @@ def _remove_runs(connection: sqlite3.Connection, before: float, rows: int) -> Sl
          ORDER BY number
          LIMIT ?
         """,
-        first_since(connection, keys.RUNS, before),
+        first_since(connection, paging.RUNS, before),
         before,
         rows,
     )

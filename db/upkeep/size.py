@@ -9,8 +9,8 @@ from pathlib import Path
 
 from core.values.history.filters import EVERY_CALL, EVERY_RUN
 from core.values.history.retention import HistorySize, Removal
-from db.lists import keys
-from db.lists.keys import ends, first_since
+from db.lists import paging
+from db.lists.paging import ends, first_since
 from db.sqlite import files
 from db.upkeep.removal import goals_to_go
 
@@ -23,7 +23,7 @@ def usage_of(connection: sqlite3.Connection, path: Path) -> HistorySize:
     size, pages, unused = pages_of(connection)
     log = files.beside(path, "-wal")
     first_text = _first_text(connection)
-    calls = keys.count(connection, keys.CALLS, EVERY_CALL)
+    calls = paging.count(connection, paging.CALLS, EVERY_CALL)
     texts = calls - _calls(connection, 0, first_text)
     return HistorySize(
         path=path,
@@ -34,7 +34,7 @@ def usage_of(connection: sqlite3.Connection, path: Path) -> HistorySize:
         disk_free_bytes=shutil.disk_usage(path.parent).free,
         calls=calls,
         texts=texts,
-        runs=keys.count(connection, keys.RUNS, EVERY_RUN),
+        runs=paging.count(connection, paging.RUNS, EVERY_RUN),
         oldest_call=_oldest(connection),
         oldest_text=_began(connection, first_text) if texts else None,
     )
@@ -51,7 +51,7 @@ def removal_by(
     text_bytes = _bytes_a_text(connection)
     first_text = _first_text(connection)
     texts_end, calls_end = (
-        0 if before is None else first_since(connection, keys.CALLS, before)
+        0 if before is None else first_since(connection, paging.CALLS, before)
         for before in (texts_before, numbers_before)
     )
     texts_end = max(texts_end, calls_end)
@@ -92,14 +92,14 @@ def _used(connection: sqlite3.Connection) -> int:
 def _calls(connection: sqlite3.Connection, low: int, high: float) -> int:
     """Those with an id from `low` up to but without `high`."""
     (number,) = connection.execute(
-        "SELECT count(*) FROM call WHERE id >= ? AND id < ?", (low, min(high, keys.MOST))
+        "SELECT count(*) FROM call WHERE id >= ? AND id < ?", (low, min(high, paging.MOST))
     ).fetchone()
     return int(number)
 
 
 def _first_text(connection: sqlite3.Connection) -> int:
     (first,) = connection.execute("SELECT min(call_id) FROM call_text").fetchone()
-    return keys.MOST - 1 if first is None else int(first)
+    return paging.MOST - 1 if first is None else int(first)
 
 
 def _oldest(connection: sqlite3.Connection) -> float | None:

@@ -22,7 +22,7 @@ from core.values.errors import HistoryUnavailable
 from core.values.outcomes import ErrorKind
 from core.values.runs import RunRecord, RunRequest
 from db.lists.queries import Archive
-from db.sqlite.errors import HistoryInUse
+from db.sqlite.refusals import HistoryInUse
 from db.sqlite.writer import SqliteHistory
 
 resource = pytest.importorskip("resource")  # a full disk is made with it
@@ -566,8 +566,9 @@ def test_a_long_lock_spools_outcomes_and_turns_intents_away(path, history, impat
             intent = history.begin(attempt(history), HELLO)
             await history.end(answered(begun), "paid for")
             assert history.degraded.startswith("Another program")
-            with pytest.raises(HistoryUnavailable, match="Another program"):
+            with pytest.raises(HistoryUnavailable, match="Another program") as refused:
                 await intent
+            assert refused.value.action == "Close the other program, then try again."
 
     asyncio.run(during())
     assert history._requests == {}  # of those who were turned away nothing is kept

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from core.values.history.filters import CallFilter, RunFilter
-from db.lists import filters, keys
+from db.lists import conditions, paging
 from db.sqlite import files
 from db.sqlite.rows import CALL_COLUMNS, RUN_COLUMNS
 
@@ -29,7 +29,7 @@ def connection(tmp_path_factory):
 
 @pytest.fixture(params=[0, 30_000], ids=["by scan", "by index"])
 def way(request, monkeypatch):
-    monkeypatch.setattr(keys, "_FEW", request.param)
+    monkeypatch.setattr(paging, "_FEW", request.param)
 
 
 def fill(connection, rng):
@@ -98,8 +98,8 @@ def insert(connection, table, columns, row):
     connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", values)
 
 
-def scanned(connection, listed, wanted, before=keys.MOST):
-    where, values = filters.where(wanted)
+def scanned(connection, listed, wanted, before=paging.MOST):
+    where, values = conditions.where(wanted)
     rows = connection.execute(
         f"""
         SELECT {listed.key} FROM {listed.table} NOT INDEXED
@@ -153,8 +153,8 @@ RUN_FILTERS = [
     {"saved": False, "status": ("failed",)},
 ]
 CASES = [
-    *((keys.CALLS, CallFilter(**wanted)) for wanted in CALL_FILTERS),
-    *((keys.RUNS, RunFilter(**wanted)) for wanted in RUN_FILTERS),
+    *((paging.CALLS, CallFilter(**wanted)) for wanted in CALL_FILTERS),
+    *((paging.RUNS, RunFilter(**wanted)) for wanted in RUN_FILTERS),
 ]
 
 
@@ -162,15 +162,15 @@ CASES = [
 @pytest.mark.parametrize(("listed", "wanted"), CASES)
 def test_counts_and_pages_are_those_of_a_scan(listed, wanted, connection):
     found = scanned(connection, listed, wanted)
-    assert keys.count(connection, listed, wanted) == len(found)
+    assert paging.count(connection, listed, wanted) == len(found)
     offsets = {0, 1, 25, 400, len(found) // 2, max(0, len(found) - 3), len(found), len(found) + 30}
     for offset, limit in product(sorted(offsets), (1, 25)):
-        page = keys.page(connection, listed, wanted, limit=limit, offset=offset)
+        page = paging.page(connection, listed, wanted, limit=limit, offset=offset)
         assert page == found[offset : offset + limit]
     for before in (0, 1, 500, 3_001):
         below = scanned(connection, listed, wanted, before)
         for offset in (0, 40):
-            page = keys.page(connection, listed, wanted, limit=25, offset=offset, before=before)
+            page = paging.page(connection, listed, wanted, limit=25, offset=offset, before=before)
             assert page == below[offset : offset + 25]
 
 
@@ -185,14 +185,14 @@ def test_a_filter_finds_some_of_everything(connection):
 
 
 def test_with_a_filter_no_more_are_counted_than_is_cared_for(connection, monkeypatch):
-    monkeypatch.setattr(keys, "COUNTED_TO", 20)
-    assert keys.count(connection, keys.CALLS, CallFilter(provider=("a",))) == 20
-    assert keys.count(connection, keys.RUNS, RunFilter(provider=("a",))) == 20
-    assert keys.count(connection, keys.CALLS, CallFilter()) > 3_000
+    monkeypatch.setattr(paging, "COUNTED_TO", 20)
+    assert paging.count(connection, paging.CALLS, CallFilter(provider=("a",))) == 20
+    assert paging.count(connection, paging.RUNS, RunFilter(provider=("a",))) == 20
+    assert paging.count(connection, paging.CALLS, CallFilter()) > 3_000
 
 
 def test_nothing_counts_as_nothing(tmp_path):
     with closing(files.connect(tmp_path / "x.db", busy_timeout=1.0)) as empty:
         for listed, wanted in CASES:
-            assert keys.count(empty, listed, wanted) == 0
-            assert keys.page(empty, listed, wanted, limit=25, offset=25) == []
+            assert paging.count(empty, listed, wanted) == 0
+            assert paging.page(empty, listed, wanted, limit=25, offset=25) == []

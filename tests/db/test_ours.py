@@ -15,7 +15,7 @@ import pytest
 
 from core.values.errors import HistoryUnavailable
 from db.sqlite import files
-from db.sqlite.errors import NotOurHistory
+from db.sqlite.refusals import NotOurHistory
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup
 from tests.db.old_files import SCHEMA_9

@@ -149,7 +149,7 @@ def test_an_empty_page_of_runs_has_its_types(archive):
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ({}, ["r3", "r2", "r1", "r0"]),
+        ({}, ["r6", "r5", "r4", "r3", "r2", "r1", "r0"]),
         ({"provider": ("google", "kimi")}, ["r3", "r2", "r1"]),
         ({"provider": ("anthropic",)}, ["r3", "r1"]),  # asked, whoever answered
         ({"provider": ("deepseek",)}, []),
@@ -161,7 +161,14 @@ def test_an_empty_page_of_runs_has_its_types(archive):
         ({"model": ("claude",)}, ["r3", "r1"]),
         ({"provider": ("google",), "model": ("claude",)}, []),  # which is not google's
         ({"strategy": ("priority",)}, ["r3"]),
-        ({"status": ("failed", "cancelled")}, ["r3", "r0"]),
+        ({"status": ("failed", "cancelled")}, ["r6", "r3", "r0"]),
+        ({"status": ("completed",)}, ["r5", "r4", "r2", "r1"]),
+        ({"status": ("planned",)}, ["r4"]),  # a plan that nobody has begun to carry out
+        ({"status": ("limited",)}, ["r6"]),
+        ({"status": ("limited", "planned", "cancelled")}, ["r6", "r4", "r0"]),
+        ({"status": ("limited", "failed")}, ["r6", "r3"]),
+        ({"status": ("planned",), "text": "plan"}, ["r4"]),
+        ({"status": ("planned",), "error_kind": ("limit",)}, []),
         ({"error_kind": ("deadline",)}, ["r3"]),
         ({"simulated": True}, ["r1"]),
         ({"since": START + 1, "until": START + 3}, ["r2", "r1"]),
@@ -172,11 +179,15 @@ def test_an_empty_page_of_runs_has_its_types(archive):
 )
 def test_a_filter_finds_its_runs(wanted, found, history, archive):
     done = {"status": "completed"}
+    looked_at = {"request": RunRequest("Plan it", source="ui", approve=True), "plan": "{}"}
     runs = [
         a_run("r0", status="cancelled"),
         a_run("r1", 1, **done, provider="google", plan='{"why": "Tea first"}', simulated=True),
         a_run("r2", 2, **done, provider="kimi", model="gpt-5", goal="make tea"),
         a_run("r3", 3, status="failed", error_kind="deadline", strategy="priority"),
+        a_run("r4", 4, **done, **looked_at, execution={"begun": False}),
+        a_run("r5", 5, **done, **looked_at, execution={"begun": True}),
+        a_run("r6", 6, status="failed", error_kind="limit"),
     ]
     fill(
         history,

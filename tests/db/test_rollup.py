@@ -20,7 +20,7 @@ from db.figures.figures import SUMS
 from db.figures.quantiles import PERCENTILES, quantiles
 from db.sample.believable import believable
 from db.sample.fill import fill
-from db.sqlite import files, versions
+from db.sqlite import files, schema_versions
 from db.sqlite.records import put
 from db.sqlite.rows import CALL, RUN, call_row, run_row
 from db.sqlite.writer import _mark_interrupted
@@ -170,7 +170,7 @@ AS_BEGUN = ["run_id", "ordinal", "step", "provider", "model", "started_at", "sim
 def test_whatever_is_written_the_rollups_are_those_of_the_rows(groups, rng):
     """Outcomes without intents, twice and changed; taken back ones; a process that died."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        versions.bring_up(connection)
+        schema_versions.bring_up(connection)
         begun, ended, going = set(), set(), set()  # calls and runs; calls; runs
         calls = {}  # as each began
         for group in groups:

@@ -13,13 +13,13 @@ from core.values.periods import Period
 from db.choices import Choices
 from db.figures.performance import Performance
 from db.lists.queries import Archive
-from db.sqlite import files, versions
-from db.sqlite.errors import HistoryTooNew, HistoryTooOld
+from db.sqlite import files, schema_versions
 from db.sqlite.ours import APPLICATION_ID
+from db.sqlite.refusals import HistoryTooNew, HistoryTooOld
 from db.sqlite.writer import SqliteHistory
 from tests.db.old_files import old_file
 
-OLD = range(versions.OLDEST, versions.CURRENT)
+OLD = range(schema_versions.OLDEST, schema_versions.CURRENT)
 
 
 def of(path, sql):
@@ -59,7 +59,7 @@ def test_a_new_file_is_made_of_the_models(new):
     tables = [table.name for table in db.schema.SQLModel.metadata.sorted_tables]
     assert set(tables) == {name for name, what in found.items() if isinstance(what, list)}
     assert found["call_rollup"][1] == [("table", 1)]  # without row ids
-    assert of(new, "PRAGMA user_version") == [(versions.CURRENT,)]
+    assert of(new, "PRAGMA user_version") == [(schema_versions.CURRENT,)]
 
 
 @pytest.fixture(params=OLD)
@@ -129,8 +129,8 @@ def test_a_step_that_fails_leaves_the_version_before_it_whole(tmp_path):
 @pytest.mark.parametrize(
     ("version", "error", "says"),
     [
-        (versions.CURRENT + 1, HistoryTooNew, "newer Manyways"),
-        (versions.OLDEST - 1, HistoryTooOld, "open it once with Manyways 1.0"),
+        (schema_versions.CURRENT + 1, HistoryTooNew, "newer Manyways"),
+        (schema_versions.OLDEST - 1, HistoryTooOld, "open it once with Manyways 1.0"),
         (1, HistoryTooOld, "set DATABASE_URL to another file"),
     ],
 )

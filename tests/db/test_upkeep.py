@@ -22,10 +22,10 @@ from core.values.history.retention import RetentionPolicy
 from core.values.outcomes import ErrorKind
 from core.values.runs import RunRecord, RunRequest
 from db.choices import Choices
-from db.lists.keys import CALLS, first_since
+from db.lists.paging import CALLS, first_since
 from db.lists.queries import Archive
 from db.sqlite import files
-from db.sqlite.errors import HistoryInUse, HistoryTooNew
+from db.sqlite.refusals import HistoryInUse, HistoryTooNew
 from db.sqlite.rows import CALL_COLUMNS
 from db.sqlite.writer import SqliteHistory
 from db.upkeep import backup, removal, upkeep

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.config.settings import read_settings
 from core.running.engine import Engine
 from core.ui import services
-from core.values.runs import RunRequest
+from core.values.runs import Limits, RunRequest
 from core.values.wording import money
 from core.web.run_documents import as_html, as_json, as_markdown
 from db.choices import Choices
@@ -455,11 +455,33 @@ def test_a_plan_that_waits_for_its_reader_says_so_in_the_list_and_beside_it(engi
     assert "Plan ready" in text(page)
     assert "Completed" not in text(page)
     finished(engine)  # here a plan was all that was asked for
-    assert [chip["word"] for chip in cells(shown(), "status")] == ["Completed", "Plan ready"]
+    page = shown()
+    assert [chip["word"] for chip in cells(page, "status")] == ["Completed", "Plan ready"]
+    assert "Plan ready" in page.multiselect(key="history_status").options
+    page = shown(view="runs", status="planned")
+    assert [chip["word"] for chip in cells(page, "status")] == ["Plan ready"]
     page = shown("run/run_plan", run=run_id)
     assert "Plan ready" in text(page)
     labels = [button.label for button in page.button]
     assert labels.index("Run these steps") < labels.index("Run again")
+
+
+def test_a_run_at_its_limit_says_so_in_the_list_beside_it_and_on_its_page(engine):
+    run_id = engine.submit(
+        RunRequest("Plan a picnic", source="ui", execute=True, limits=Limits(calls=1))
+    )
+    assert engine.runs.get(run_id).done.wait(30)
+    page = shown(view="runs", run=run_id)
+    assert [chip["word"] for chip in cells(page, "status")] == ["Limit reached"]
+    assert "Failed" not in text(page)
+    assert "Limit reached" in page.multiselect(key="history_status").options
+    assert "Limit reached" in page.multiselect(key="history_error_kind").options
+    finished(engine)
+    page = shown(view="runs", status="limited")
+    assert [chip["word"] for chip in cells(page, "status")] == ["Limit reached"]
+    page = shown("run/run_plan", run=run_id)
+    assert "Limit reached" in text(page)
+    assert "Limit reached" in as_markdown(engine.runs.get(run_id))
 
 
 def test_what_one_call_cost_is_said_alike_in_the_list_and_in_its_drawer(engine, yard):

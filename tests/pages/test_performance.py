@@ -17,10 +17,10 @@ from streamlit.testing.v1 import AppTest
 from core.config.settings import read_settings
 from core.running.engine import Engine
 from core.ui import services
-from core.ui.performance import figures as reads
-from core.ui.performance.figures import Asked, Question
+from core.ui.performance import period_data as reads
 from core.ui.performance.links import Scope
 from core.ui.performance.panels import PANELS
+from core.ui.performance.period_data import Asked, Question
 from core.ui.performance.table import doubt
 from core.values import periods
 from core.values.history.filters import filter_from, run_filter_from
@@ -254,9 +254,9 @@ def test_a_history_that_cannot_be_read_is_said_in_words(tmp_path):
 
 def test_drawing_the_same_again_reads_nothing_anew(full):
     page = opened(period="30d")
-    kept = page.session_state["performance_reading"]
+    kept = page.session_state["performance_data"]
     page.run()
-    assert page.session_state["performance_reading"] is kept
+    assert page.session_state["performance_data"] is kept
 
 
 # -- what is said of calls that were really made

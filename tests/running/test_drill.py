@@ -12,7 +12,7 @@ from core.routing.strategies import STRATEGIES
 from core.values.calls import Message, Reply, Request
 from core.values.errors import AllProvidersFailed
 from core.values.outcomes import ErrorKind
-from core.values.wording import story
+from core.values.telling.run_story import story
 from db.lists.queries import Archive
 from tests.running.desk import ran, running
 

@@ -23,7 +23,7 @@ from core.providers.connect import connect
 from core.routing.router import MultiProviderStrategy
 from core.running.run import Run
 from core.running.run_json import run_as_json
-from core.running.steps.orchestrator import AutonomousOrchestrator, Outcome
+from core.running.steps.orchestrator import AutonomousOrchestrator, WorkResult
 from core.running.steps.step_prompt import SKIPPED
 from core.values.errors import BadRequest
 from core.values.runs import Limits, RunRequest
@@ -732,7 +732,7 @@ def test_the_stream_tells_each_step(tmp_path: Path, yard: Yard) -> None:
 
 
 def test_the_orchestrator_plans_and_carries_out_a_goal_by_itself(yard: Yard) -> None:
-    async def both() -> Outcome:
+    async def both() -> WorkResult:
         providers = connect(yard.env("openai"))
         orchestrator = AutonomousOrchestrator(LLMPlanner(MultiProviderStrategy(providers)))
         try:

@@ -26,7 +26,7 @@ from core.values.errors import ProviderError, RunError
 from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS
 from core.values.runs import RunRecord, RunRequest
-from core.values.wording import help_with
+from core.values.telling.attempts import help_with
 from db.lists import export
 from db.lists.queries import Archive
 from db.sqlite.decisions import decisions_from, decisions_text

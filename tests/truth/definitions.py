@@ -104,6 +104,7 @@ class Rows:
         calls = self.calls_by_run.get(run["id"], ())
         return run["status"] == "completed" and any(
             failed["status"] == "failed"
+            and failed["error_kind"] != "internal"  # which is nobody's but ours
             and not failed["drilled"]
             and answer["status"] == "ok"
             and answer["step"] == failed["step"]

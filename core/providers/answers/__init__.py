@@ -1,4 +1,4 @@
-"""What a vendor sent, read: an answer, or a failure and what it means; one reading for all.
+"""Parsers of what vendors send: answers, and failures with their error kinds; one for all.
 
 Why it is as it is:
 

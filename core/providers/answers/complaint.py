@@ -1,4 +1,4 @@
-"""What a vendor says is the matter, whatever the shape in which it says it."""
+"""The message, code and field of a vendor's error body, whatever its shape."""
 
 from __future__ import annotations
 

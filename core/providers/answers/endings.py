@@ -1,4 +1,4 @@
-"""How an answer ended: whole, cut off, or not an answer at all, by the reason that is given."""
+"""Finish reasons: whether an answer is whole, cut off at its length, or a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a vendor's failure becomes: one error of ours, from its body or an SDK's exception."""
+"""From an HTTP error or an SDK's exception to a ProviderError."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON that a vendor sends: event by event, or whole where it did not stream after all."""
+"""The JSON events of a stream, or of one whole body where the vendor did not stream."""
 
 from __future__ import annotations
 

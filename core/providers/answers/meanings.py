@@ -1,4 +1,4 @@
-"""What a vendor's failure means, by status, code and words: one table for all of them.
+"""The table of rules that tell the error kind of a failure by its status, code and words.
 
 Vendors' status codes lie: an empty account is a 400 at one and a 429 at another, an outage is a
 400 at a third, and gateways pass all of it on as they like. So words come before codes, and the

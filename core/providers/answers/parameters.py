@@ -1,4 +1,4 @@
-"""Which part of a request a vendor refuses: one that it can do without, or what is asked itself."""
+"""Which request parameter a vendor rejects, and whether the request can do without it."""
 
 from __future__ import annotations
 

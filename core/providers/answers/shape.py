@@ -1,4 +1,4 @@
-"""The types of a reply: SDKs pass on whatever JSON a vendor sent, our records do not."""
+"""Type checks of replies: an SDK passes on any JSON that a vendor sent, a record does not."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _FOR_ALL = {"limit", "deadline", "no_provider_configured", "internal"}
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WorkResult:
     """`results` are the steps' texts in the plan's order; `answer` is the one to the goal."""
 
     planned: Planned
@@ -60,7 +60,7 @@ class AutonomousOrchestrator:
     def __init__(self, planner: LLMPlanner) -> None:
         self._planner = planner
 
-    async def plan_and_execute(self, goal: str) -> Outcome:
+    async def plan_and_execute(self, goal: str) -> WorkResult:
         """Plan `goal`, carry out every step, and answer it.
 
         Raises:
@@ -71,7 +71,7 @@ class AutonomousOrchestrator:
         planned = await self.plan(asked, ask)
         results = await self.carry_out(asked, Work(planned.plan), ask)
         last = len(planned.plan.steps)
-        return Outcome(planned, tuple(results[index] for index in range(last)), results[last])
+        return WorkResult(planned, tuple(results[index] for index in range(last)), results[last])
 
     async def plan(self, asked: RunRequest, ask: Ask) -> Planned:
         return await self._planner.create_plan(

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.planning.plan import Plan, PlanStep
-from core.values.calls import Attempt, CallStatus
+from core.values.calls import Attempt
 from core.values.thinking import answer_so_far
 
 StepState = Literal["waiting", "running", "done", "failed", "skipped"]
 SIDE_BY_SIDE = 3  # steps at once, unless the user says otherwise
 MOST_SIDE_BY_SIDE = 10
-_FAILED: tuple[CallStatus, ...] = ("failed",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def _state(
         return "failed"
     if live or not mine:  # what failed before is to be tried again
         return "waiting"
-    return "failed" if mine[-1].status in _FAILED else "waiting"
+    return "failed" if mine[-1].status == "failed" else "waiting"
 
 
 def _text(state: StepState, mine: Sequence[Attempt], texts: Mapping[int, str]) -> str:

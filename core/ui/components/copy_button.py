@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from core.ui.components.component import component
 
-import streamlit as st
-
-_HERE = Path(__file__)
-
-_component = st.components.v2.component(
+_component = component(
     "manyways_copy_button",
-    html=(
+    __file__,
+    (
         '<button type="button"><span class="icon" aria-hidden="true">content_copy</span>'
         '<span class="label"></span></button><span role="status" class="unseen"></span>'
     ),
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
 )
 
 

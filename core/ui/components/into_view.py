@@ -1,4 +1,4 @@
-"""Bring what somebody wants to see into view, where it begins in the window's lower half."""
+"""Scrolls what somebody wants to see into view, where it begins in the window's lower half."""
 
 from __future__ import annotations
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import streamlit as st
 
-_HERE = Path(__file__)
+from core.ui.components.component import component
 
-_component = st.components.v2.component(
+_component = component(
     "manyways_order_list",
-    html=(
+    __file__,
+    (
         "<ol></ol>"
         '<p id="how" class="unseen">The arrow keys move it; Home and End move it all the way.</p>'
         '<p role="status" class="unseen"></p>'
     ),
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Under a run's attempts: who was set up and yet not asked, and why."""
+"""The list of providers that were set up and yet not asked, with the reasons."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from core.routing.skips import passed_over
 from core.ui import show
 from core.values.registry import label_of
 from core.values.runs import RunRecord
-from core.values.wording import moment_near, skip_in_short
+from core.values.telling.attempts import skip_in_short
+from core.values.wording import moment_near
 
 
 def passed_over_view(run: RunRecord) -> None:

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-
-import streamlit as st
 
 from core.planning.plan import Plan, waves
+from core.ui.components.component import component
 from core.values.statuses import STATUSES
 
-_HERE = Path(__file__)
-
-_component = st.components.v2.component(
-    "manyways_plan_graph",
-    html="<ol></ol>",
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_component = component("manyways_plan_graph", __file__, "<ol></ol>")
 
 
 def plan_graph(plan: Plan, states: Mapping[int, str] | None = None) -> None:

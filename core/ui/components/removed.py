@@ -1,4 +1,4 @@
-"""What a figure leads to after its calls were removed, in words."""
+"""What to say where the calls behind a figure have been removed."""
 
 from __future__ import annotations
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from core.running.run import Run
 from core.running.totals import call_cost
+from core.ui.components.component import component
 from core.values.calls import Attempt
 from core.values.registry import label_of
 from core.values.statuses import STATUSES
-from core.values.wording import attempt_in_words, seconds_in_words, step_in_words
+from core.values.telling.attempts import attempt_in_words
+from core.values.wording import seconds_in_words, step_in_words
 
-_HERE = Path(__file__)
-
-_component = st.components.v2.component(
-    "manyways_waterfall",
-    html='<div role="table"></div><p role="status" class="unseen"></p>',
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
+_component = component(
+    "manyways_waterfall", __file__, '<div role="table"></div><p role="status" class="unseen"></p>'
 )
 
 

@@ -1,4 +1,4 @@
-"""Who would answer now, and why: asked of the engine, shown on the Run page and in the strip."""
+"""The panel of who would answer now, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters that no field in view shows: each said in words, and taken away by a click."""
+"""Chips for the filters that have no field: each in words, and removed by a click."""
 
 from __future__ import annotations
 

@@ -21,19 +21,12 @@ from core.ui.services import services
 from core.values.calls import Attempt
 from core.values.history import marks
 from core.values.history.words import terms_of
-from core.values.outcomes import OUTCOMES
 from core.values.registry import label_of
 from core.values.runs import RunRecord
 from core.values.statuses import STATUSES
+from core.values.telling.attempts import attempt_in_words, chain, order_in_words
 from core.values.thinking import told_apart
-from core.values.wording import (
-    attempt_in_words,
-    chain,
-    listed,
-    order_in_words,
-    seconds_in_words,
-    step_in_words,
-)
+from core.values.wording import listed, seconds_in_words, step_in_words
 
 _LONGEST, _LONGEST_PAGE = 20_000, 400_000  # characters of one text, in a drawer and on its page
 
@@ -137,7 +130,7 @@ def _call_head(call: Attempt, *, whole: bool, text: str) -> None:
         st.caption("What it said")
         st.code(call.message, language=None, wrap_lines=True)
     if call.error_kind is not None:
-        st.caption(show.plain(OUTCOMES[call.error_kind].action))
+        st.caption(show.plain(call.error_kind.outcome.action))
 
 
 def _call_facts(call: Attempt, run: RunRecord | None) -> Mapping[str, str | None]:

@@ -13,9 +13,9 @@ import streamlit as st
 from core.ui import show
 from core.ui.address import redraw
 from core.ui.components.removed import removed_in_words
-from core.ui.history import details, filters, rows
-from core.ui.history.filters import Asked
-from core.ui.history.table import table
+from core.ui.history import details, filter_bar, list_rows
+from core.ui.history.filter_bar import HistoryQuery
+from core.ui.history.list_table import table
 from core.ui.services import services
 from core.values.errors import BadRequest, HistoryUnavailable
 from core.values.history.filters import COUNTED_TO, EVERY_CALL, EVERY_RUN, RANKED_AMONG, CallFilter
@@ -30,17 +30,17 @@ _LOOK_EVERY = 1.0  # seconds between two looks at whether anything is new
 _WORDS = {"runs": ("run", "runs"), "calls": ("call", "calls")}
 
 
-class Question(NamedTuple):
-    """What was read, and what of: the same question needs no second reading."""
+class HistoryKey(NamedTuple):
+    """What was asked of which version: under the same key nothing is read again."""
 
     version: int
-    asked: Asked
+    asked: HistoryQuery
     wanted: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    question: Question
+class HistoryData:
+    key: HistoryKey
     count: int
     page: int
     pages: int
@@ -52,47 +52,47 @@ class Reading:
 
 
 def _history() -> None:
-    now = filters.asked()
+    now = filter_bar.asked()
     try:
-        reading = _read(now)
+        data = _read(now)
     except BadRequest as error:
         st.warning(show.plain(f"{error} Clear the filters to see everything."))
         _clear_button()
         return
-    if not reading.ever:
+    if not data.ever:
         _nothing_yet()
-        _watch(reading, drawn=False)
+        _watch(data, drawn=False)
         return
-    _top(reading)
-    filters.bar(now, reading.models)
-    _count_line(reading)
-    if removed := _removed(reading.question.wanted):
+    _top(data)
+    filter_bar.bar(now, data.models)
+    _count_line(data)
+    if removed := _removed(data.key.wanted):
         st.caption(removed)
-    if reading.count:
-        _list(reading)
+    if data.count:
+        _list(data)
     else:
         _nothing_found(now)
     drawn = _drawer()
-    _watch(reading, drawn=drawn)
+    _watch(data, drawn=drawn)
 
 
-# -- reading, once for each state of the history
+# -- data, once for each state of the history
 
 
-def _read(now: Asked) -> Reading:
+def _read(now: HistoryQuery) -> HistoryData:
     records = services().records
-    question = Question(records.version(), now, now.wanted(now=time.time()))
-    kept: Reading | None = st.session_state.get("history_reading")
-    if kept and kept.question == question:
+    key = HistoryKey(records.version(), now, now.wanted(now=time.time()))
+    kept: HistoryData | None = st.session_state.get("history_data")
+    if kept and kept.key == key:
         return kept
     with st.skeleton(height=600):
-        reading = _read_anew(records, question)
-    st.session_state["history_reading"] = reading
-    return reading
+        data = _read_anew(records, key)
+    st.session_state["history_data"] = data
+    return data
 
 
-def _read_anew(records: Records, question: Question) -> Reading:
-    now, wanted = question.asked, question.wanted
+def _read_anew(records: Records, key: HistoryKey) -> HistoryData:
+    now, wanted = key.asked, key.wanted
     calls = isinstance(wanted, CallFilter)
     count = records.count_calls(wanted) if calls else records.count_runs(wanted)
     reach = min(count, RANKED_AMONG) if now.ranked else count
@@ -101,8 +101,8 @@ def _read_anew(records: Records, question: Question) -> Reading:
     ask = records.page_of_calls if calls else records.page_of_runs
     frame = ask(wanted=wanted, limit=_PAGE, page=page, ranked=now.ranked)
     runs = [run for run in frame["run_id"].unique() if run] if calls else []
-    return Reading(
-        question,
+    return HistoryData(
+        key,
         count,
         page,
         pages,
@@ -117,17 +117,17 @@ def _read_anew(records: Records, question: Question) -> Reading:
 # -- the list
 
 
-def _top(reading: Reading) -> None:
-    now = reading.question.asked
+def _top(data: HistoryData) -> None:
+    now = data.key.asked
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        filters.view_switch(now)
+        filter_bar.view_switch(now)
         st.space("stretch")
-        filters.saved(now)
+        filter_bar.saved(now)
         _export(now)
 
 
-def _export(now: Asked) -> None:
-    query = filters.export_query(now, moment=time.time())
+def _export(now: HistoryQuery) -> None:
+    query = filter_bar.export_query(now, moment=time.time())
     with st.popover("Export", icon=":material/download:", key="export"):
         one = _WORDS[now.view][0]
         st.caption(f"Every {one} that these filters let through, not only this page.")
@@ -147,22 +147,22 @@ def _export(now: Asked) -> None:
         )
 
 
-def _count_line(reading: Reading) -> None:
-    now = reading.question.asked
+def _count_line(data: HistoryData) -> None:
+    now = data.key.asked
     one, many = _WORDS[now.view]
-    capped = reading.question.wanted.costly and reading.count >= COUNTED_TO
+    capped = data.key.wanted.costly and data.count >= COUNTED_TO
     more = " or more" if capped else ""
-    words = f"{reading.count:,}{more} {one if reading.count == 1 else many}"
+    words = f"{data.count:,}{more} {one if data.count == 1 else many}"
     if now.filters:
         words += " with these filters"
-    if reading.pages > 1:
-        first = (reading.page - 1) * _PAGE + 1
-        words += f", {first:,} to {first + len(reading.frame) - 1:,} shown"
+    if data.pages > 1:
+        first = (data.page - 1) * _PAGE + 1
+        words += f", {first:,} to {first + len(data.frame) - 1:,} shown"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(words)
         if now.text:
             st.space("stretch")
-            filters.sort_switch(now)
+            filter_bar.sort_switch(now)
 
 
 def _removed(wanted: Any) -> str:
@@ -174,17 +174,19 @@ def _removed(wanted: Any) -> str:
     return removed_in_words(period, until, zone(st.context.timezone))
 
 
-def _list(reading: Reading) -> None:
-    now = reading.question.asked
+def _list(data: HistoryData) -> None:
+    now = data.key.asked
     calls = now.view == "calls"
-    address = f"?{now.address(page=reading.page)}&{'call' if calls else 'run'}="
+    address = f"?{now.address(page=data.page)}&{'call' if calls else 'run'}="
     searching = bool(now.text)
-    columns = rows.columns(rows.CALL_COLUMNS if calls else rows.RUN_COLUMNS, searching=searching)
-    how = rows.How(st.context.timezone, address, searching)
+    columns = list_rows.columns(
+        list_rows.CALL_COLUMNS if calls else list_rows.RUN_COLUMNS, searching=searching
+    )
+    how = list_rows.How(st.context.timezone, address, searching)
     shown = (
-        rows.call_rows(reading.frame, reading.chains, reading.steps, how=how)
+        list_rows.call_rows(data.frame, data.chains, data.steps, how=how)
         if calls
-        else rows.run_rows(reading.frame, how=how)
+        else list_rows.run_rows(data.frame, how=how)
     )
     table(
         columns,
@@ -194,35 +196,35 @@ def _list(reading: Reading) -> None:
         picked=st.query_params.get("call" if calls else "run"),
         on_open=_open_call if calls else _open_run,
     )
-    if reading.pages > 1:
-        _turn(reading)
+    if data.pages > 1:
+        _turn(data)
 
 
-def _turn(reading: Reading) -> None:
-    if st.session_state.get("history_page") != reading.page:
-        st.session_state["history_page"] = reading.page
+def _turn(data: HistoryData) -> None:
+    if st.session_state.get("history_page") != data.page:
+        st.session_state["history_page"] = data.page
     with st.container(horizontal=True, horizontal_alignment="center"):
-        st.pagination(reading.pages, max_visible_pages=9, key="history_page", on_change=_turned)
+        st.pagination(data.pages, max_visible_pages=9, key="history_page", on_change=_turned)
 
 
 def _turned() -> None:
     page = st.session_state["history_page"]
-    filters.ask(page=str(page) if page > 1 else None)
+    filter_bar.ask(page=str(page) if page > 1 else None)
 
 
 # -- one of them, beside the list
 
 
 def _open_call(name: str) -> None:
-    filters.beside(call=name)
+    filter_bar.beside(call=name)
 
 
 def _open_run(name: str) -> None:
-    filters.beside(run=name)
+    filter_bar.beside(run=name)
 
 
 def _close() -> None:
-    filters.beside(call=None, run=None)
+    filter_bar.beside(call=None, run=None)
 
 
 def _drawer() -> bool:
@@ -241,7 +243,7 @@ def _call_drawer(address: str) -> None:
     if call is None:
         st.warning("There is no call at this address.")
         return
-    text = filters.asked().text
+    text = filter_bar.asked().text
     _live(
         lambda: details.call_view(details.call_of(address) or call, whole=False, text=text),
         call.status,
@@ -272,27 +274,27 @@ def _live(view: Callable[[], None], status: str) -> None:
 
 
 @st.fragment(run_every=_LOOK_EVERY)
-def _watch(reading: Reading, *, drawn: bool) -> None:
+def _watch(data: HistoryData, *, drawn: bool) -> None:
     """Look whether anything was recorded; read again only then.
 
     Whoever reads an older page, or one call beside the list, is told and not disturbed.
     """
     try:
         version = services().records.version()
-        if version == reading.question.version:
+        if version == data.key.version:
             return
-        if drawn or reading.page > 1:
-            _news(reading, version)
+        if drawn or data.page > 1:
+            _news(data, version)
             return
     except HistoryUnavailable:
         pass  # the page itself says so
     redraw()
 
 
-def _news(reading: Reading, version: int) -> None:
+def _news(data: HistoryData, version: int) -> None:
     known, count = st.session_state.get("history_news", (None, 0))
     if known != version:
-        wanted = reading.question.wanted
+        wanted = data.key.wanted
         records = services().records
         count = (
             records.count_calls(wanted)
@@ -300,14 +302,14 @@ def _news(reading: Reading, version: int) -> None:
             else records.count_runs(wanted)
         )
         st.session_state["history_news"] = (version, count)
-    new = count - reading.count
+    new = count - data.count
     if new > 0:
-        one, many = _WORDS[reading.question.asked.view]
+        one, many = _WORDS[data.key.asked.view]
         # Of the fragment alone a click would redraw no more than the fragment.
         if st.button(
             f"{new:,} new {one if new == 1 else many}, show", icon=":material/arrow_upward:"
         ):
-            filters.ask()
+            filter_bar.ask()
             st.rerun()
 
 
@@ -324,7 +326,7 @@ def _nothing_yet() -> None:
         st.page_link("run/run_plan.py", label="Run a plan", icon=":material/play_circle:")
 
 
-def _nothing_found(now: Asked) -> None:
+def _nothing_found(now: HistoryQuery) -> None:
     with st.container(border=True):
         st.markdown(f"**No {_WORDS[now.view][0]} matches these filters.**")
         st.markdown("Choose fewer, a longer time, or other words.")
@@ -333,7 +335,7 @@ def _nothing_found(now: Asked) -> None:
 
 def _clear_button() -> None:
     st.button(
-        "Clear filters", key="clear", icon=":material/filter_alt_off:", on_click=filters.clear
+        "Clear filters", key="clear", icon=":material/filter_alt_off:", on_click=filter_bar.clear
     )
 
 

@@ -1,4 +1,4 @@
-"""The figures of a period as cards, each against the period before."""
+"""The metric cards of a period, each beside the period before."""
 
 from __future__ import annotations
 
@@ -10,21 +10,14 @@ import streamlit as st
 
 from core.routing.ranking import PROVEN, wilson
 from core.ui import show
-from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
-from core.values.history.figures import FEWEST
-from core.values.outcomes import OUTCOMES, ErrorKind
-from core.values.wording import (
-    cost_parts,
-    count,
-    money,
-    percent,
-    seconds_in_words,
-    sentence,
-)
+from core.ui.performance.period_data import PeriodData
+from core.values.history.summary import FEWEST
+from core.values.outcomes import ErrorKind
+from core.values.wording import cost_parts, count, money, percent, seconds_in_words, sentence
 
 if TYPE_CHECKING:
-    from core.values.history.figures import Summary
+    from core.values.history.summary import Summary
 
 Colour = Literal["green", "red", "gray"]
 
@@ -44,23 +37,23 @@ class Card:
     value: str
     help: str
     delta: Delta | None
-    spark: str  # of Reading.sparks
+    spark: str  # of PeriodData.sparks
     links: Sequence[Link]
     note: str = ""  # what the value stands on, or leaves out
 
 
-def cards(reading: Reading, scope: Scope) -> None:
+def cards(data: PeriodData, scope: Scope) -> None:
     shown = [_success, _calls, _latency, _cost, _saved]
     with st.grid(len(shown), min_column_width=150, border=True) as grid:
         for make in shown:
             with grid.cell():
-                _draw(make(reading, scope), reading)
+                _draw(make(data, scope), data)
 
 
-def _draw(card: Card, reading: Reading) -> None:
+def _draw(card: Card, data: PeriodData) -> None:
     """The same lines in each, so that they stand side by side."""
     st.metric(card.label, show.plain(card.value), help=card.help)
-    if (spark := reading.sparks.get(card.spark)) is not None:
+    if (spark := data.sparks.get(card.spark)) is not None:
         st.vega_lite_chart(spark.spec, alt=spark.alt)
     with st.container(gap="xxsmall", height="stretch", vertical_alignment="bottom"):
         if card.delta:
@@ -79,9 +72,9 @@ def _said(delta: Delta) -> str:
     return f"{arrow} {show.plain(delta.words)}"
 
 
-def _success(reading: Reading, scope: Scope) -> Card:
-    now = reading.summary
-    rated = [kind for kind in reading.failures if OUTCOMES[ErrorKind(kind)].rated]
+def _success(data: PeriodData, scope: Scope) -> Card:
+    now = data.summary
+    rated = [kind for kind in data.failures if ErrorKind(kind).outcome.rated]
     links = []
     if rated:  # no reasons to choose by would be any reason
         links = [
@@ -95,7 +88,7 @@ def _success(reading: Reading, scope: Scope) -> Card:
         "unknown" if now.success_rate is None else percent(now.success_rate),
         "Answers among the calls that say something about a provider: a refusal, what you stopped"
         " and what nobody could have answered are left out.",
-        _rates(now, reading.before) or _no_comparison(reading),
+        _rates(now, data.before) or _no_comparison(data),
         "success",
         links,
         f"{now.ok:,} of {now.rated:,} calls that say something of it",
@@ -115,8 +108,8 @@ def _rates(now: Summary, before: Summary | None) -> Delta | None:
     return _delta(points, f"{abs(points):.1f} points", "better", "worse")
 
 
-def _calls(reading: Reading, scope: Scope) -> Card:
-    now, before = reading.summary, reading.before
+def _calls(data: PeriodData, scope: Scope) -> Card:
+    now, before = data.summary, data.before
     delta = None
     if before is not None and before.calls:
         more = now.calls - before.calls
@@ -125,14 +118,14 @@ def _calls(reading: Reading, scope: Scope) -> Card:
         "Calls",
         f"{now.calls:,}",
         "Requests sent to providers. A run makes one or more of them.",
-        delta or _no_comparison(reading),
+        delta or _no_comparison(data),
         "calls",
         [scope.calls(now.calls)],
     )
 
 
-def _latency(reading: Reading, scope: Scope) -> Card:
-    now, before = reading.summary, reading.before
+def _latency(data: PeriodData, scope: Scope) -> Card:
+    now, before = data.summary, data.before
     delta = None
     if before is not None and before.p95 is not None and now.p95 is not None:
         more = now.p95 - before.p95
@@ -142,15 +135,15 @@ def _latency(reading: Reading, scope: Scope) -> Card:
         "Latency, p95",
         "Too few" if now.p95 is None else seconds_in_words(now.p95),
         "19 of 20 answers took no longer than this.",
-        delta or _no_comparison(reading),
+        delta or _no_comparison(data),
         "p95",
         [scope.calls(now.ok, thing="answer", status="ok")],
         f"Too few answers yet: it takes {FEWEST[0.95]}." if now.p95 is None else "",
     )
 
 
-def _cost(reading: Reading, scope: Scope) -> Card:
-    now, before = reading.summary, reading.before
+def _cost(data: PeriodData, scope: Scope) -> Card:
+    now, before = data.summary, data.before
     delta = None
     if not scope.simulated and _priced(now) and before is not None and _priced(before):
         more = (now.cost_usd or 0.0) - (before.cost_usd or 0.0)
@@ -160,7 +153,7 @@ def _cost(reading: Reading, scope: Scope) -> Card:
         "Cost",
         sentence(value),
         "What the providers charge by their price lists, in US dollars.",
-        delta or _no_comparison(reading),
+        delta or _no_comparison(data),
         "cost",
         [scope.calls(now.calls)],
         sentence(note),
@@ -171,8 +164,8 @@ def _priced(summary: Summary) -> bool:
     return summary.cost_usd is not None and not summary.unpriced
 
 
-def _saved(reading: Reading, scope: Scope) -> Card:
-    now, before = reading.summary, reading.before
+def _saved(data: PeriodData, scope: Scope) -> Card:
+    now, before = data.summary, data.before
     delta = None
     if before is not None and before.runs:
         more = now.runs_saved - before.runs_saved
@@ -182,7 +175,7 @@ def _saved(reading: Reading, scope: Scope) -> Card:
         count(now.runs_saved, "run"),
         f"Of {count(now.runs, 'run')}: a provider failed in them, and another one answered. Without"
         " it they would have failed.",
-        delta or _no_comparison(reading),
+        delta or _no_comparison(data),
         "saved",
         [scope.runs(now.runs_saved, saved="true")],
     )
@@ -206,7 +199,7 @@ def _delta(
     return Delta(f"{amount} {up if more > 0 else down}", more > 0, colour)
 
 
-def _no_comparison(reading: Reading) -> Delta | None:
-    if reading.before is None or reading.before.calls:
+def _no_comparison(data: PeriodData) -> Delta | None:
+    if data.before is None or data.before.calls:
         return None
     return Delta("Nothing to compare with")

@@ -1,4 +1,4 @@
-"""From a figure to the runs and calls behind it: the same period and the same filters."""
+"""Links from a figure to the calls and runs behind it, with the same period and filters."""
 
 from __future__ import annotations
 

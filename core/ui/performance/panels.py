@@ -10,12 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from core.insight.chart_parts import Chart, Mark
-from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
+from core.ui.performance.period_data import PeriodData
 from core.ui.performance.table import IN_COLUMN, in_words
-from core.values.history.figures import FEWEST
+from core.values.history.summary import FEWEST
 from core.values.outcomes import ErrorKind
-from core.values.wording import REASONS
 
 Lead = Callable[[Mark, Scope], Link]
 
@@ -24,7 +23,7 @@ Lead = Callable[[Mark, Scope], Link]
 class Panel:
     title: str
     help: str
-    charts: Mapping[str, str]  # of Reading.charts, and what each is called where there are several
+    charts: Mapping[str, str]  # of PeriodData.charts, each with its name where there are several
     columns: tuple[str, ...]  # of its numbers: keys of _COLUMNS
     lead: Lead
     empty: str  # said in the place of a chart without marks
@@ -81,7 +80,7 @@ def _latencies(mark: Mark, scope: Scope) -> Link:
 
 
 def _failures(mark: Mark, scope: Scope) -> Link:
-    of = f" of {mark['label']}: {REASONS[ErrorKind(mark['error_kind'])].lower()}"
+    of = f" of {mark['label']}: {ErrorKind(mark['error_kind']).outcome.reason.lower()}"
     filters = {"provider": mark["provider"], "error_kind": mark["error_kind"]}
     return scope.calls(mark["calls"], of, thing="failure", **filters)
 
@@ -150,12 +149,12 @@ PANELS: dict[str, Panel] = {
 }
 
 
-def panels(reading: Reading, scope: Scope, *, key: str) -> None:
+def panels(data: PeriodData, scope: Scope, *, key: str) -> None:
     """`key` sets the widgets of one period apart from those of another."""
     with st.grid(2, min_column_width=330, border=True) as grid:
         for name, panel in PANELS.items():
             with grid.cell():
-                drawn = {chart: reading.charts[chart] for chart in panel.charts}
+                drawn = {chart: data.charts[chart] for chart in panel.charts}
                 _panel(panel, drawn, scope, f"{name} {key}")
 
 

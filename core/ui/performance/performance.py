@@ -10,11 +10,11 @@ import streamlit as st
 
 from core.ui import show
 from core.ui.address import go_to, redraw
-from core.ui.performance import figures as reads
+from core.ui.performance import period_data as reads
 from core.ui.performance.cards import cards
-from core.ui.performance.figures import DATES, Asked, Reading
 from core.ui.performance.links import Scope
 from core.ui.performance.panels import panels
+from core.ui.performance.period_data import DATES, Asked, PeriodData
 from core.ui.performance.table import providers
 from core.ui.services import services
 from core.values import periods
@@ -31,22 +31,22 @@ def _performance() -> None:
     kinds = reads.kinds()
     now = reads.asked(kinds)
     _top(now, kinds)
-    reading = reads.read(now, first=kinds.get(now.simulated))
-    _watch(reading.question.version)
-    _heading(reading)
-    if not reading.summary.calls:
+    data = reads.read(now, first=kinds.get(now.simulated))
+    _watch(data.question.version)
+    _heading(data)
+    if not data.summary.calls:
         _nothing(kinds)
         return
     there = periods.zone(st.context.timezone)
-    scope = Scope(reading.question.period, now.simulated, reading.removed_until, there)
+    scope = Scope(data.question.period, now.simulated, data.removed_until, there)
     if scope.removed:
         st.caption(scope.removed)
     key = f"{now.period} {now.first} {now.last} {now.simulated}"
-    cards(reading, scope)
+    cards(data, scope)
     st.subheader("Providers", anchor=False)
-    providers(reading, scope, key=f"providers {key}")
-    panels(reading, scope, key=key)
-    _changes(reading)
+    providers(data, scope, key=f"providers {key}")
+    panels(data, scope, key=key)
+    _changes(data)
 
 
 def _top(now: Asked, kinds: Mapping[bool, float]) -> None:
@@ -119,20 +119,20 @@ def _ask(**changes: str | None) -> None:
     go_to({name: value for name, value in asked.items() if value}, of="performance")
 
 
-def _heading(reading: Reading) -> None:
+def _heading(data: PeriodData) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if reading.question.simulated:
+        if data.question.simulated:
             show.practice_badge()
-        words = [reads.words_of(reading), reading.compared]
+        words = [reads.words_of(data), data.compared]
         st.caption(show.plain(", ".join(filter(None, words))))
 
 
-def _changes(reading: Reading) -> None:
-    if not reading.changes:
+def _changes(data: PeriodData) -> None:
+    if not data.changes:
         return
     st.subheader("What was changed", anchor=False)
     st.caption("Marked in the charts over time by a dashed line with a triangle.")
-    for change in reversed(reading.changes):
+    for change in reversed(data.changes):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(change["when"], width=190)
             st.markdown(show.plain(change["said"]), width="stretch")

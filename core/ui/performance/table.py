@@ -1,4 +1,4 @@
-"""The providers of a period side by side, with how far each rate can be trusted."""
+"""The table of a period's providers, with a range for each rate."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import streamlit as st
 from core.insight.chart_parts import known_first
 from core.insight.sparks import rate_axis
 from core.routing.ranking import PROVEN, wilson
-from core.ui.performance.figures import Reading
 from core.ui.performance.links import Link, Scope
-from core.values.history.figures import FEWEST
+from core.ui.performance.period_data import PeriodData
+from core.values.history.summary import FEWEST
 from core.values.registry import label_of
 from core.values.wording import count, money, percent, percent_range, seconds_in_words
 
@@ -64,13 +64,13 @@ _NUMBERS: dict[str, tuple[Said, str | None]] = {
 }
 
 
-def providers(reading: Reading, scope: Scope, *, key: str) -> None:
-    frame = _in_order(reading.models)
-    shown = _shown(frame, reading)
+def providers(data: PeriodData, scope: Scope, *, key: str) -> None:
+    frame = _in_order(data.models)
+    shown = _shown(frame, data)
     said = {name: say for name, (say, _) in _NUMBERS.items()}
     if scope.simulated:
         shown = shown.drop(columns="Cost per plan")  # practice costs nothing
-    low = rate_axis([rate for rates in reading.trends.values() for rate in rates]).low
+    low = rate_axis([rate for rates in data.trends.values() for rate in rates]).low
     trend = f"Trend, {percent_range(low, 1, digits=0)}"
     picked = st.dataframe(
         in_words(shown.rename(columns={"Trend": trend}), said, few=("p95", "p99")),
@@ -146,7 +146,7 @@ def _link(row: pd.Series, scope: Scope, *, several: bool) -> Link:
     return scope.calls(row["calls"], of, provider=row["provider"], model=row["model"])
 
 
-def _shown(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
+def _shown(frame: pd.DataFrame, data: PeriodData) -> pd.DataFrame:
     sure, several = frame["rated"] >= PROVEN, _several(frame)
     shown = {
         "Provider": [label_of(name) for name in frame["provider"]],
@@ -154,7 +154,7 @@ def _shown(frame: pd.DataFrame, reading: Reading) -> pd.DataFrame:
         "Success": frame["success_rate"].where(sure),
         "Range": [doubt(ok, rated) for ok, rated in zip(frame["ok"], frame["rated"], strict=True)],
         "Trend": [
-            straight(reading.trends.get((name, model if one_of_many else None), []))
+            straight(data.trends.get((name, model if one_of_many else None), []))
             for name, model, one_of_many in zip(
                 frame["provider"], frame["model"], several, strict=True
             )

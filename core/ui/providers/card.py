@@ -21,18 +21,9 @@ from core.ui.providers.evidence import Evidence, Today
 from core.ui.providers.strip import strip
 from core.ui.services import services
 from core.values.calls import Attempt
-from core.values.outcomes import OUTCOMES
 from core.values.registry import PROVIDERS, label_of
-from core.values.wording import (
-    REASONS,
-    ago,
-    attempt_in_words,
-    cost,
-    count,
-    exact_time,
-    percent,
-    seconds_in_words,
-)
+from core.values.telling.attempts import attempt_in_words
+from core.values.wording import ago, cost, count, exact_time, percent, seconds_in_words
 
 _Colour = Literal["green", "orange", "red", "gray"]
 _STIRRING = 1.0  # seconds between two looks at a card on which something is about to change
@@ -271,10 +262,12 @@ def _failure(attempt: Attempt) -> None:
     assert attempt.error_kind is not None
     at = exact_time(attempt.started_at, st.context.timezone)
     past = ago(time.time() - attempt.started_at)
-    reason, outcome = REASONS[attempt.error_kind], OUTCOMES[attempt.error_kind]
+    outcome = attempt.error_kind.outcome
     message = f": {attempt.message}" if attempt.message else "."
     action = f" {outcome.action}" if outcome.needs_you else ""
-    st.markdown(f":gray[Last failure {past}.] {show.plain(f'{reason}{message}{action}')}", help=at)
+    st.markdown(
+        f":gray[Last failure {past}.] {show.plain(f'{outcome.reason}{message}{action}')}", help=at
+    )
 
 
 # -- what can be done

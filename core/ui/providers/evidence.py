@@ -1,4 +1,4 @@
-"""What the providers' cards show of the history, read once per change of it."""
+"""The history's figures for the providers' cards, read once per change of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.insight.strips import Cell, Count, cells, rests
-from core.routing.ranking import Record
+from core.routing.ranking import TrackRecord
 from core.ui.services import Services
 from core.values.periods import DAY, Period, midnight
 
@@ -43,7 +43,7 @@ class Evidence:
     today: Mapping[str, Today]
     hours: Mapping[str, tuple[Cell, ...]]
     days: Mapping[str, tuple[Cell, ...]]
-    records: Mapping[str, Record]
+    records: Mapping[str, TrackRecord]
 
     @classmethod
     def unknown(cls, names: Iterable[str]) -> Evidence:
@@ -98,7 +98,7 @@ def _gathered(
         {name: cells(hour_edges, hours.get(name, {}), rested[name]) for name in names},
         {name: cells(day_edges, days.get(name, {}), rested[name]) for name in names},
         {
-            row["provider"]: Record(row["ok"], row["rated"], _known(row["p50"]))
+            row["provider"]: TrackRecord(row["ok"], row["rated"], _known(row["p50"]))
             for row in recent.to_dict("records")
             if (row["provider"], row["model"]) in present
         },

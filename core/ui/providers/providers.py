@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.insight.suggest import suggest
-from core.routing.ranking import Record, evidence, reasons
+from core.routing.ranking import TrackRecord, evidence, reasons
 from core.routing.strategies import STRATEGIES
 from core.ui import show
 from core.ui.actions import done
@@ -61,10 +61,12 @@ def _order() -> None:
 def _suggestion(found: Evidence) -> None:
     engine = services().engine
     names = engine.lineup.set_up()
-    better = suggest(engine.lineup.priority, {n: found.records.get(n, Record()) for n in names})
+    better = suggest(
+        engine.lineup.priority, {n: found.records.get(n, TrackRecord()) for n in names}
+    )
     st.markdown("**An order from your own history**")
     if better is None:
-        proven = [name for name in names if found.records.get(name, Record()).proven]
+        proven = [name for name in names if found.records.get(name, TrackRecord()).proven]
         st.caption(
             f"Your order fits what the last {LOOKS_BACK} days have shown."
             if len(proven) > 1
@@ -84,7 +86,7 @@ def _suggestion(found: Evidence) -> None:
 
 def _evidence(order: Sequence[str], names: Sequence[str], found: Evidence) -> None:
     now = list(services().engine.lineup.priority)
-    records = [found.records.get(name, Record()) for name in names]
+    records = [found.records.get(name, TrackRecord()) for name in names]
     st.markdown(
         "Whoever answers more reliably comes first; where the rates cannot be told apart, whoever "
         "answers faster. Who cannot be judged yet stays in place."

@@ -1,4 +1,4 @@
-"""A strip of small bars: how a provider fared, hour by hour or day by day."""
+"""The strip of small bars on a card: how a provider fared, hour by hour or day by day."""
 
 from __future__ import annotations
 

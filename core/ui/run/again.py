@@ -1,4 +1,4 @@
-"""Starting runs from a page, and the same again."""
+"""Starts runs from a page, and repeats them."""
 
 from __future__ import annotations
 

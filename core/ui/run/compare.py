@@ -20,7 +20,8 @@ from core.ui.services import services
 from core.values.errors import BadRequest, HistoryUnavailable, KeyFound, RunError
 from core.values.registry import label_of
 from core.values.runs import RunRequest
-from core.values.wording import story, ticker
+from core.values.telling.attempts import ticker
+from core.values.telling.run_story import story
 
 _EVERY = 0.5  # seconds between two looks at runs under way
 _MOST = 3  # plans side by side

@@ -1,4 +1,4 @@
-"""A plan under its reader's hands: words, order, what builds on what. Each change is kept."""
+"""The plan editor: words, order and dependencies of steps; each change is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carrying a plan out, as the Run page offers and shows it."""
+"""A plan's execution, as the Run page offers it and shows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.running.budget import cost_of, working_seconds
 from core.running.run import Run
 from core.running.steps.progress import StepView
 from core.ui import show
-from core.ui.components.markdown import read_view
+from core.ui.components.markdown_view import read_view
 from core.ui.components.plan_graph import plan_graph
 from core.ui.run import again, forecast
 from core.ui.run.editing import editor
@@ -22,7 +22,8 @@ from core.ui.services import services
 from core.values.registry import label_of
 from core.values.runs import Limits
 from core.values.statuses import STATUSES
-from core.values.wording import attempt_in_words, seconds_in_words
+from core.values.telling.attempts import attempt_in_words
+from core.values.wording import seconds_in_words
 
 _LIVE_TEXT = 600  # characters of what is being written
 
@@ -41,7 +42,7 @@ def body(run: Run, *, live: bool) -> None:
         _carried_out(run, live=live)
 
 
-def reading(run: Run) -> None:
+def to_read(run: Run) -> None:
     """A run to read: the answer, then the plan and its steps, folded."""
     steps = run.steps()
     if not steps:
@@ -64,7 +65,7 @@ def _folded(run: Run, view: StepView) -> None:
     label = show.step_name(view.index, view.step)
     status = STATUSES[view.state]
     if view.state != "done":
-        label += f" ({status.word.lower()})"
+        label += f" ({status.label.lower()})"
     with st.expander(label, icon=status.material, key=f"read {run.record.id} {view.index}"):
         st.markdown(f"**{show.plain(view.step.description)}**")
         st.caption(show.step_facts(view.step.dependencies, view.step.tool_name))
@@ -254,7 +255,7 @@ def _step(run: Run, view: StepView) -> None:
         head = st.container(horizontal=True, vertical_alignment="center", gap="small")
         head.markdown(f"**{show.step_name(view.index, step)}**", width="stretch")
         _who(view, head)
-        head.badge(status.word, icon=status.material, color=status.colour)
+        head.badge(status.label, icon=status.material, color=status.colour)
         st.markdown(show.plain(step.description))
         st.caption(show.step_facts(step.dependencies, step.tool_name))
         if view.state == "running":

@@ -1,4 +1,4 @@
-"""What the pages ask of the engine once there is a plan, and what it says when it refuses."""
+"""Starts, continues and changes a run's execution, and shows the error where that is refused."""
 
 from __future__ import annotations
 

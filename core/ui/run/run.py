@@ -44,7 +44,7 @@ def _read(run: Run, *, live: bool) -> None:
         st.markdown(show.plain(run.story))
     if run.error is not None:
         st.markdown(show.plain(run.error.message))
-    execution.reading(run)
+    execution.to_read(run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if run.plan is not None and not live:
             if run.final_answer:

@@ -1,4 +1,4 @@
-"""One run as it happens, and once it has ended."""
+"""A run on the page: live while it happens, and whole once it has ended."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from core.ui.run import again, execution
 from core.ui.run.story import story_view
 from core.ui.services import services
 from core.values.errors import HistoryUnavailable
+from core.values.telling.attempts import ticker
 from core.values.thinking import answer_so_far
-from core.values.wording import seconds_in_words, ticker
+from core.values.wording import seconds_in_words
 from core.web.run_documents import as_html, as_json, as_markdown, steps_as_csv
 
 _EVERY = 0.5  # seconds between two looks at a run under way

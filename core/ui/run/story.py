@@ -1,16 +1,17 @@
-"""The story of a run that has ended: one sentence, and what to do about it."""
+"""The outcome of a run that has ended: its story, its error, and a button for what helps."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from core.running.remedies import Remedy, blamed, moved_down, page_of, remedy
+from core.running.remedies import blamed, moved_down, page_of, remedy
 from core.running.run import Run
 from core.ui import actions as acting
 from core.ui import show
 from core.ui.run import again
 from core.ui.services import services
 from core.values.calls import Attempt
+from core.values.outcomes import Remedy
 from core.values.registry import label_of
 from core.values.statuses import STATUSES
 

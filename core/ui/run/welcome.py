@@ -1,4 +1,4 @@
-"""What Manyways is, in three sentences, on the first visit ever and never again."""
+"""The welcome: what Manyways is, in three sentences, on the first visit alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which calls or runs: the history page's filters and the export's."""
+"""Filters of calls and of runs, and the parser of them from an address."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class Filter:
     """An empty tuple or None leaves that question open.
 
     `since` and `until` are UTC seconds since the epoch, the first included, the second not.
-    `text` is in the language of `core.values.history.words`. `counted` are those that the figures
-    count: they have ended, and are no fire drill's.
+    `status` is the name of a row in `core.values.statuses`. `text` is in the language of
+    `core.values.history.words`. `counted` are those that the figures count: they have ended, and
+    are no fire drill's.
     """
 
     provider: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What was found: the words marked in a text, a snippet of it, and the best of several."""
+"""Search hits: marked in a text, cut to a snippet, and ranked by BM25."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the history takes up, what of it is kept, and what of it goes."""
+"""The history's size, the policy of what is kept, and what a removal removes."""
 
 from __future__ import annotations
 

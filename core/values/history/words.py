@@ -1,4 +1,4 @@
-r"""What a person types to find something, and a text as its words are indexed.
+r"""The search language: a person's words as terms, and a text as its indexed words.
 
     tea kettle        both words, anywhere
     "tea kettle"      side by side

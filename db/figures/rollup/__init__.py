@@ -21,6 +21,7 @@ from itertools import chain, pairwise
 from math import inf
 from typing import Any, TypeVar
 
+from core.values.outcomes import ErrorKind
 from db.figures import counts
 from db.figures.figures import COUNTS, FACTS, SUMS, Figures
 from db.sqlite.rows import CALL_COLUMNS, Row
@@ -29,13 +30,16 @@ from db.sqlite.rows import CALL_COLUMNS, Row
 SPANS = (900, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 24 * 3600, 8 * 24 * 3600, 32 * 24 * 3600)
 SHORTEST = SPANS[0]
 RUN_SUMS = ("runs", "completed", "failed", "cancelled", "saved")
+# Failures after which nobody else is asked, our own among them.
+_ENDS_IT = tuple(kind.value for kind in ErrorKind if kind.outcome.next_provider == "no")
 # A condition on `run`: it would have failed, had nobody else been asked.
-SAVED = """(
+SAVED = f"""(
     run.status = 'completed' AND EXISTS (
         SELECT 1
           FROM call AS failed JOIN call AS answer
             ON answer.run_id = failed.run_id AND answer.step IS failed.step
          WHERE failed.run_id = run.id AND failed.status = 'failed' AND NOT failed.drilled
+           AND coalesce(failed.error_kind, '') NOT IN {_ENDS_IT}
            AND answer.status = 'ok' AND answer.ordinal > failed.ordinal
            AND answer.provider <> failed.provider
     )

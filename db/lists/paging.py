@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.values.history.filters import COUNTED_TO, Filter, RunFilter
-from db.lists import filters
+from db.lists import conditions
 
 MOST = (1 << 63) - 1  # more than any key
 _FEW = 30_000  # rows that an index may lead to
@@ -110,7 +110,7 @@ def _found(
 ) -> tuple[str, list[Any]]:
     """SQL for the keys, up to its ORDER BY, and its values."""
     source, leading = _source(connection, wanted)
-    where, values = filters.where(wanted)
+    where, values = conditions.where(wanted)
     low, high = 0, before
     if wanted.since is not None:
         low = first_since(connection, listed, wanted.since - _CLOCK)
@@ -123,7 +123,7 @@ def _found(
 def _source(connection: sqlite3.Connection, wanted: Filter) -> tuple[str, list[Any]]:
     """FROM, and the WHERE that an index serves, with its values."""
     if isinstance(wanted, RunFilter):
-        whom, names = filters.asked(wanted)
+        whom, names = conditions.asked(wanted)
         number = f"SELECT number FROM run_asked WHERE {whom}"
         if names and _are_few(connection, number, names):
             return f"run INDEXED BY run_listed WHERE number IN ({number})", names
@@ -142,13 +142,13 @@ def _source(connection: sqlite3.Connection, wanted: Filter) -> tuple[str, list[A
 
 def _rare(wanted: Filter) -> Iterator[tuple[str, str, list[Any]]]:
     """Indexes that may lead to few calls."""
-    asked = f" AND provider IN ({filters.marks(wanted.provider)})" if wanted.provider else ""
+    asked = f" AND provider IN ({conditions.marks(wanted.provider)})" if wanted.provider else ""
     if models := wanted.model:
-        where = f"model IN ({filters.marks(models)}){asked}"
+        where = f"model IN ({conditions.marks(models)}){asked}"
         yield "call_by_model", where, [*models, *wanted.provider]
     if asked or wanted.simulated is not None:
         simulated = (0, 1) if wanted.simulated is None else (wanted.simulated,)
-        where = f"simulated IN ({filters.marks(simulated)}){asked}"
+        where = f"simulated IN ({conditions.marks(simulated)}){asked}"
         yield "call_by_provider", where, [*simulated, *wanted.provider]
 
 

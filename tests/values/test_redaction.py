@@ -35,7 +35,7 @@ from db.sqlite.writer import SqliteHistory
 from tests import standin
 from tests.standin import CANARIES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 KEY = "sk-ant-api03-Kanarienvogel/with+signs=and-40-more"
 SECRETS = [KEY, *(f"sk-{vendor}-{'x1Y2z3' * 8}" for vendor in ("a", "b", "c", "d", "e", "f"))]
 redact = Redactor(SECRETS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from db.sqlite.errors import HistoryTooNew, HistoryTooOld
+from db.sqlite.refusals import HistoryTooNew, HistoryTooOld
 
 OLDEST, CURRENT = 9, 12
 

@@ -1,4 +1,4 @@
-"""A filter of calls or of runs as conditions in SQL."""
+"""From a filter of calls or of runs to conditions in SQL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.values.history.filters import CallFilter, Filter, RunFilter
+from core.values.statuses import STATUSES
 from db.figures.rollup import SAVED
+
+# A condition on a run, by the name of its table: it has a plan that waits for its reader.
+WAITS = """({0}.plan IS NOT NULL AND coalesce(
+    CASE WHEN json_valid({0}.options) AND json_valid({0}.execution)
+         THEN coalesce(json_extract({0}.options, '$.approve'),
+                       json_extract({0}.execution, '$.approve'))
+          AND NOT json_extract({0}.execution, '$.begun')
+    END, FALSE))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,8 @@ def where(wanted: Filter) -> tuple[str, list[Any]]:
     listing = _LISTINGS[type(wanted)]
     terms, values = ["TRUE"], list[Any]()
     for name, column in listing.columns.items():
-        if chosen := getattr(wanted, name):
+        chosen = _recorded(wanted.status) if name == "status" else getattr(wanted, name)
+        if chosen:
             terms.append(f"{column} IN ({marks(chosen)})")
             values += chosen
     for term, value in (
@@ -87,11 +97,32 @@ def _of_calls(wanted: CallFilter) -> tuple[list[str], list[Any]]:
     return terms, values
 
 
+def _recorded(statuses: Sequence[str]) -> list[str]:
+    """As the history has them: of those that are told of some of another status, that one."""
+    rows = ((name, STATUSES.get(name)) for name in statuses)
+    return list(dict.fromkeys((row and row.recorded) or name for name, row in rows))
+
+
+def _phases(statuses: Sequence[str]) -> tuple[list[str], list[Any]]:
+    """Where not all of a recorded status are wanted: which of them."""
+    told = {name: row for name in statuses if (row := STATUSES.get(name)) and row.recorded}
+    if all(row.recorded in statuses for row in told.values()):
+        return [], []
+    plain = [name for name in statuses if name not in told]
+    some, values = [f"status IN ({marks(plain)})"], [*plain]
+    for row in told.values():
+        some.append(f"status = ? AND {WAITS.format('run') if row.waits else 'error_kind = ?'}")
+        values += [row.recorded or "", *([] if row.waits else [row.error_kind or ""])]
+    return [f"({' OR '.join(some)})"], values
+
+
 def _of_runs(wanted: RunFilter) -> tuple[list[str], list[Any]]:
     whom, values = asked(wanted)
     terms = []
     if whom:
         terms.append(f"EXISTS (SELECT 1 FROM run_asked WHERE number = run.number AND {whom})")
+    phases, told = _phases(wanted.status)
+    terms, values = terms + phases, values + told
     if wanted.saved is not None:
         terms.append(SAVED if wanted.saved else f"NOT {SAVED}")
     return terms, values

@@ -5,7 +5,7 @@ So a filtered view can be sent to a colleague, is kept by a reload, and is what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
@@ -18,13 +18,7 @@ from core.ui import show
 from core.ui.actions import follow
 from core.ui.address import go_to, now
 from core.ui.history.chips import OF_FIGURES, chips
-from core.ui.history.rows import (
-    CALL_REASONS,
-    CALL_STATUSES,
-    RUN_REASONS,
-    RUN_STATUSES,
-    reason,
-)
+from core.ui.history.list_rows import reason
 from core.ui.services import services
 from core.values.errors import HistoryUnavailable
 from core.values.history.filters import (
@@ -35,8 +29,10 @@ from core.values.history.filters import (
     filter_from,
     run_filter_from,
 )
+from core.values.outcomes import RUN_ENDS, ErrorKind
 from core.values.periods import EARLIEST, LATEST, PRESETS, midnight, preset, zone
 from core.values.registry import PROVIDERS, label_of
+from core.values.statuses import statuses_of
 from core.values.wording import exact_time, sentence
 
 View = Literal["runs", "calls"]
@@ -52,7 +48,7 @@ _ALL = (*_FILTERS, *OF_FIGURES)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HistoryQuery:
     """What the address asks for. `filters` are as they stand there."""
 
     view: View
@@ -93,7 +89,7 @@ class Asked:
         return urlencode(pairs | more, doseq=True)
 
 
-def asked() -> Asked:
+def asked() -> HistoryQuery:
     """What the address of this moment asks for."""
     given = {
         name: tuple(filter(None, st.query_params.get_all(name)))
@@ -103,7 +99,7 @@ def asked() -> Asked:
     named = st.query_params.get("view")
     view: View = "runs" if named == "runs" or (named != "calls" and not given) else "calls"
     page = st.query_params.get("page", "1")
-    return Asked(view, max(1, int(page)) if page.isdecimal() and len(page) < 9 else 1, given)
+    return HistoryQuery(view, max(1, int(page)) if page.isdecimal() and len(page) < 9 else 1, given)
 
 
 def ask(**changes: Sequence[str] | str | None) -> None:
@@ -129,47 +125,30 @@ def clear() -> None:
     ask(**dict.fromkeys(_ALL))
 
 
-def export_query(now: Asked, *, moment: float) -> str:
+def export_query(now: HistoryQuery, *, moment: float) -> str:
     """The same filters as the export takes them."""
     return urlencode({"view": now.view, **now.resolved(now=moment)}, doseq=True)
 
 
-def view_switch(now: Asked) -> None:
-    _follow("view", now.view)
-    st.segmented_control(
-        "Show",
-        list(_VIEWS),
-        key=_key("view"),
-        format_func=_VIEWS.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        on_change=_switch,
-    )
+def view_switch(now: HistoryQuery) -> None:
+    _switch("view", "Show", _VIEWS, now.view, _view_chosen)
 
 
-def bar(now: Asked, models: Iterable[str]) -> None:
+def sort_switch(now: HistoryQuery) -> None:
+    """Which of what was found comes first."""
+    _switch("sort", "Order", _SORTS, "best" if now.ranked else "", _chosen)
+
+
+def bar(now: HistoryQuery, models: Iterable[str]) -> None:
     """The filters as widgets: the usual ones in a line, the others behind a button."""
     calls = now.view == "calls"
-    statuses = CALL_STATUSES if calls else RUN_STATUSES
+    statuses = statuses_of("call" if calls else "run")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filters"):
         _search(now)
         _time(now)
-        _several(
-            "provider",
-            "Provider" if calls else "Provider asked",
-            now,
-            PROVIDERS,
-            label_of,
-            any_of="Any provider",
-        )
-        _several(
-            "status",
-            "Outcome",
-            now,
-            statuses,
-            lambda name: statuses[name].word if name in statuses else name,
-            any_of="Any outcome",
-        )
+        of_calls = "Provider" if calls else "Provider asked"
+        _several("provider", of_calls, now, PROVIDERS, label_of, "Any provider")
+        _several("status", "Outcome", now, statuses, _labelled(statuses), "Any outcome")
         _more(now, models)
         if now.filters:
             st.button(
@@ -179,59 +158,26 @@ def bar(now: Asked, models: Iterable[str]) -> None:
     chips(now.filters, ask)
 
 
-def sort_switch(now: Asked) -> None:
-    """Which of what was found comes first."""
-    _follow("sort", "best" if now.ranked else "")
-    st.segmented_control(
-        "Order",
-        list(_SORTS),
-        key=_key("sort"),
-        format_func=_SORTS.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        on_change=_chosen,
-        args=("sort",),
-    )
-
-
-def _more(now: Asked, models: Iterable[str]) -> None:
+def _more(now: HistoryQuery, models: Iterable[str]) -> None:
     calls = now.view == "calls"
-    reasons = CALL_REASONS if calls else {**RUN_REASONS, **CALL_REASONS}
+    reasons = [*(() if calls else RUN_ENDS), *ErrorKind]
     used = sum(name in now.filters for name in _MORE)
     label = f"More filters ({used})" if used else "More filters"
     with st.popover(label, icon=":material/tune:", key="more_filters"):
         if not calls:
-            _several(
-                *("answered_by", "Answered by", now, PROVIDERS, label_of),
-                any_of="Any provider",
-                width=300,
-            )
-        _several("error_kind", "Reason", now, reasons, reason, any_of="Any reason", width=300)
-        asked_model = "Model" if calls else "Model asked"
-        _several("model", asked_model, now, models, str, any_of="Any model", width=300)
+            _several("answered_by", "Answered by", now, PROVIDERS, label_of, "Any provider", 300)
+        _several("error_kind", "Reason", now, reasons, reason, "Any reason", 300)
+        of_calls = "Model" if calls else "Model asked"
+        _several("model", of_calls, now, models, str, "Any model", 300)
         _several(
-            "strategy",
-            "Strategy",
-            now,
-            STRATEGIES,
-            lambda name: STRATEGIES[name].label if name in STRATEGIES else name,
-            any_of="Any strategy",
-            width=300,
+            "strategy", "Strategy", now, STRATEGIES, _labelled(STRATEGIES), "Any strategy", 300
         )
         practice = YES_OR_NO.get(now.filters.get("simulated", ("",))[-1].lower())
-        _follow("simulated", "" if practice is None else str(practice).lower())
-        st.selectbox(
-            "Practice or real",
-            list(_PRACTICE),
-            key=_key("simulated"),
-            format_func=_PRACTICE.__getitem__,
-            on_change=_chosen,
-            args=("simulated",),
-            width=300,
-        )
+        chosen = "" if practice is None else str(practice).lower()
+        _one("simulated", "Practice or real", _PRACTICE, chosen, _chosen, 300)
 
 
-def _search(now: Asked) -> None:
+def _search(now: HistoryQuery) -> None:
     _follow("text", now.text)
     st.text_input(
         "Search",
@@ -251,10 +197,9 @@ def _search(now: Asked) -> None:
 def _several(
     name: str,
     label: str,
-    now: Asked,
+    now: HistoryQuery,
     options: Iterable[str],
-    said: Any,
-    *,
+    said: Callable[[str], str],
     any_of: str,
     width: int = 160,
 ) -> None:
@@ -274,26 +219,56 @@ def _several(
     )
 
 
-def _time(now: Asked) -> None:
-    words = {
-        "": "Any time",
-        **PERIODS,
-        _DATES: "Two dates",
-    }
-    exact = "since" in now.filters or "until" in now.filters
-    _follow("period", _DATES if exact else now.filters.get("period", ("",))[-1], among=words)
+def _one(
+    name: str,
+    label: str,
+    words: Mapping[str, str],
+    chosen: str,
+    on_change: Callable[[str], None],
+    width: int = 160,
+) -> None:
+    """One of several; what came with the address and is none of them is the first."""
+    _follow(name, chosen if chosen in words else "")
     st.selectbox(
-        "Time",
+        label,
         list(words),
-        key=_key("period"),
+        key=_key(name),
         format_func=words.__getitem__,
-        label_visibility="collapsed",
-        on_change=_period_chosen,
-        width=160,
+        label_visibility="visible" if width == 300 else "collapsed",
+        on_change=on_change,
+        args=(name,),
+        width=width,
     )
 
 
-def _period_chosen() -> None:
+def _switch(
+    name: str, label: str, words: Mapping[str, str], chosen: str, on_change: Callable[[str], None]
+) -> None:
+    _follow(name, chosen)
+    st.segmented_control(
+        label,
+        list(words),
+        key=_key(name),
+        format_func=words.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        on_change=on_change,
+        args=(name,),
+    )
+
+
+def _labelled(rows: Mapping[str, Any]) -> Callable[[str], str]:
+    return lambda name: rows[name].label if name in rows else name
+
+
+def _time(now: HistoryQuery) -> None:
+    words = {"": "Any time", **PERIODS, _DATES: "Two dates"}
+    exact = "since" in now.filters or "until" in now.filters
+    chosen = _DATES if exact else now.filters.get("period", ("",))[-1]
+    _one("period", "Time", words, chosen, _period_chosen)
+
+
+def _period_chosen(_: str) -> None:
     chosen = st.session_state[_key("period")]
     if chosen == _DATES:
         today = datetime.now(_here()).date()
@@ -302,7 +277,7 @@ def _period_chosen() -> None:
         ask(period=chosen, since=None, until=None)
 
 
-def _dates(now: Asked) -> None:
+def _dates(now: HistoryQuery) -> None:
     """Two dates of the viewer's calendar; moments within a day are said in words."""
     since, until = _moment(now, "since"), _moment(now, "until")
     if since is None and until is None:
@@ -343,7 +318,7 @@ def _ask_between(first: date, last: date) -> None:
     ask(period=None, since=str(round(start)), until=str(round(end)))
 
 
-def _moment(now: Asked, name: str) -> float | None:
+def _moment(now: HistoryQuery, name: str) -> float | None:
     try:
         value = float(now.filters[name][-1])
         datetime.fromtimestamp(value, _here())
@@ -377,9 +352,7 @@ def _key(name: str) -> str:
     return f"history_{name}"
 
 
-def _follow(name: str, value: Any, *, among: Iterable[Any] | None = None) -> None:
-    if among is not None and value not in among:
-        value = ""
+def _follow(name: str, value: Any) -> None:
     follow(_key(name), value)
 
 
@@ -387,7 +360,7 @@ def _chosen(name: str) -> None:
     ask(**{name: st.session_state[_key(name)]})
 
 
-def _switch() -> None:
+def _view_chosen(_: str) -> None:
     # Runs and calls end in different ways, so those choices do not carry over.
     others = dict.fromkeys(("answered_by", "status", "error_kind", "slower_than", "up_to", "saved"))
     ask(view=st.session_state[_key("view")], **others)
@@ -399,7 +372,7 @@ def _switch() -> None:
 _SAVED = "saved_filters"  # name -> query of the address
 
 
-def saved(now: Asked) -> None:
+def saved(now: HistoryQuery) -> None:
     """Keep this view under a name, take a kept one, or forget it."""
     kept = _kept()
     with st.popover("Saved", icon=":material/bookmark:", key="saved_filters"):

@@ -1,4 +1,4 @@
-"""What the figures of a period come to, and how many calls it takes to tell."""
+"""The summary of a period, and how many calls each percentile takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which earlier steps a step of a model's plan means, however it names them."""
+"""The resolver of a step's dependencies: which earlier steps it means, however it names them."""
 
 from __future__ import annotations
 

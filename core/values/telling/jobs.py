@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from core.values.calls import Attempt, CallStatus
+from core.values.calls import Attempt
 from core.values.outcomes import ErrorKind
+from core.values.statuses import CallStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A model's Markdown on a page: made anew from its parts, so that nothing in it acts."""
+"""Shows a model's Markdown, rendered anew from its parts so that nothing in it acts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import streamlit as st
 
 from core.ui.show import plain, without_pictures
 from core.web.markdown import Block, blocks
-from core.web.rendering import BOXES, Look, as_markdown, cell
+from core.web.rendering import BOXES, Spelling, as_markdown, cell
 
-_PAGE = Look(plain, BOXES, below=3)  # a text's headings stand below those of a page
+_PAGE = Spelling(plain, BOXES, below=3)  # a text's headings stand below those of a page
 _APART = ("code", "table")  # these have room of their own: a wide one scrolls on a phone
 
 

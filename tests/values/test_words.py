@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.values.calls import Attempt, Decision, Skip
-from core.values.outcomes import OUTCOMES, ErrorKind
+from core.values.outcomes import ErrorKind
 from core.values.registry import PROVIDERS, label_of
+from core.values.telling.attempts import attempt_in_words, chain, ticker
+from core.values.telling.run_story import story
 from core.values.wording import (
-    REASONS,
     ago,
-    attempt_in_words,
-    chain,
     cost,
     count,
     day_in_words,
@@ -25,8 +24,6 @@ from core.values.wording import (
     seconds_in_words,
     sentence,
     step_in_words,
-    story,
-    ticker,
 )
 
 
@@ -168,8 +165,7 @@ def test_a_day_keeps_its_months_capital():
 
 
 def test_every_reason_has_words_of_its_own():
-    assert REASONS.keys() == set(ErrorKind)
-    assert len(set(REASONS.values())) == len(REASONS)
+    assert len({kind.outcome.reason for kind in ErrorKind}) == len(ErrorKind)
 
 
 def attempt(provider: str, status: str, kind: ErrorKind | None = None, **more: object) -> Attempt:
@@ -427,7 +423,7 @@ def test_twenty_steps_and_forty_calls_are_told_shortly():
     names = list(PROVIDERS)
     rows: list[tuple] = [(PLAN, "kimi", DOWN), GOOGLE]
     for step in range(20):
-        rows += [(step, names[step % 7], list(OUTCOMES)[step % 10]), (step, "openai", "ok")]
+        rows += [(step, names[step % 7], list(ErrorKind)[step % 10]), (step, "openai", "ok")]
     rows.append((20, "openai", "ok"))
     said = story(asked(*rows), steps=20)
     assert said.startswith("Kimi was overloaded, so Google planned it; OpenAI did the 20 steps; ")
@@ -444,7 +440,10 @@ CALL = st.tuples(
     st.one_of(st.sampled_from(["ok", "cancelled", "interrupted", "running"]), KINDS),
 )
 FAILING = [
-    *(attempt_in_words(_asked(0, PLAN, "google", kind)).split(" ", 1)[1][:-1] for kind in OUTCOMES),
+    *(
+        attempt_in_words(_asked(0, PLAN, "google", kind)).split(" ", 1)[1][:-1]
+        for kind in ErrorKind
+    ),
     "failed",
     "did not hold",
 ]
@@ -466,8 +465,8 @@ def accused(told: str) -> set[str]:
     found: set[str] = set()
     names = "|".join(re.escape(label_of(name)) for name in PROVIDERS)
     past = "|".join(
-        re.escape(re.sub("^is ", "was ", re.sub("^does ", "did ", row.said)))
-        for row in OUTCOMES.values()
+        re.escape(re.sub("^is ", "was ", re.sub("^does ", "did ", kind.outcome.said)))
+        for kind in ErrorKind
     )
     for clause in re.split(r"[;.] ?", told):
         found.update(re.findall(rf"({names}) (?:{past})", clause))

@@ -1,21 +1,20 @@
-"""The table of the History page: cards on a phone, links for the keyboard."""
+"""The History table: cards on a phone, links for the keyboard."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
-_HERE = Path(__file__).parent
+from core.ui.components.component import component
 
 Kind = Literal["when", "chip", "text", "found", "chain", "number"]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ListColumn:
     """`place` is where it stands on a phone's card; level 3 gives way first, then level 2.
 
     What a cell of each kind holds:
@@ -33,24 +32,19 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     id: str
     href: str
     name: str  # what a screen reader calls the link
     cells: Sequence[Any]
 
 
-_component = st.components.v2.component(
-    "manyways.history_table",
-    html='<div class="frame"></div>',
-    css=(_HERE / "table.css").read_text(encoding="utf-8"),
-    js=(_HERE / "table.js").read_text(encoding="utf-8"),
-)
+_component = component("manyways.history_table", __file__, '<div class="frame"></div>')
 
 
 def table(
-    columns: Sequence[Column],
-    rows: Sequence[Row],
+    columns: Sequence[ListColumn],
+    rows: Sequence[ListRow],
     *,
     label: str,
     key: str,

@@ -1,4 +1,4 @@
-"""Why the history cannot be opened or written. Each message is a sentence for a person."""
+"""The errors of a history that cannot be opened or written, with what helps."""
 
 from __future__ import annotations
 
@@ -7,15 +7,30 @@ from pathlib import Path
 
 from core.values.errors import HistoryUnavailable, ManywaysError
 
+_ACCESS = "Give Manyways access to its data folder"
+# What is the matter, by SQLite's code, and what helps.
 _REASONS = {
-    sqlite3.SQLITE_FULL: "The disk is full",
-    sqlite3.SQLITE_READONLY: "The history's file is read-only",
-    sqlite3.SQLITE_BUSY: "Another program keeps the history's file locked",
-    sqlite3.SQLITE_IOERR: "The disk reports errors",
-    sqlite3.SQLITE_CANTOPEN: "The history's file cannot be opened",
-    sqlite3.SQLITE_CORRUPT: "The history's file is damaged",
-    sqlite3.SQLITE_NOTADB: "The history's file is damaged",
+    sqlite3.SQLITE_FULL: ("The disk is full", "Free some space"),
+    sqlite3.SQLITE_READONLY: (
+        "The history's file is read-only",
+        "Let Manyways write to its data folder",
+    ),
+    **dict.fromkeys(
+        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+        ("Another program keeps the history's file locked", "Close the other program"),
+    ),
+    sqlite3.SQLITE_IOERR: ("The disk reports errors", "Check the disk"),
+    sqlite3.SQLITE_CANTOPEN: ("The history's file cannot be opened", _ACCESS),
+    **dict.fromkeys(
+        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
+        (
+            "The history's file is damaged",
+            "Start Manyways again, which sets that file aside and begins a new one",
+        ),
+    ),
 }
+_OTHERWISE = ("The history's folder cannot be written to", _ACCESS)
+_TAKEN = "Another file has taken the history's place, so no new run can start."
 
 
 class HistoryInUse(ManywaysError):
@@ -83,18 +98,28 @@ def is_the_disks(error: Exception) -> bool:
 
 def in_words(error: Exception) -> str:
     if isinstance(error, ManywaysError):
-        return "Another file has taken the history's place, so no new run can start."
-    reason = _REASONS.get(_code(error), "The history's folder cannot be written to")
-    return f"{reason}, so no new run can start; answers already given are kept."
+        return _TAKEN
+    return _sentence(_REASONS.get(_code(error), _OTHERWISE)[0])
 
 
-def unavailable(reason: str | None) -> HistoryUnavailable:
+def unavailable(said: str | None) -> HistoryUnavailable:
+    """`said` is a sentence of `in_words`, where there is one."""
+    helps = _HELPS.get(said or "", "Look into the log")
     return HistoryUnavailable(
-        reason or "The history cannot be written, so nothing was asked.",
-        "Free some space or give Manyways access to its data folder, then try again.",
+        said or "The history cannot be written, so nothing was asked.", f"{helps}, then try again."
     )
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason}, so no new run can start; answers already given are kept."
 
 
 def _code(error: Exception) -> int:
     """SQLite's primary result code, 0 where there is none."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+_HELPS = {
+    _TAKEN: "Start Manyways again",
+    **{_sentence(reason): action for reason, action in (*_REASONS.values(), _OTHERWISE)},
+}

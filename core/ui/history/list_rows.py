@@ -1,4 +1,4 @@
-"""What the History page's table says: frames of runs and calls as rows of words."""
+"""Turns frames of runs and calls into the rows and columns of the History table."""
 
 from __future__ import annotations
 
@@ -11,65 +11,50 @@ from typing import TYPE_CHECKING, Any
 
 from core.routing.strategies import STRATEGIES
 from core.running.totals import call_cost, totals
-from core.ui.history.table import Column, Row
+from core.ui.history.list_table import ListColumn, ListRow
 from core.values.calls import Attempt
 from core.values.history.marks import pieces
-from core.values.outcomes import ErrorKind
+from core.values.outcomes import ErrorKind, meaning
 from core.values.registry import label_of
 from core.values.statuses import STATUSES, Status, phase
-from core.values.wording import REASONS, exact_time, seconds_in_words, step_in_words
+from core.values.wording import exact_time, seconds_in_words, step_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-RUN_STATUSES = {
-    name: STATUSES[name] for name in ("completed", "failed", "running", "cancelled", "interrupted")
-}
-CALL_STATUSES = {
-    name: STATUSES[name] for name in ("ok", "failed", "running", "cancelled", "interrupted")
-}
-
-# Why a run can end without a plan, beside the reasons that a call has.
-RUN_REASONS = {
-    "all_providers_failed": "Every provider failed",
-    "no_provider_configured": "No provider set up",
-    "deadline": "Time was up",
-}
-CALL_REASONS = {kind.value: words for kind, words in REASONS.items()}
 
 
 def reason(kind: object) -> str:
     """`Out of credit`; empty where there is none."""
     if not isinstance(kind, str) or not kind:
         return ""
-    return RUN_REASONS.get(kind) or CALL_REASONS.get(kind) or kind.replace("_", " ")
+    row = meaning(kind)
+    return row.reason if row else kind.replace("_", " ")
 
 
-_FOUND = Column("found", "Found", "found", "body", wide=True)
+_FOUND = ListColumn("found", "Found", "found", "body", wide=True)
 
 RUN_COLUMNS = (
-    Column("when", "Started", "when", "head"),
-    Column("status", "Outcome", "chip", "head"),
-    Column("goal", "Goal", "text", "body", wide=True),
-    Column("chain", "Providers asked", "chain", "body"),
-    Column("strategy", "Strategy", "text", level=3),
-    Column("took", "Took", "number"),
-    Column("calls", "Calls", "number", level=2),
-    Column("cost", "Cost", "number", level=2),
+    ListColumn("when", "Started", "when", "head"),
+    ListColumn("status", "Outcome", "chip", "head"),
+    ListColumn("goal", "Goal", "text", "body", wide=True),
+    ListColumn("chain", "Providers asked", "chain", "body"),
+    ListColumn("strategy", "Strategy", "text", level=3),
+    ListColumn("took", "Took", "number"),
+    ListColumn("calls", "Calls", "number", level=2),
+    ListColumn("cost", "Cost", "number", level=2),
 )
 CALL_COLUMNS = (
-    Column("when", "Asked", "when", "head"),
-    Column("status", "Outcome", "chip", "head"),
-    Column("step", "For", "text", "body"),
-    Column("provider", "Provider", "text", "body"),
-    Column("reason", "Reason", "text", "body", level=2),
-    Column("chain", "Providers asked", "chain", "body", level=2, wide=True),
-    Column("model", "Model", "text", level=3),
-    Column("took", "Took", "number"),
-    Column("tokens_in", "Tokens in", "number", level=3),
-    Column("tokens_out", "Tokens out", "number", level=2),
-    Column("cost", "Cost", "number", level=2),
+    ListColumn("when", "Asked", "when", "head"),
+    ListColumn("status", "Outcome", "chip", "head"),
+    ListColumn("step", "For", "text", "body"),
+    ListColumn("provider", "Provider", "text", "body"),
+    ListColumn("reason", "Reason", "text", "body", level=2),
+    ListColumn("chain", "Providers asked", "chain", "body", level=2, wide=True),
+    ListColumn("model", "Model", "text", level=3),
+    ListColumn("took", "Took", "number"),
+    ListColumn("tokens_in", "Tokens in", "number", level=3),
+    ListColumn("tokens_out", "Tokens out", "number", level=2),
+    ListColumn("cost", "Cost", "number", level=2),
 )
 
 
@@ -82,7 +67,7 @@ class How:
     searching: bool
 
 
-def columns(plain: Sequence[Column], *, searching: bool) -> tuple[Column, ...]:
+def columns(plain: Sequence[ListColumn], *, searching: bool) -> tuple[ListColumn, ...]:
     """Where the page was searched, what was found takes the room of the widest column."""
     if not searching:
         return tuple(plain)
@@ -96,13 +81,13 @@ def columns(plain: Sequence[Column], *, searching: bool) -> tuple[Column, ...]:
     )
 
 
-def run_rows(frame: pd.DataFrame, *, how: How) -> list[Row]:
+def run_rows(frame: pd.DataFrame, *, how: How) -> list[ListRow]:
     """A row a run, in the order of RUN_COLUMNS."""
     rows = []
     for run in _records(frame):
         now = time.time() if run["status"] == "running" else None
         came_to = totals(run["attempts"], simulated=run["simulated"], now=now)
-        status = STATUSES[phase(run["status"], waits=run["waits"])]
+        status = STATUSES[phase(run["status"], waits=run["waits"], error_kind=run["error_kind"])]
         cells = [
             _when(run["started_at"], how.zone),
             _chip(status, run["error"] or reason(run["error_kind"])),
@@ -115,7 +100,7 @@ def run_rows(frame: pd.DataFrame, *, how: How) -> list[Row]:
             f"{run['calls']:,}",
             came_to.short_cost,
         ]
-        rows.append(Row(run["id"], f"{how.address}{run['id']}", f"{status.word} run", cells))
+        rows.append(ListRow(run["id"], f"{how.address}{run['id']}", f"{status.label} run", cells))
     return rows
 
 
@@ -125,7 +110,7 @@ def call_rows(
     steps: Mapping[str, int],
     *,
     how: How,
-) -> list[Row]:
+) -> list[ListRow]:
     """A row a call, in the order of CALL_COLUMNS.
 
     `chains`: per run its calls in order, each [id, provider, status, step]. `steps`: how many the
@@ -133,7 +118,7 @@ def call_rows(
     """
     rows = []
     for call in _records(frame):
-        status = CALL_STATUSES[call["status"]]
+        status = STATUSES[call["status"]]
         running = call["status"] == "running"
         together = chains.get(call["run_id"] or "", ())
         asked = [link for link in together if link[3] == call["step"]]
@@ -157,7 +142,7 @@ def call_rows(
             None if running else call_cost(_attempt(call)),
         ]
         name = f"call {call['id']}, {label_of(call['provider'])}"
-        rows.append(Row(str(call["id"]), f"{how.address}{call['id']}", name, cells))
+        rows.append(ListRow(str(call["id"]), f"{how.address}{call['id']}", name, cells))
     return rows
 
 
@@ -181,7 +166,7 @@ def _when(moment: float, zone: str | None) -> dict[str, Any]:
 
 
 def _chip(status: Status, title: str) -> dict[str, str]:
-    return {"tone": status.tone, "sign": status.sign, "word": status.word, "title": title}
+    return {"tone": status.tone, "sign": status.sign, "word": status.label, "title": title}
 
 
 def _tag(record: dict[str, Any]) -> str | None:
@@ -233,7 +218,7 @@ def _links(calls: Sequence[Sequence[Any]], here: int | None) -> list[dict[str, A
     links = []
     for (provider, status), same in groupby(calls, key=lambda call: (call[1], call[2])):
         ids = [call[0] for call in same]
-        shown = CALL_STATUSES[status]
+        shown = STATUSES[status]
         times = f" ×{len(ids)}" if len(ids) > 1 else ""
         links.append(
             {

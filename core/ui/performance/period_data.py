@@ -1,4 +1,4 @@
-"""What the Performance page is asked for, and everything read and drawn for it, once."""
+"""Everything that the Performance page reads and draws for one period, once per version."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from core.values.wording import day_in_words, exact_time, money, seconds_in_word
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.values.history.figures import Summary
+    from core.values.history.summary import Summary
 
 DATES = "dates"
 USUAL = "7d"
-_KEPT = "performance_reading"
+_KEPT = "performance_data"
 
 
 class Asked(NamedTuple):
@@ -50,7 +50,7 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PeriodData:
     question: Question
     cut: Scale
     summary: Summary
@@ -104,7 +104,7 @@ def period_of(now: Asked, there: tzinfo, *, first: float | None) -> Period:
     return periods.preset(now.period, now=moment, zone=there, first=first)
 
 
-def read(now: Asked, *, first: float | None) -> Reading:
+def read(now: Asked, *, first: float | None) -> PeriodData:
     """
     Raises:
         HistoryUnavailable: the history cannot be read.
@@ -112,16 +112,16 @@ def read(now: Asked, *, first: float | None) -> Reading:
     name = st.context.timezone
     period = period_of(now, periods.zone(name), first=first)
     question = Question(services().records.version(), period, now.simulated, name)
-    kept: Reading | None = st.session_state.get(_KEPT)
+    kept: PeriodData | None = st.session_state.get(_KEPT)
     if kept and kept.question == question:
         return kept
     with services().records.one_moment():
-        reading = _read_anew(question, now, first=first)
-    st.session_state[_KEPT] = reading
-    return reading
+        data = _read_anew(question, now, first=first)
+    st.session_state[_KEPT] = data
+    return data
 
 
-def _read_anew(question: Question, now: Asked, *, first: float | None = None) -> Reading:
+def _read_anew(question: Question, now: Asked, *, first: float | None = None) -> PeriodData:
     """`first`: when the oldest figure begins."""
     _, period, simulated, name = question
     there = periods.zone(name)
@@ -151,7 +151,7 @@ def _read_anew(question: Question, now: Asked, *, first: float | None = None) ->
     if several:
         frame = of.over_time(period, edges, simulated=simulated, by_model=True)
         rates += charts.rates_over_time(frame[frame["provider"].isin(several)], cut, zone=there)
-    return Reading(
+    return PeriodData(
         question,
         cut,
         of.summary(period, simulated=simulated),
@@ -251,12 +251,12 @@ def _sparks(
     }
 
 
-def words_of(reading: Reading) -> str:
+def words_of(data: PeriodData) -> str:
     """`18 Nov, 00:00 to 24 Nov 2026, 14:32, Europe/Berlin time`."""
-    name = reading.question.zone
+    name = data.question.zone
     there = periods.zone(name)
     where = f"{name.replace('_', ' ')} time" if name and there is not UTC else "UTC"
-    return f"{periods.in_words(reading.question.period, there)}, {where}"
+    return f"{periods.in_words(data.question.period, there)}, {where}"
 
 
 def today(there: tzinfo) -> date:

@@ -1,0 +1,1 @@
+"""Attempts, skips and whole runs told in sentences, the same wherever they are told."""
