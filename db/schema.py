@@ -234,6 +234,12 @@ class Unindexed(SQLModel, table=True):
     below: int  # ids or numbers
 
 
+class Unordered(SQLModel, table=True):
+    """What is not in the order of time, by days: the computer's clock was set back."""
+
+    source: str = Field(primary_key=True, sa_type=Text)  # call or run
+
+
 # The texts are not kept a second time (content), nor their lengths (columnsize). Accents are gone
 # before (`core.values.history.words`), and the marks that are vowels in many scripts belong to
 # their words. Merging late and in small steps keeps each commit short.
@@ -264,6 +270,17 @@ _ASKED = (
 )
 
 
+CLOCK = 3.5 * 24 * 3600  # seconds by which rows may be out of order and still be found by time
+_CLOCK_SET_BACK = """
+    CREATE TRIGGER IF NOT EXISTS {0}_unordered AFTER INSERT ON {0}
+    WHEN NEW.started_at < (SELECT max(started_at) FROM {0} WHERE {1}) - {2}
+    BEGIN
+        INSERT INTO unordered VALUES ('{0}') ON CONFLICT DO NOTHING;
+    END
+"""
+_NEWEST = (("call", "status <> 'running'"), ("run", "TRUE"))  # as an index has them
+
+
 def make(connection: sqlite3.Connection) -> None:
     """Whatever is not there yet. In a transaction of the caller's."""
     for statement in _of_models():
@@ -275,6 +292,8 @@ def make(connection: sqlite3.Connection) -> None:
             connection.execute(sql, (option, value))
     for trigger in _ASKED:
         connection.execute(trigger)
+    for source, indexed in _NEWEST:
+        connection.execute(_CLOCK_SET_BACK.format(source, indexed, CLOCK))
 
 
 @cache

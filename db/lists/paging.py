@@ -17,7 +17,7 @@ from db.lists import conditions
 
 MOST = (1 << 63) - 1  # more than any key
 _FEW = 30_000  # rows that an index may lead to
-_CLOCK = 7 * 24 * 3600.0  # seconds; twice what a computer's clock may have been wrong by
+_CLOCK = 7 * 24 * 3600.0  # seconds: twice what rows may be out of order, see `schema.CLOCK`
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +112,20 @@ def _found(
     source, leading = _source(connection, wanted)
     where, values = conditions.where(wanted)
     low, high = 0, before
-    if wanted.since is not None:
+    ordered = _in_order_of_time(connection, listed)
+    if ordered and wanted.since is not None:
         low = first_since(connection, listed, wanted.since - _CLOCK)
-    if wanted.until is not None:
+    if ordered and wanted.until is not None:
         high = min(high, first_since(connection, listed, wanted.until + _CLOCK))
     sql = f"SELECT {listed.key} FROM {source} AND {listed.key} >= ? AND {listed.key} < ?"
     return f"{sql} AND {where}", [*leading, low, high, *values]
+
+
+def _in_order_of_time(connection: sqlite3.Connection, listed: Listed) -> bool:
+    """But for some days."""
+    sql = "SELECT count(*) FROM unordered WHERE source = ?"
+    (unordered,) = connection.execute(sql, (listed.table,)).fetchone()
+    return not unordered
 
 
 def _source(connection: sqlite3.Connection, wanted: Filter) -> tuple[str, list[Any]]:

@@ -97,3 +97,14 @@ def _indexes_instead_of_sums(connection: sqlite3.Connection) -> None:
         for sums in ("tally", "total", "stretch"):
             connection.execute(f"DROP TABLE {source}_{sums}")
     connection.execute("DROP INDEX call_drilled")
+    connection.execute("CREATE TABLE unordered (source TEXT NOT NULL PRIMARY KEY)")
+    for source, key in (("call", "id"), ("run", "number")):
+        connection.execute(
+            f"""
+            INSERT INTO unordered SELECT '{source}' WHERE EXISTS (
+                SELECT 1 FROM (
+                    SELECT started_at, max(started_at) OVER (ORDER BY {key}) AS newest FROM {source}
+                ) WHERE started_at < newest - 3.5 * 24 * 3600
+            )
+            """
+        )

@@ -14,15 +14,19 @@ from db.sqlite.rows import CALL_COLUMNS, RUN_COLUMNS
 PROVIDERS, MODELS, STRATEGIES = ("a", "b", "c"), ("m", "n"), ("random", "priority")
 STATUSES, KINDS = ("ok", "failed", "running", "cancelled"), ("timeout", "auth")
 START = 1_790_000_000.0
-OFF = 5_000  # seconds that a clock was fast for a while
+DAY = 24 * 3600.0
 
 
-@pytest.fixture(scope="module")
-def connection(tmp_path_factory):
+@pytest.fixture(
+    scope="module",
+    params=[5_000, 400 * DAY, -400 * DAY],
+    ids=["a clock that was fast", "by a year", "slow by a year"],
+)
+def connection(tmp_path_factory, request):
     path = tmp_path_factory.mktemp("lists") / "console.db"
     with closing(files.connect(path, busy_timeout=1.0)) as opened:
         opened.execute("BEGIN")
-        fill(opened, Random(0))
+        fill(opened, Random(0), off=request.param)
         opened.execute("COMMIT")
         yield opened
 
@@ -32,8 +36,9 @@ def way(request, monkeypatch):
     monkeypatch.setattr(paging, "_FEW", request.param)
 
 
-def fill(connection, rng):
-    """3,000 calls with gaps, one provider hardly ever; 600 runs; a clock that jumps."""
+def fill(connection, rng, *, off):
+    """3,000 calls with gaps, one provider hardly ever; 600 runs; a clock `off` for a while, by
+    that many seconds, and just where a search by halves looks first."""
     ids = sorted(rng.sample(range(1, 4_000), 3_000))
     for place, call_id in enumerate(ids):
         status = rng.choices(STATUSES, (80, 15, 0.2, 5))[0]
@@ -48,7 +53,7 @@ def fill(connection, rng):
             simulated=place % 3 == 0,
             drilled=place % 50 == 0,
             latency_ms=place % 700,
-            started_at=START + 100 * place + (OFF if 1_400 < place < 1_410 else 0),
+            started_at=START + 100 * place + (off if 1_400 < place < 1_510 else 0),
         )
     for number in range(1, 601):
         status = rng.choices(("completed", "failed", "running"), (90, 9, 1))[0]
@@ -58,7 +63,7 @@ def fill(connection, rng):
             provider=rng.choice(PROVIDERS) if status == "completed" else None,
             status=status,
             error_kind="deadline" if status == "failed" else None,
-            started_at=START + number,
+            started_at=START + number + (off if 290 < number < 310 else 0),
             strategy=rng.choice(STRATEGIES),
         )
         if number % 10 == 0:
@@ -125,7 +130,7 @@ CALL_FILTERS = [
     {"simulated": False, "provider": ("b",), "model": ("m",)},
     {"since": START + 139_000, "until": START + 142_000.5},
     {"since": START + 240_100},
-    {"until": START},
+    {"until": 1.0},
     {"since": START + 30_000, "until": START + 180_000, "status": ("failed",), "provider": ("b",)},
     {"counted": True},
     {"counted": True, "since": START + 30_000, "provider": ("a",), "simulated": True},
@@ -178,7 +183,7 @@ def test_a_filter_finds_some_of_everything(connection):
     """Or the test above proves nothing."""
     empty = [wanted for listed, wanted in CASES if not scanned(connection, listed, wanted)]
     assert empty == [
-        *(CallFilter(provider=("nobody",)), CallFilter(until=START)),
+        *(CallFilter(provider=("nobody",)), CallFilter(until=1.0)),
         RunFilter(provider=("a",), model=("n",)),
         *(RunFilter(provider=("nobody",)), RunFilter(simulated=True)),
     ]

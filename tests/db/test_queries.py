@@ -115,7 +115,7 @@ def test_pages_follow_one_another_without_gap_or_overlap(history, archive):
 def test_a_page_of_runs_shows_each_runs_chain_of_calls(history, archive):
     fill(
         history,
-        failed(provider="anthropic", run_id="r1", latency_ms=20.5),
+        failed(ErrorKind.OVERLOADED, provider="anthropic", run_id="r1", latency_ms=20.5),
         {"run_id": "r1", "cost_usd": 0.25},
         {"run_id": "r1", "provider": "kimi", "step": 0, "cost_usd": 0.5},
         {"run_id": "r2", "provider": "google"},
@@ -125,7 +125,7 @@ def test_a_page_of_runs_shows_each_runs_chain_of_calls(history, archive):
     assert dict(zip(frame["id"], frame["chain"], strict=True)) == {
         "r2": [["google", "ok", None, None]],
         "r1": [
-            ["anthropic", "failed", "timeout", None],
+            ["anthropic", "failed", "overloaded", None],
             ["openai", "ok", None, None],
             ["kimi", "ok", None, 0],
         ],

@@ -94,6 +94,13 @@ def test_a_file_of_an_earlier_version_keeps_every_row_figure_and_choice(old):
     assert (found.calls, found.ok, found.cost_usd, found.runs_saved) == (3, 1, 0.5, 1)
 
 
+def test_a_file_of_an_earlier_version_whose_clock_was_set_back_is_known_as_such(old):
+    with closing(sqlite3.connect(old)) as connection, connection:
+        connection.execute("UPDATE call SET started_at = started_at + 1e8 WHERE id = 2")
+    SqliteHistory.open(old).close()
+    assert of(old, "SELECT * FROM unordered") == [("call",)]
+
+
 def test_a_file_of_an_earlier_version_is_copied_first_for_its_owner_alone(old):
     (version,) = of(old, "PRAGMA user_version")
     before = of(old, "SELECT * FROM call"), of(old, "SELECT * FROM run")

@@ -130,11 +130,9 @@ class Teller:
 
 def _months(teller: Teller, now: float) -> None:
     """Seventy days until a minute ago, real and practice, with a model that took over."""
-    for _ in range(450):
-        ago = teller.rng.random() ** 2 * 70 * DAY + 60
+    for ago in sorted((teller.rng.random() ** 2 * 70 * DAY + 60 for _ in range(450)), reverse=True):
         simulated, newer = teller.rng.random() < 0.2, ago < 9 * DAY
         teller.usual(now - ago, simulated=simulated, newer=newer)
-    teller.runs.sort(key=lambda run: run.started_at)
 
 
 def _clocks(teller: Teller, now: float) -> None:
@@ -235,9 +233,9 @@ def _plans(teller: Teller, now: float) -> None:
             )
             calls.append({"step": 1, "started_at": begun + 40, "provider": "anthropic"})
         decision = Decision("priority", ("openai", "anthropic"), tuple(rng.sample(_SKIPS, 3)))
-        options = {"execute": True} if place == 3 else {}
+        asked = RunRequest("Plan a picnic", execute=place == 3, source="api")
         teller.run(
-            at, *calls, plan=json.dumps(plan), decisions=(decision,), options=options,
+            at, *calls, plan=json.dumps(plan), decisions=(decision,), request=asked,
             provider="openai",
         )  # fmt: skip
 
