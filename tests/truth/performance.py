@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import combinations, pairwise
 from random import Random
@@ -328,7 +328,9 @@ def _trends(
     """The lines in the table: straight ones through rates of the row's calls in stretches of the
     period, in the order of time, on the axis that its heading states."""
     marks = next((marks for alt, marks in charts if alt.startswith("Success rate over")), [])
-    edges = sorted({asked.since, asked.until} | {mark[e] for mark in marks for e in _ENDS})
+    drawn = {mark[e] for mark in marks for e in _ENDS}
+    # A model's stretches may end where none of its provider's does.
+    edges = sorted({asked.since, asked.until} | drawn | {*_beginnings(asked)})
     for row in shown:
         (column,) = (name for name in row if name.startswith("Trend, "))
         line, lowest = row[column], float(column.split()[1]) / 100
@@ -349,6 +351,19 @@ def _trends(
 
 
 _ENDS = ("since", "until")
+
+
+def _beginnings(asked: Asked) -> Iterator[float]:
+    """Of the viewer's days, half days and hours, as the period is short."""
+    zone, days = ZoneInfo(asked.zone), (asked.until - asked.since) / 86_400
+    hours = range(0, 24, 1 if days <= _DAYS["hour"] else 12 if days <= _DAYS["half day"] else 24)
+    day = datetime.fromtimestamp(asked.since, zone).date()
+    while day <= datetime.fromtimestamp(asked.until, zone).date():
+        for hour in hours:
+            moment = datetime(day.year, day.month, day.day, hour, tzinfo=zone).timestamp()
+            if asked.since < moment < asked.until:
+                yield moment
+        day += timedelta(days=1)
 
 
 def _passes(line: Sequence[float], rates: Sequence[float]) -> bool:
