@@ -576,6 +576,24 @@ def test_a_declared_size_over_2_mb_is_refused_before_the_body_is_read(
         assert response.getheader("Connection") == "close"
 
 
+def test_who_still_sends_a_body_that_is_too_large_reads_the_answer(console: Server) -> None:
+    size = MAX_BODY + 4_000_000
+    with closing(socket.create_connection(("127.0.0.1", console.port), timeout=5)) as client:
+        client.sendall(
+            b"POST /autonomous/plan HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+            % size
+        )
+        for _ in range(4):  # a connection that was closed meanwhile would be reset by this
+            time.sleep(0.1)
+            client.sendall(b"x" * (size // 4))
+        answer = b""
+        while more := client.recv(65_536):
+            answer += more
+
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b'"status":"error"' in answer
+
+
 def test_chunks_are_counted_while_they_are_read(console: Server) -> None:
     with closing(socket.create_connection(("127.0.0.1", console.port), timeout=5)) as client:
         client.sendall(
