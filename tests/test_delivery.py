@@ -12,6 +12,8 @@ from core.ui.streamlit_patch import deliver_what_was_drawn, in_turn
 
 
 class Session:
+    page_script_hash = "history"
+
     def __init__(self) -> None:
         self._event_loop = asyncio.get_running_loop()
         self._scriptrunner = None
@@ -58,6 +60,17 @@ def test_nothing_waits_while_nothing_is_ending():
 
 def test_a_whole_page_does_not_wait_for_a_part():
     assert asked("", ending=True) == ["page", "last message"]
+
+
+def test_a_part_of_a_page_that_was_left_is_not_drawn():
+    async def run() -> list[str]:
+        session, request = Session(), in_turn(ask)
+        for page in ("history", "run plan", ""):
+            request(session, ClientState(fragment_id=f"of {page}", page_script_hash=page))
+        request(session, ClientState(page_script_hash="run plan"))
+        return session.log
+
+    assert asyncio.run(run()) == ["of history", "of ", "page"]
 
 
 def test_a_request_that_fails_does_not_hold_up_the_next():
