@@ -8,7 +8,7 @@ on a busy machine. Here such a request waits until the old runner's last message
 
 A fragment that looks for news may also ask just after its page was left, before its browser has
 learned of that. Streamlit then draws into the next page what has no place there, and the browser
-shows nothing at all ("Bad delta path"), one time in eight on a busy machine. Here nobody answers.
+shows nothing at all ("Bad delta path"): one time in ten on a busy machine. Here nobody answers.
 """
 
 from __future__ import annotations
