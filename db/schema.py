@@ -20,6 +20,8 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDDLCompiler, SQLiteDialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import Field, SQLModel
 
+from db.sqlite.rows import CLOCK_OFF
+
 
 class Run(SQLModel, table=True):
     __table_args__ = (
@@ -270,7 +272,6 @@ _ASKED = (
 )
 
 
-CLOCK = 3.5 * 24 * 3600  # seconds by which rows may be out of order and still be found by time
 _CLOCK_SET_BACK = """
     CREATE TRIGGER IF NOT EXISTS {0}_unordered AFTER INSERT ON {0}
     WHEN NEW.started_at < (SELECT max(started_at) FROM {0} WHERE {1}) - {2}
@@ -293,7 +294,7 @@ def make(connection: sqlite3.Connection) -> None:
     for trigger in _ASKED:
         connection.execute(trigger)
     for source, indexed in _NEWEST:
-        connection.execute(_CLOCK_SET_BACK.format(source, indexed, CLOCK))
+        connection.execute(_CLOCK_SET_BACK.format(source, indexed, CLOCK_OFF))
 
 
 @cache

@@ -133,7 +133,7 @@ def test_exports_that_are_left_give_their_turns_back(full):
         assert wait_for(lambda: full.client.head("/autonomous/export.csv").status_code == 200)
 
 
-def test_a_client_that_takes_nothing_is_given_up(server, monkeypatch):  # noqa: F811
+def test_a_client_that_takes_nothing_is_given_up(server, monkeypatch):  # noqa: F811 - the fixture
     monkeypatch.setattr("core.web.downloads._PATIENCE", 0.5)
     closed = []
 

@@ -107,16 +107,7 @@ def may_have_cost(
         return False
     if status != "failed" or ttft_ms is not None:
         return True
-    return (http_status or 0) < 400 and kind not in _TURNED_AWAY
-
-
-_TURNED_AWAY = frozenset(
-    {
-        ErrorKind.CONNECTION, ErrorKind.AUTH, ErrorKind.PERMISSION, ErrorKind.BILLING,
-        ErrorKind.MODEL_NOT_FOUND, ErrorKind.BAD_REQUEST, ErrorKind.CONTEXT_TOO_LONG,
-        ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED,
-    }
-)  # fmt: skip
+    return (http_status or 0) < 400 and not (kind and ErrorKind(kind).outcome.free)
 
 
 SkipReason = Literal[

@@ -37,6 +37,7 @@ class Outcome:
     remedy: Remedy | None = None  # the button for it, where there is one
     circuit: Circuit = "counts"
     rated: bool = True  # does it lower the provider's success rate?
+    free: bool = False  # never reached the vendor, or was turned away: costs nothing for certain
     next_provider: Literal["yes", "until two object to the same", "no"] = "yes"
     http: int = 500  # what a script is answered with whose run ends so
 
@@ -63,7 +64,7 @@ class ErrorKind(StrEnum):
     # fmt: off
     CONNECTION = Outcome(
         "connection", 11, "Not reached", "could not be reached",
-        "Check the internet connection and the provider's address.", _TEST,
+        "Check the internet connection and the provider's address.", _TEST, free=True,
     )
     TIMEOUT = Outcome(
         "timeout", 10, "No answer in time", "did not answer in time",
@@ -75,31 +76,31 @@ class ErrorKind(StrEnum):
     )
     OVERLOADED = Outcome(
         "overloaded", 8, "Overloaded", "is overloaded",
-        "Try again in a minute; nothing is wrong on your side.", _DOWN,
+        "Try again in a minute; nothing is wrong on your side.", _DOWN, free=True,
     )
     RATE_LIMITED = Outcome(
         "rate_limited", 7, "Too many requests", "asked for fewer requests",
-        "Wait a little, or ask the provider for a higher limit.", _DOWN, circuit="rests",
+        "Wait a little, or ask the provider for a higher limit.", _DOWN, circuit="rests", free=True,
     )
     AUTH = Outcome(
         "auth", 1, "Key not accepted", "did not accept the key",
         "Check this provider's key and start again.", Remedy("Where to get a key", "keys"),
-        circuit="opens",
+        circuit="opens", free=True,
     )
     PERMISSION = Outcome(
         "permission", 2, "Not allowed", "does not let this key do that",
         "Give the key access in the provider's own console.", Remedy("Open {it}'s keys", "keys"),
-        circuit="opens",
+        circuit="opens", free=True,
     )
     BILLING = Outcome(
         "billing", 3, "Out of credit", "is out of credit",
         "Top up the account with this provider.", Remedy("Open billing", "billing"),
-        circuit="opens",
+        circuit="opens", free=True,
     )
     MODEL_NOT_FOUND = Outcome(
         "model_not_found", 4, "Model not served", "does not serve this model",
         "Choose another model for this provider.", Remedy("Choose another model", "providers"),
-        circuit="opens",
+        circuit="opens", free=True,
     )
     BAD_RESPONSE = Outcome(
         "bad_response", 13, "No usable answer", "sent something that is no answer",
@@ -108,12 +109,12 @@ class ErrorKind(StrEnum):
     BAD_REQUEST = Outcome(
         "bad_request", 5, "Request not understood", "did not understand the request",
         "Change the goal or the options.", _GOAL, circuit="neutral", rated=False,
-        next_provider="until two object to the same",
+        next_provider="until two object to the same", free=True,
     )
     CONTEXT_TOO_LONG = Outcome(
         "context_too_long", 6, "Request too long", "found the request too long",
         "Shorten the goal or its context.", Remedy("Shorten the goal", "goal"), circuit="neutral",
-        rated=False, next_provider="until two object to the same",
+        rated=False, next_provider="until two object to the same", free=True,
     )
     REFUSED = Outcome(
         "refused", 12, "Declined to answer", "declined to answer", "Put the goal in other words.",

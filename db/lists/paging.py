@@ -14,10 +14,10 @@ from typing import Any
 
 from core.values.history.filters import COUNTED_TO, Filter, RunFilter
 from db.lists import conditions
+from db.sqlite.rows import CLOCK_OFF
 
 MOST = (1 << 63) - 1  # more than any key
 _FEW = 30_000  # rows that an index may lead to
-_CLOCK = 7 * 24 * 3600.0  # seconds: twice what rows may be out of order, see `schema.CLOCK`
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,9 @@ def _found(
     low, high = 0, before
     ordered = _in_order_of_time(connection, listed)
     if ordered and wanted.since is not None:
-        low = first_since(connection, listed, wanted.since - _CLOCK)
+        low = first_since(connection, listed, wanted.since - 2 * CLOCK_OFF)
     if ordered and wanted.until is not None:
-        high = min(high, first_since(connection, listed, wanted.until + _CLOCK))
+        high = min(high, first_since(connection, listed, wanted.until + 2 * CLOCK_OFF))
     sql = f"SELECT {listed.key} FROM {source} AND {listed.key} >= ? AND {listed.key} < ?"
     return f"{sql} AND {where}", [*leading, low, high, *values]
 

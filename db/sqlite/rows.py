@@ -40,6 +40,8 @@ RUN_COLUMNS = [
 ]
 # fmt: on
 
+# Seconds by which rows may be out of order, as a clock was wrong, and still be in that of time.
+CLOCK_OFF = 3.5 * 24 * 3600
 _AT_ONCE = 64  # rows in one statement
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 

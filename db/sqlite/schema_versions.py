@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from db.sqlite.refusals import HistoryTooNew, HistoryTooOld
+from db.sqlite.rows import CLOCK_OFF
 
 OLDEST, CURRENT = 9, 12
 
@@ -104,7 +105,7 @@ def _indexes_instead_of_sums(connection: sqlite3.Connection) -> None:
             INSERT INTO unordered SELECT '{source}' WHERE EXISTS (
                 SELECT 1 FROM (
                     SELECT started_at, max(started_at) OVER (ORDER BY {key}) AS newest FROM {source}
-                ) WHERE started_at < newest - 3.5 * 24 * 3600
+                ) WHERE started_at < newest - {CLOCK_OFF}
             )
             """
         )

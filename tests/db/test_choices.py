@@ -7,13 +7,6 @@ from db.choices import Change, Choices
 from db.sqlite.writer import SqliteHistory
 
 
-@pytest.fixture
-def history(tmp_path):
-    opened = SqliteHistory.open(tmp_path / "console.db")
-    yield opened
-    opened.close()
-
-
 class Clock:
     def __init__(self):
         self.now = 1_790_000_000.0

@@ -19,24 +19,9 @@ from db.figures.rollup import SHORTEST
 from db.lists import export
 from db.lists.queries import Archive
 from db.sqlite.rows import CALL_COLUMNS
-from db.sqlite.writer import SqliteHistory
 from tests.indexing import indexed
 
 START = 1_790_000_000.0
-
-
-@pytest.fixture
-def history(tmp_path):
-    opened = SqliteHistory.open(tmp_path / "console.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def archive(history):
-    opened = Archive(history.path)
-    yield opened
-    opened.close()
 
 
 def fill(history, *calls, runs=()):

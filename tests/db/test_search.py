@@ -27,20 +27,6 @@ ROOT = Path(__file__).resolve().parents[2]
 START = 1_790_000_000.0
 
 
-@pytest.fixture
-def history(tmp_path):
-    opened = SqliteHistory.open(tmp_path / "console.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def archive(history):
-    opened = Archive(history.path)
-    yield opened
-    opened.close()
-
-
 def say_only(history, *texts):
     """A call for each: what was asked, or that and the answer."""
 

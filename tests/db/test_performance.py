@@ -24,7 +24,6 @@ from db.figures.rollup import SHORTEST
 from db.lists.queries import Archive
 from db.sample.believable import believable
 from db.sample.fill import fill
-from db.sqlite.writer import SqliteHistory
 from db.upkeep.removal import remove_numbers
 from tests.recording import START, answers, failed, record
 
@@ -53,13 +52,6 @@ FRAMES = {
     "failures": {**PROVIDER, "error_kind": "str", "calls": "int64"},
     "saved_over_time": {"start": "float64", **of("int64", "runs completed saved")},
 }  # fmt: skip
-
-
-@pytest.fixture
-def history(tmp_path):
-    opened = SqliteHistory.open(tmp_path / "console.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
