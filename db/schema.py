@@ -177,8 +177,8 @@ class CallRollup(SQLModel, table=True):
     told_ms: float = Field(sa_type=REAL)  # what these took
     cost_usd: float = Field(sa_type=REAL)
     priced: int  # calls whose cost is known
-    # Calls without a price, see `core.values.calls.may_have_cost`. What schema 11 rolled up
-    # counts answers alone; `python -m db.figures.rollup` builds it anew from the calls still kept.
+    # Calls without a price, see `core.values.calls.may_have_cost`. Of what was removed before
+    # schema 12 answers alone.
     unpriced: int
     plans: int  # successes of planning
     invalid_plans: int
@@ -274,12 +274,20 @@ _ASKED = (
 
 _CLOCK_SET_BACK = """
     CREATE TRIGGER IF NOT EXISTS {0}_unordered AFTER INSERT ON {0}
-    WHEN NEW.started_at < (SELECT max(started_at) FROM {0} WHERE {1}) - {2}
+    WHEN NEW.started_at < ({1}) - {2}
     BEGIN
         INSERT INTO unordered VALUES ('{0}') ON CONFLICT DO NOTHING;
     END
 """
-_NEWEST = (("call", "status <> 'running'"), ("run", "TRUE"))  # as an index has them
+_NEWEST = {  # as indexes have them
+    "call": """
+        SELECT max(newest) FROM (
+            SELECT max(started_at) AS newest FROM call WHERE status <> 'running'
+            UNION ALL SELECT max(started_at) FROM call WHERE status = 'running'
+        )
+    """,
+    "run": "SELECT max(started_at) FROM run",
+}
 
 
 def make(connection: sqlite3.Connection) -> None:
@@ -293,8 +301,8 @@ def make(connection: sqlite3.Connection) -> None:
             connection.execute(sql, (option, value))
     for trigger in _ASKED:
         connection.execute(trigger)
-    for source, indexed in _NEWEST:
-        connection.execute(_CLOCK_SET_BACK.format(source, indexed, CLOCK_OFF))
+    for source, newest in _NEWEST.items():
+        connection.execute(_CLOCK_SET_BACK.format(source, newest, CLOCK_OFF))
 
 
 @cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from core.values.calls import may_have_cost
+from db.figures.rollup import SPANS
 from db.sqlite.refusals import HistoryTooNew, HistoryTooOld
 from db.sqlite.rows import CLOCK_OFF
 
@@ -98,6 +100,7 @@ def _indexes_instead_of_sums(connection: sqlite3.Connection) -> None:
         for sums in ("tally", "total", "stretch"):
             connection.execute(f"DROP TABLE {source}_{sums}")
     connection.execute("DROP INDEX call_drilled")
+    _count_unpriced(connection)
     connection.execute("CREATE TABLE unordered (source TEXT NOT NULL PRIMARY KEY)")
     for source, key in (("call", "id"), ("run", "number")):
         connection.execute(
@@ -109,3 +112,28 @@ def _indexes_instead_of_sums(connection: sqlite3.Connection) -> None:
             )
             """
         )
+
+
+def _count_unpriced(connection: sqlite3.Connection) -> None:
+    """Of calls without a price answers alone were rolled up."""
+    connection.create_function("may_have_cost", 5, may_have_cost, deterministic=True)
+    missed = connection.execute(
+        """
+        SELECT count(*), simulated, CAST(started_at AS INTEGER), provider, model FROM call
+         WHERE status <> 'ok' AND status <> 'running' AND error_kind IS NOT 'invalid_plan'
+           AND NOT drilled AND cost_usd IS NULL
+           AND may_have_cost(provider, status, error_kind, http_status, ttft_ms)
+         GROUP BY 2, 3, 4, 5
+        """
+    ).fetchall()
+    connection.executemany(
+        """
+        UPDATE call_rollup SET unpriced = unpriced + ?
+         WHERE simulated = ? AND start = ? AND provider = ? AND model = ? AND span = ?
+        """,
+        (
+            (count, simulated, began // span * span, *whose, span)
+            for count, simulated, began, *whose in missed
+            for span in SPANS
+        ),
+    )

@@ -196,6 +196,16 @@ def test_with_a_filter_no_more_are_counted_than_is_cared_for(connection, monkeyp
     assert paging.count(connection, paging.CALLS, CallFilter()) > 3_000
 
 
+def test_a_call_that_began_while_the_clock_was_fast_is_found_by_its_time(tmp_path):
+    with closing(files.connect(tmp_path / "x.db", busy_timeout=1.0)) as opened:
+        put_call(opened, 1, started_at=START + 60 * DAY, status="running")
+        for number in range(2, 8):
+            put_call(opened, number, started_at=START + number * 100)
+        opened.execute("UPDATE call SET status = 'ok' WHERE id = 1")
+        wanted = CallFilter(since=START + 50 * DAY)
+        assert paging.page(opened, paging.CALLS, wanted, limit=25) == [1]
+
+
 def test_nothing_counts_as_nothing(tmp_path):
     with closing(files.connect(tmp_path / "x.db", busy_timeout=1.0)) as empty:
         for listed, wanted in CASES:

@@ -90,6 +90,7 @@ def test_a_file_of_an_earlier_version_keeps_every_row_figure_and_choice(old):
             found = archive.page_of_runs(limit=25, wanted=RunFilter(provider=(asked,)))
             assert found["id"].tolist() == runs
         found = Performance(archive).summary(Period(0, 2e9), simulated=False)
+        assert found.unpriced == 2  # the one that timed out, and the one that was cut off
     # One call was cut off just now, and counts from now on.
     assert (found.calls, found.ok, found.cost_usd, found.runs_saved) == (3, 1, 0.5, 1)
 
